@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control protocol, both sides: see control.h. Sources: unix(7), recvmsg(2). */
+#include "rpc/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct wire_header {
+    uint32_t magic;
+    uint32_t type;
+    uint32_t len;
+};
+
+_Static_assert(sizeof(struct wire_header) == CONTROL_MAX_FRAME - CONTROL_MAX_PAYLOAD, "header size");
+
+static bool type_is_known(uint32_t type)
+{
+    return (type >= CONTROL_START && type <= CONTROL_POSTURE) ||
+           (type >= CONTROL_OK && type <= CONTROL_TEXT);
+}
+
+int control_send(int fd, enum control_type type, const void *payload, size_t len)
+{
+    struct wire_header h = {.magic = CONTROL_MAGIC, .type = type, .len = (uint32_t)len};
+    struct iovec iov[2] = {
+        {.iov_base = &h, .iov_len = sizeof(h)},
+        {.iov_base = (void *)(uintptr_t)payload, .iov_len = len},
+    };
+    struct msghdr m = {.msg_iov = iov, .msg_iovlen = len ? 2 : 1};
+
+    if (len > CONTROL_MAX_PAYLOAD)
+        return -EMSGSIZE;
+    for (;;) {
+        ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL);
+        if (n >= 0)
+            return (size_t)n == sizeof(h) + len ? 0 : -EPIPE;
+        if (errno == ECONNRESET)
+            return -EPIPE;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+int control_send_text(int fd, enum control_type type, const char *text)
+{
+    size_t len = strlen(text);
+
+    /* Half a JSON document is worse than none; half an error line still says something. */
+    if (len > CONTROL_MAX_PAYLOAD && type == CONTROL_ERROR)
+        len = CONTROL_MAX_PAYLOAD;
+    return control_send(fd, type, text, len);
+}
+
+int control_recv(int fd, char *buf, size_t cap, struct control_frame *ret)
+{
+    struct wire_header h;
+    struct msghdr m = {.msg_iovlen = 1};
+    struct iovec iov = {.iov_base = buf, .iov_len = CONTROL_MAX_FRAME};
+    ssize_t n;
+
+    if (cap < CONTROL_MAX_FRAME + 1)
+        return -EINVAL;
+    m.msg_iov = &iov;
+    do {
+        n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == ECONNRESET ? -ENOTCONN : -errno;
+    if (n == 0)
+        return -ENOTCONN;
+    if ((size_t)n < sizeof(h) || (m.msg_flags & MSG_TRUNC))
+        return -EBADMSG;
+    memcpy(&h, buf, sizeof(h));
+    if (h.magic != CONTROL_MAGIC || !type_is_known(h.type) || h.len != (size_t)n - sizeof(h))
+        return -EBADMSG;
+    buf[n] = '\0';
+    *ret = (struct control_frame){
+        .type = (enum control_type)h.type,
+        .len = h.len,
+        .payload = buf + sizeof(h),
+    };
+    return 0;
+}
+
+int control_parse_kill(const struct control_frame *f, struct control_kill *ret)
+{
+    struct control_kill k;
+
+    if (f->type != CONTROL_KILL || f->len != sizeof(k))
+        return -EBADMSG;
+    memcpy(&k, f->payload, sizeof(k));
+    if (k.signo < 1 || k.signo > 64 || k.all > 1)
+        return -EBADMSG;
+    *ret = k;
+    return 0;
+}
+
+int control_call(int fd, enum control_type type, const void *payload, size_t len, char **ret_text)
+{
+    struct control_frame f;
+    int r;
+
+    *ret_text = NULL;
+    char *buf = malloc(CONTROL_MAX_FRAME + 1);
+    if (!buf)
+        return -ENOMEM;
+    r = control_send(fd, type, payload, len);
+    if (r == 0)
+        r = control_recv(fd, buf, CONTROL_MAX_FRAME + 1, &f);
+    if (r == 0) {
+        if (f.type == CONTROL_OK) {
+            r = 0;
+        } else if (f.type == CONTROL_TEXT || f.type == CONTROL_ERROR) {
+            char *text = strdup(f.payload); /* an embedded NUL ends it, which is what a reader wants */
+            r = text ? (f.type == CONTROL_ERROR ? -EREMOTEIO : 0) : -ENOMEM;
+            *ret_text = text;
+        } else {
+            r = -EBADMSG;
+        }
+    }
+    free(buf);
+    return r;
+}
+
+/* Fills a unix address for path; a long path goes through its directory's descriptor, kept in *ret_dir. */
+static int make_address(const char *path, struct sockaddr_un *sa, int *ret_dir)
+{
+    const char *slash = strrchr(path, '/');
+    char dir[4096];
+    int n;
+
+    *sa = (struct sockaddr_un){.sun_family = AF_UNIX};
+    *ret_dir = -1;
+    if (strlen(path) < sizeof(sa->sun_path)) {
+        memcpy(sa->sun_path, path, strlen(path) + 1);
+        return 0;
+    }
+    if (!slash || (size_t)(slash - path) >= sizeof(dir))
+        return -ENAMETOOLONG;
+    memcpy(dir, path, (size_t)(slash - path));
+    dir[slash - path] = '\0';
+    *ret_dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*ret_dir < 0)
+        return -errno;
+    n = snprintf(sa->sun_path, sizeof(sa->sun_path), "/proc/self/fd/%d/%s", *ret_dir, slash + 1);
+    return n > 0 && (size_t)n < sizeof(sa->sun_path) ? 0 : -ENAMETOOLONG;
+}
+
+static int with_address(const char *path, bool listening, int timeout_ms, int *ret_fd)
+{
+    struct sockaddr_un sa;
+    int dir, fd, r;
+
+    r = make_address(path, &sa, &dir);
+    if (r < 0)
+        goto out_dir;
+    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        r = -errno;
+        goto out_dir;
+    }
+    if (listening) {
+        if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 16) < 0)
+            r = -errno;
+    } else {
+        struct timeval tv = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+        if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+            r = -errno;
+    }
+    if (r < 0)
+        close(fd);
+    else
+        *ret_fd = fd;
+out_dir:
+    if (dir >= 0)
+        close(dir);
+    return r;
+}
+
+int control_connect(const char *path, int timeout_ms, int *ret_fd)
+{
+    return with_address(path, false, timeout_ms, ret_fd);
+}
+
+int control_listen(const char *path, int *ret_fd)
+{
+    return with_address(path, true, 0, ret_fd);
+}

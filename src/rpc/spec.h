@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sandbox specification: everything the host side tells the sandbox before it is locked in,
+ * as plain values. The host side encodes it into a sealed memfd; the sandbox process decodes it
+ * twice, once before and once after it has re-executed itself inside its minimal root.
+ *
+ * The decoder trusts nothing: every length and count is bounded, every string is NUL-free and
+ * terminated, every descriptor number is checked against the inventory by its user.
+ *
+ * Ownership: a decoded spec owns all its memory; sandbox_spec_free() releases it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/util.h"
+
+/* Inherited descriptors at fixed numbers; everything above comes from the spec. */
+enum {
+    SPEC_FD_SYNC = 3, /* SOCK_SEQPACKET to the CLI: READY or ERROR, once */
+    SPEC_FD_SPEC = 4, /* sealed memfd holding the encoded spec */
+    SPEC_FD_FIRST_FREE = 5,
+};
+
+enum mount_kind {
+    MOUNT_TREE,   /* files of a donated host tree (bind mounts, the root) */
+    MOUNT_TMPFS,  /* a host tmpfs of our own, made at boot, then used as a tree */
+    MOUNT_PROC,   /* synthetic, the guest's own processes */
+    MOUNT_SYS,
+    MOUNT_DEV,
+    MOUNT_DEVPTS,
+    MOUNT_MQUEUE, /* a tmpfs as far as the guest can tell */
+};
+
+/* Guest-visible mount flags; the sentry enforces them for every kind. */
+enum {
+    MOUNT_F_RDONLY = 1u << 0,
+    MOUNT_F_NOSUID = 1u << 1,
+    MOUNT_F_NODEV = 1u << 2,
+    MOUNT_F_NOEXEC = 1u << 3,
+    MOUNT_F_NOATIME = 1u << 4,
+    MOUNT_F_EXCLUSIVE = 1u << 5, /* nobody outside the sandbox writes here: may be cached */
+    MOUNT_F_RECURSIVE = 1u << 6, /* rootless: clone submounts of `source` with it */
+};
+
+struct mount_spec {
+    enum mount_kind kind;
+    uint32_t flags;
+    int tree_fd;      /* MOUNT_TREE: donated detached tree, or -1 when `source` must be opened at boot */
+    char *source;     /* MOUNT_TREE, rootless: host path; otherwise what /proc/mounts shows; may be NULL */
+    char *dest;       /* absolute guest path; "/" for the root, which comes first */
+    uint64_t size;    /* MOUNT_TMPFS: bytes, 0 = the kernel's default */
+    uint32_t mode;    /* MOUNT_TMPFS: mode of its root, e.g. 01777 */
+};
+
+struct rlimit_spec {
+    uint32_t resource; /* RLIMIT_* number of Linux */
+    uint64_t soft, hard;
+};
+
+struct process_spec {
+    char **argv;      /* NULL-terminated, at least one */
+    char **envp;      /* NULL-terminated */
+    char *cwd;        /* absolute guest path */
+    uint32_t uid, gid; /* guest ids */
+    uint32_t *groups;
+    size_t n_groups;
+    uint32_t umask;
+    uint64_t cap_bounding, cap_effective, cap_permitted, cap_inheritable, cap_ambient;
+    struct rlimit_spec *rlimits;
+    size_t n_rlimits;
+    bool no_new_privs;
+    bool terminal;
+};
+
+enum network_mode { NETWORK_NONE, NETWORK_HOST, NETWORK_SANDBOX };
+
+struct sandbox_spec {
+    char *id;
+    char *hostname;    /* NULL: the host's */
+    char *domainname;
+    struct mount_spec *mounts; /* in mount order; mounts[0].dest is "/" */
+    size_t n_mounts;
+    struct process_spec process;
+    enum network_mode network;
+    int control_fd;    /* listening SOCK_SEQPACKET unix socket, or -1 */
+    int log_fd;        /* where log lines go, or -1 */
+    int self_fd;       /* detached tree of the sentry's own binary (real root), or -1 */
+    bool rootless;     /* no privileges on the host: sources are opened inside the user namespace */
+    bool start_now;    /* false: wait for COMMIT (rpc/sync.h), then for START on the control socket */
+    bool die_with_parent; /* foreground `do` and `run`: armed PR_SET_PDEATHSIG must be re-armed after id changes */
+    bool strace;
+    uint32_t log_level; /* enum log_level */
+    bool log_json;
+    uint32_t pids_max; /* guest tasks admitted; 0 = the default */
+};
+
+/* Largest encoded spec accepted: room for ARG_MAX-sized arguments and environment. */
+#define SPEC_MAX_BYTES (4u << 20)
+
+/* Encodes `s` into a new sealed memfd (CLOEXEC). Returns 0 and *ret_fd, or a negative errno. */
+int sandbox_spec_encode(const struct sandbox_spec *s, int *ret_fd) must_check;
+
+/* Decodes untrusted bytes. 0 and *ret (caller frees), -EBADMSG for anything malformed, -ENOMEM. */
+int sandbox_spec_decode(const void *bytes, size_t n, struct sandbox_spec **ret) must_check;
+
+/* Reads a whole spec from a memfd by pread, whatever its offset. */
+int sandbox_spec_read(int fd, struct sandbox_spec **ret) must_check;
+
+void sandbox_spec_free(struct sandbox_spec *s);
