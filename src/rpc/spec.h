@@ -61,7 +61,7 @@ struct rlimit_spec {
 };
 
 struct process_spec {
-    char **argv;      /* NULL-terminated, at least one */
+    char **argv;      /* NULL-terminated, at least one; a name without a slash is looked up in envp's PATH, inside */
     char **envp;      /* NULL-terminated */
     char *cwd;        /* absolute guest path */
     uint32_t uid, gid; /* guest ids */
@@ -69,7 +69,7 @@ struct process_spec {
     size_t n_groups;
     uint32_t umask;
     uint64_t cap_bounding, cap_effective, cap_permitted, cap_inheritable, cap_ambient;
-    struct rlimit_spec *rlimits;
+    struct rlimit_spec *rlimits; /* those not listed: as the sandbox process has them */
     size_t n_rlimits;
     bool no_new_privs;
     bool terminal;
@@ -85,7 +85,9 @@ struct sandbox_spec {
     size_t n_mounts;
     struct process_spec process;
     enum network_mode network;
-    int control_fd;    /* listening SOCK_SEQPACKET unix socket, or -1 */
+    /* SOCK_SEQPACKET unix socket: listening (state directory), or already connected to the one client
+     * of a foreground `do` (SO_ACCEPTCONN tells which); -1 for none. Protocol: rpc/control.h */
+    int control_fd;
     int log_fd;        /* where log lines go, or -1 */
     int self_fd;       /* detached tree of the sentry's own binary (real root), or -1 */
     bool rootless;     /* no privileges on the host: sources are opened inside the user namespace */

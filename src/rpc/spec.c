@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Encoding and decoding of the sandbox specification: a header (magic, version, size) and then the
+ * fields in one fixed order, native byte order, no padding. Strings carry their length; the length
+ * STR_NULL stands for a NULL pointer. One table-free pass per direction: the writer and the reader
+ * below must list the same fields in the same order, and the unit test compares them field by field.
+ */
+#include "rpc/spec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SPEC_MAGIC 0x43505343u /* "CSPC" */
+#define SPEC_VERSION 1u
+#define STR_NULL UINT32_MAX
+
+enum {
+    MAX_MOUNTS = 1024,
+    MAX_GROUPS = 65536,
+    MAX_RLIMITS = 64,
+    MAX_FD = 1 << 20,
+};
+
+#define MOUNT_F_ALL                                                                                \
+    (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC | MOUNT_F_NOATIME |          \
+     MOUNT_F_EXCLUSIVE | MOUNT_F_RECURSIVE)
+
+/* ---- writing ---- */
+
+struct writer {
+    unsigned char *data;
+    size_t len, cap;
+    int error; /* first failure; later writes are ignored */
+};
+
+static void put(struct writer *w, const void *src, size_t n)
+{
+    if (w->error)
+        return;
+    if (n > SPEC_MAX_BYTES - w->len) {
+        w->error = -E2BIG;
+        return;
+    }
+    if (w->len + n > w->cap) {
+        size_t cap = w->cap ? w->cap : 4096;
+        while (cap < w->len + n)
+            cap *= 2;
+        unsigned char *p = realloc(w->data, cap);
+        if (!p) {
+            w->error = -ENOMEM;
+            return;
+        }
+        w->data = p;
+        w->cap = cap;
+    }
+    if (n)
+        memcpy(w->data + w->len, src, n);
+    w->len += n;
+}
+
+static void put_u32(struct writer *w, uint32_t v)
+{
+    put(w, &v, sizeof(v));
+}
+
+static void put_u64(struct writer *w, uint64_t v)
+{
+    put(w, &v, sizeof(v));
+}
+
+static void put_str(struct writer *w, const char *s)
+{
+    size_t n = s ? strlen(s) : 0;
+
+    if (n >= SPEC_MAX_BYTES) {
+        w->error = -E2BIG;
+        return;
+    }
+    put_u32(w, s ? (uint32_t)n : STR_NULL);
+    put(w, s, n);
+}
+
+static void put_strv(struct writer *w, char *const *v)
+{
+    uint32_t n = 0;
+
+    while (v && v[n])
+        n++;
+    put_u32(w, n);
+    for (uint32_t i = 0; i < n; i++)
+        put_str(w, v[i]);
+}
+
+static void put_mount(struct writer *w, const struct mount_spec *m)
+{
+    put_u32(w, m->kind);
+    put_u32(w, m->flags);
+    put_u32(w, (uint32_t)m->tree_fd);
+    put_str(w, m->source);
+    put_str(w, m->dest);
+    put_u64(w, m->size);
+    put_u32(w, m->mode);
+}
+
+static void put_process(struct writer *w, const struct process_spec *p)
+{
+    put_strv(w, p->argv);
+    put_strv(w, p->envp);
+    put_str(w, p->cwd);
+    put_u32(w, p->uid);
+    put_u32(w, p->gid);
+    put_u32(w, (uint32_t)p->n_groups);
+    for (size_t i = 0; i < p->n_groups; i++)
+        put_u32(w, p->groups[i]);
+    put_u32(w, p->umask);
+    put_u64(w, p->cap_bounding);
+    put_u64(w, p->cap_effective);
+    put_u64(w, p->cap_permitted);
+    put_u64(w, p->cap_inheritable);
+    put_u64(w, p->cap_ambient);
+    put_u32(w, (uint32_t)p->n_rlimits);
+    for (size_t i = 0; i < p->n_rlimits; i++) {
+        put_u32(w, p->rlimits[i].resource);
+        put_u64(w, p->rlimits[i].soft);
+        put_u64(w, p->rlimits[i].hard);
+    }
+    put_u32(w, p->no_new_privs);
+    put_u32(w, p->terminal);
+}
+
+static void put_spec(struct writer *w, const struct sandbox_spec *s)
+{
+    put_u32(w, SPEC_MAGIC);
+    put_u32(w, SPEC_VERSION);
+    put_u32(w, 0); /* total size, patched below */
+    put_str(w, s->id);
+    put_str(w, s->hostname);
+    put_str(w, s->domainname);
+    put_u32(w, (uint32_t)s->n_mounts);
+    for (size_t i = 0; i < s->n_mounts; i++)
+        put_mount(w, &s->mounts[i]);
+    put_process(w, &s->process);
+    put_u32(w, s->network);
+    put_u32(w, (uint32_t)s->control_fd);
+    put_u32(w, (uint32_t)s->log_fd);
+    put_u32(w, (uint32_t)s->self_fd);
+    put_u32(w, s->rootless);
+    put_u32(w, s->start_now);
+    put_u32(w, s->die_with_parent);
+    put_u32(w, s->strace);
+    put_u32(w, s->log_level);
+    put_u32(w, s->log_json);
+    put_u32(w, s->pids_max);
+    if (!w->error) {
+        uint32_t total = (uint32_t)w->len;
+        memcpy(w->data + 8, &total, sizeof(total));
+    }
+}
+
+static int write_whole(int fd, const unsigned char *p, size_t n)
+{
+    while (n) {
+        ssize_t k = write(fd, p, n);
+        if (k < 0) {
+            if (errno == EINTR)
+                continue;
+            return -errno;
+        }
+        p += k;
+        n -= (size_t)k;
+    }
+    return 0;
+}
+
+int sandbox_spec_encode(const struct sandbox_spec *s, int *ret_fd)
+{
+    struct writer w = {0};
+    int fd = -1, r;
+
+    put_spec(&w, s);
+    r = w.error;
+    if (r < 0)
+        goto out;
+    fd = memfd_create("cloister-spec", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0) {
+        r = -errno;
+        goto out;
+    }
+    r = write_whole(fd, w.data, w.len);
+    if (r < 0)
+        goto out;
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
+        r = -errno;
+        goto out;
+    }
+    *ret_fd = fd;
+    fd = -1;
+out:
+    if (fd >= 0)
+        close(fd);
+    free(w.data);
+    return r;
+}
+
+/* ---- reading ---- */
+
+struct reader {
+    const unsigned char *p;
+    size_t left;
+    int error; /* first failure; later reads return zero */
+};
+
+static void get(struct reader *r, void *dst, size_t n)
+{
+    if (!r->error && n > r->left)
+        r->error = -EBADMSG;
+    if (r->error) {
+        memset(dst, 0, n);
+        return;
+    }
+    memcpy(dst, r->p, n);
+    r->p += n;
+    r->left -= n;
+}
+
+static uint32_t get_u32(struct reader *r)
+{
+    uint32_t v;
+    get(r, &v, sizeof(v));
+    return v;
+}
+
+static uint64_t get_u64(struct reader *r)
+{
+    uint64_t v;
+    get(r, &v, sizeof(v));
+    return v;
+}
+
+static bool get_bool(struct reader *r)
+{
+    uint32_t v = get_u32(r);
+
+    if (v > 1 && !r->error)
+        r->error = -EBADMSG;
+    return v == 1;
+}
+
+static int get_fd(struct reader *r)
+{
+    uint32_t v = get_u32(r);
+
+    if (v == UINT32_MAX)
+        return -1;
+    if (v >= MAX_FD && !r->error)
+        r->error = -EBADMSG;
+    return (int)v;
+}
+
+/* A count whose items take at least min_size bytes each: bounded by what is left to read. */
+static size_t get_count(struct reader *r, size_t max, size_t min_size)
+{
+    uint32_t n = get_u32(r);
+
+    if (r->error)
+        return 0;
+    if (n > max || n > r->left / min_size) {
+        r->error = -EBADMSG;
+        return 0;
+    }
+    return n;
+}
+
+static void *get_array(struct reader *r, size_t n, size_t size)
+{
+    if (r->error)
+        return NULL;
+    void *p = calloc(n ? n : 1, size);
+    if (!p)
+        r->error = -ENOMEM;
+    return p;
+}
+
+static char *get_str(struct reader *r, bool required)
+{
+    uint32_t n = get_u32(r);
+    char *s;
+
+    if (r->error)
+        return NULL;
+    if (n == STR_NULL) {
+        if (required)
+            r->error = -EBADMSG;
+        return NULL;
+    }
+    if (n > r->left || memchr(r->p, 0, n)) {
+        r->error = -EBADMSG;
+        return NULL;
+    }
+    s = malloc((size_t)n + 1);
+    if (!s) {
+        r->error = -ENOMEM;
+        return NULL;
+    }
+    get(r, s, n);
+    s[n] = '\0';
+    return s;
+}
+
+static char *get_path(struct reader *r)
+{
+    char *s = get_str(r, true);
+
+    if (s && s[0] != '/' && !r->error)
+        r->error = -EBADMSG;
+    return s;
+}
+
+static char **get_strv(struct reader *r)
+{
+    size_t n = get_count(r, SPEC_MAX_BYTES / 4, 4);
+    char **v = get_array(r, n + 1, sizeof(*v));
+
+    for (size_t i = 0; v && i < n && !r->error; i++)
+        v[i] = get_str(r, true);
+    return v;
+}
+
+static void get_mount(struct reader *r, struct mount_spec *m)
+{
+    uint32_t kind = get_u32(r);
+
+    m->kind = (enum mount_kind)kind;
+    m->flags = get_u32(r);
+    m->tree_fd = get_fd(r);
+    m->source = get_str(r, false);
+    m->dest = get_path(r);
+    m->size = get_u64(r);
+    m->mode = get_u32(r);
+    if (r->error)
+        return;
+    if (kind > MOUNT_MQUEUE || (m->flags & ~MOUNT_F_ALL) || (m->mode & ~07777u) ||
+        (kind == MOUNT_TREE && m->tree_fd < 0 && !m->source) ||
+        (kind != MOUNT_TREE && m->tree_fd >= 0))
+        r->error = -EBADMSG;
+}
+
+static void get_process(struct reader *r, struct process_spec *p)
+{
+    p->argv = get_strv(r);
+    if (!r->error && !p->argv[0])
+        r->error = -EBADMSG;
+    p->envp = get_strv(r);
+    p->cwd = get_path(r);
+    p->uid = get_u32(r);
+    p->gid = get_u32(r);
+    p->n_groups = get_count(r, MAX_GROUPS, 4);
+    p->groups = get_array(r, p->n_groups, sizeof(*p->groups));
+    for (size_t i = 0; p->groups && i < p->n_groups; i++)
+        p->groups[i] = get_u32(r);
+    p->umask = get_u32(r);
+    if (p->umask > 0777 && !r->error)
+        r->error = -EBADMSG;
+    p->cap_bounding = get_u64(r);
+    p->cap_effective = get_u64(r);
+    p->cap_permitted = get_u64(r);
+    p->cap_inheritable = get_u64(r);
+    p->cap_ambient = get_u64(r);
+    p->n_rlimits = get_count(r, MAX_RLIMITS, 20);
+    p->rlimits = get_array(r, p->n_rlimits, sizeof(*p->rlimits));
+    for (size_t i = 0; p->rlimits && i < p->n_rlimits; i++) {
+        p->rlimits[i].resource = get_u32(r);
+        p->rlimits[i].soft = get_u64(r);
+        p->rlimits[i].hard = get_u64(r);
+        if (!r->error && p->rlimits[i].resource >= 16)
+            r->error = -EBADMSG;
+    }
+    p->no_new_privs = get_bool(r);
+    p->terminal = get_bool(r);
+}
+
+static void get_spec(struct reader *r, struct sandbox_spec *s)
+{
+    uint32_t network;
+
+    s->id = get_str(r, true);
+    s->hostname = get_str(r, false);
+    s->domainname = get_str(r, false);
+    s->n_mounts = get_count(r, MAX_MOUNTS, 32);
+    s->mounts = get_array(r, s->n_mounts, sizeof(*s->mounts));
+    for (size_t i = 0; s->mounts && i < s->n_mounts; i++)
+        get_mount(r, &s->mounts[i]);
+    if (!r->error && (s->n_mounts == 0 || strcmp(s->mounts[0].dest, "/") != 0))
+        r->error = -EBADMSG;
+    get_process(r, &s->process);
+    network = get_u32(r);
+    if (network > NETWORK_SANDBOX && !r->error)
+        r->error = -EBADMSG;
+    s->network = (enum network_mode)network;
+    s->control_fd = get_fd(r);
+    s->log_fd = get_fd(r);
+    s->self_fd = get_fd(r);
+    s->rootless = get_bool(r);
+    s->start_now = get_bool(r);
+    s->die_with_parent = get_bool(r);
+    s->strace = get_bool(r);
+    s->log_level = get_u32(r);
+    s->log_json = get_bool(r);
+    s->pids_max = get_u32(r);
+}
+
+int sandbox_spec_decode(const void *bytes, size_t n, struct sandbox_spec **ret)
+{
+    struct reader r = {.p = bytes, .left = n};
+    struct sandbox_spec *s;
+
+    if (n > SPEC_MAX_BYTES)
+        return -EBADMSG;
+    if (get_u32(&r) != SPEC_MAGIC || get_u32(&r) != SPEC_VERSION || get_u32(&r) != n || r.error)
+        return -EBADMSG;
+    s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    get_spec(&r, s);
+    if (!r.error && r.left)
+        r.error = -EBADMSG;
+    if (r.error) {
+        sandbox_spec_free(s);
+        return r.error;
+    }
+    *ret = s;
+    return 0;
+}
+
+int sandbox_spec_read(int fd, struct sandbox_spec **ret)
+{
+    struct stat st;
+    unsigned char *buf;
+    size_t have = 0;
+    int r;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > (off_t)SPEC_MAX_BYTES)
+        return -EBADMSG;
+    buf = malloc((size_t)st.st_size);
+    if (!buf)
+        return -ENOMEM;
+    while (have < (size_t)st.st_size) {
+        ssize_t k = pread(fd, buf + have, (size_t)st.st_size - have, (off_t)have);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0)
+            break;
+        have += (size_t)k;
+    }
+    r = have == (size_t)st.st_size ? sandbox_spec_decode(buf, have, ret) : -EBADMSG;
+    free(buf);
+    return r;
+}
+
+static void free_strv(char **v)
+{
+    for (size_t i = 0; v && v[i]; i++)
+        free(v[i]);
+    free(v);
+}
+
+void sandbox_spec_free(struct sandbox_spec *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; s->mounts && i < s->n_mounts; i++) {
+        free(s->mounts[i].source);
+        free(s->mounts[i].dest);
+    }
+    free(s->mounts);
+    free(s->id);
+    free(s->hostname);
+    free(s->domainname);
+    free_strv(s->process.argv);
+    free_strv(s->process.envp);
+    free(s->process.cwd);
+    free(s->process.groups);
+    free(s->process.rlimits);
+    free(s);
+}
