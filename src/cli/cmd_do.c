@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cloister do: one command in a sandbox, without image, bundle or daemon. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "cli/cli.h"
+#include "host/foreground.h"
+#include "host/hostroot.h"
+#include "host/sandbox.h"
+#include "host/specbuild.h"
+#include "host/tree.h"
+#include "oci/caps.h"
+
+struct do_options {
+    const char *root, *cwd, *network;
+    bool ro, rw, strace;
+    struct string_list env;
+};
+
+#define O(field) offsetof(struct do_options, field)
+
+static const struct option do_option_table[] = {
+    {"root", 0, OPTION_STRING, false, "DIR", "the container's root directory (default: /)", O(root)},
+    {"ro", 0, OPTION_FLAG, false, NULL, "nothing below the root can be written (default)", O(ro)},
+    {"rw", 0, OPTION_FLAG, false, NULL, "writes go to the root directory, as the caller may", O(rw)},
+    {"cwd", 0, OPTION_STRING, false, "DIR", "working directory inside (default: the caller's, if it is there)",
+     O(cwd)},
+    {"env", 'e', OPTION_LIST, false, "K=V", "set a variable; K alone passes nothing, K= sets it empty", O(env)},
+    {"network", 0, OPTION_STRING, false, "MODE", "none (default) or host", O(network)},
+    {"strace", 0, OPTION_FLAG, false, NULL, "log every system call of the program", O(strace)},
+};
+
+/* An absolute path without links for the container's root. */
+static int resolve_root(const char *arg, char **ret, struct fail *f)
+{
+    struct stat st;
+    char *path = realpath(arg, NULL);
+
+    if (!path)
+        return fail_errno(f, errno, "option --root: %s", arg);
+    if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        free(path);
+        return fail(f, ENOTDIR, "option --root: %s is not a directory", arg);
+    }
+    *ret = path;
+    return 0;
+}
+
+/* The caller's own directory when it exists below the root, else "/". */
+static int choose_cwd(struct sandbox_spec *s, const struct do_options *o, const char *root,
+                      const char *here, struct fail *f)
+{
+    _cleanup_free_ char *inside = NULL;
+    struct stat st;
+
+    if (o->cwd && o->cwd[0] != '/')
+        return fail(f, EINVAL, "option --cwd: \"%s\" is not an absolute path", o->cwd);
+    if (!o->cwd && here && strcmp(root, "/") != 0) {
+        if (asprintf(&inside, "%s%s", root, here) < 0)
+            return fail(f, ENOMEM, "out of memory");
+        if (stat(inside, &st) < 0 || !S_ISDIR(st.st_mode))
+            here = NULL;
+    }
+    s->process.cwd = strdup(o->cwd ? o->cwd : here ? here : "/");
+    return s->process.cwd ? 0 : fail(f, ENOMEM, "out of memory");
+}
+
+static int fill_process(struct sandbox_spec *s, const struct do_options *o, char **argv, struct fail *f)
+{
+    struct process_spec *p = &s->process;
+    int r = spec_copy_strv(argv, -1, &p->argv);
+
+    if (r == 0)
+        r = spec_copy_strv(environ, -1, &p->envp);
+    for (size_t i = 0; i < o->env.n && r == 0; i++) {
+        if (o->env.items[i][0] == '=' || !strchr(o->env.items[i], '='))
+            return fail(f, EINVAL, "option --env: expected NAME=VALUE, found \"%s\"", o->env.items[i]);
+        r = spec_setenv(&p->envp, o->env.items[i]);
+    }
+    if (r == 0)
+        r = spec_set_caller_ids(s);
+    if (r < 0)
+        return fail_errno(f, -r, "describing the process");
+    p->umask = umask(022);
+    umask(p->umask);
+    p->cap_bounding = CAPS_DEFAULT;
+    if (p->uid == 0)
+        p->cap_effective = p->cap_permitted = CAPS_DEFAULT;
+    return 0;
+}
+
+static int choose_network(struct sandbox_spec *s, const char *mode, struct fail *f)
+{
+    if (!mode || strcmp(mode, "none") == 0)
+        s->network = NETWORK_NONE;
+    else if (strcmp(mode, "host") == 0)
+        s->network = NETWORK_HOST;
+    else
+        return fail(f, EINVAL, "option --network: expected none or host, found \"%s\"", mode);
+    return 0;
+}
+
+static int build_spec(const struct cli *cli, const struct do_options *o, char **argv,
+                      struct sandbox_spec *s, struct fail *f)
+{
+    _cleanup_free_ char *root = NULL, *here = getcwd(NULL, 0);
+    bool privileged = geteuid() == 0;
+    struct hostroot h = {.writable = o->rw, .privileged = privileged};
+    char id[32];
+    int r;
+
+    if (o->ro && o->rw)
+        return fail(f, EINVAL, "options --ro and --rw exclude each other");
+    r = resolve_root(o->root ? o->root : "/", &root, f);
+    if (r == 0)
+        r = choose_network(s, o->network, f);
+    if (r == 0)
+        r = fill_process(s, o, argv, f);
+    if (r == 0)
+        r = choose_cwd(s, o, root, here && here[0] == '/' ? here : NULL, f);
+    if (r < 0)
+        return r;
+    h.root = root;
+    if (!o->root && !o->cwd)
+        h.cwd = s->process.cwd;
+    r = hostroot_add_mounts(s, &h, f);
+    if (r < 0)
+        return r;
+    snprintf(id, sizeof(id), "do-%d", (int)getpid());
+    s->id = strdup(id);
+    if (!s->id)
+        return fail(f, ENOMEM, "out of memory");
+    s->rootless = !privileged;
+    s->start_now = true;
+    s->die_with_parent = true;
+    s->strace = o->strace || cli->strace;
+    s->log_fd = cli->log_fd;
+    s->log_level = s->strace && cli->level < LOG_INFO ? LOG_INFO : cli->level;
+    s->log_json = cli->json;
+    return 0;
+}
+
+/* Everything that must be undone or closed, whatever happens. */
+struct do_run {
+    struct sandbox_spec *spec;
+    struct sandbox sandbox;
+    struct foreground fg;
+    int control_theirs;
+    char *sentry;
+};
+
+static void do_run_end(struct do_run *d)
+{
+    sandbox_destroy(&d->sandbox);
+    foreground_end(&d->fg);
+    d->fg.control_fd = close_fd(d->fg.control_fd);
+    d->control_theirs = close_fd(d->control_theirs);
+    sandbox_spec_free(d->spec);
+    free(d->sentry);
+}
+
+static int launch(const struct cli *cli, struct do_run *d, struct fail *f)
+{
+    struct sandbox_params p = {
+        .spec = d->spec,
+        .privileged = !d->spec->rootless,
+        .signal_mask = &d->fg.saved_mask,
+    };
+    int pair[2], r;
+
+    r = sandbox_find_sentry(cli->sentry, &d->sentry, f);
+    if (r < 0)
+        return r;
+    p.sentry_path = d->sentry;
+    if (p.privileged) {
+        idmap_identity(&p.ids);
+        r = tree_open(d->sentry, TREE_RDONLY, &d->spec->self_fd, f);
+        if (r < 0)
+            return r;
+    } else {
+        idmap_single(&p.ids, geteuid(), getegid());
+    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return fail_errno(f, errno, "making the control socket");
+    d->fg.control_fd = pair[0];
+    d->control_theirs = d->spec->control_fd = pair[1];
+    r = sandbox_clone(&p, &d->sandbox, f);
+    d->control_theirs = close_fd(d->control_theirs);
+    if (r == 0)
+        r = sandbox_release(&d->sandbox, &p, f);
+    if (r == 0)
+        r = foreground_wait_ready(&d->fg, &d->sandbox, f);
+    return r;
+}
+
+static int run_do(struct cli *cli, const struct command *self, int argc, char **argv)
+{
+    _cleanup_(do_run_end) struct do_run d = {
+        .sandbox = SANDBOX_NONE,
+        .fg = {.control_fd = -1, .signal_fd = -1},
+        .control_theirs = -1,
+    };
+    struct do_options o = {0};
+    struct fail f = {0};
+    int status, r;
+
+    if (cli_options(cli, self, &o, &argc, argv, 1, -1, EXIT_OURS, &status) != 0)
+        return status;
+    d.spec = spec_new();
+    r = d.spec ? 0 : fail(&f, ENOMEM, "out of memory");
+    if (r == 0)
+        r = foreground_begin(&d.fg, &f);
+    if (r == 0)
+        r = build_spec(cli, &o, argv + 1, d.spec, &f);
+    if (r == 0)
+        r = launch(cli, &d, &f);
+    if (r == 0)
+        r = foreground_wait_exit(&d.fg, &d.sandbox, &status, &f);
+    free(o.env.items);
+    return r < 0 ? cli_fail(cli, &f, EXIT_OURS) : status;
+}
+
+const struct command cmd_do = {
+    .name = "do",
+    .arguments = "[--] COMMAND [ARGS...]",
+    .summary = "run a command in a sandbox that sees the host's files",
+    .more = "The root is the host's own, read-only, with a /tmp, /proc, /dev and /sys of the sandbox's\n"
+            "own. Exit status: the command's, 128+N if signal N killed it, 125 if cloister failed,\n"
+            "126 if the command cannot be executed, 127 if it is not there.",
+    .options = {.table = do_option_table, .n = ARRAY_LEN(do_option_table), .stop_at_argument = true},
+    .run = run_do,
+};

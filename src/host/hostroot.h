@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The mounts of `do`: a directory of the host (its own root by default) as the container's root,
+ * the host's other real file systems below it, and the usual synthetic ones. Nothing of the host's
+ * /proc, /sys, /dev or other kernel file systems is inside, and /tmp is the container's own.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/util.h"
+#include "rpc/fail.h"
+#include "rpc/spec.h"
+
+struct hostroot {
+    const char *root; /* absolute host path */
+    bool writable;
+    bool privileged;  /* open the trees here; otherwise the sandbox opens them by path */
+    const char *cwd;  /* also shown when it lies below a directory that is covered, such as /tmp; or NULL */
+};
+
+int hostroot_add_mounts(struct sandbox_spec *s, const struct hostroot *h, struct fail *f) must_check;

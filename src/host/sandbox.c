@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making the sandbox process: see sandbox.h. Sources: clone(2), namespaces(7), capabilities(7), prctl(2). */
+#include "host/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "rpc/sync.h"
+
+#ifndef CLOISTER_LIBEXECDIR
+#define CLOISTER_LIBEXECDIR "/usr/local/libexec/cloister"
+#endif
+
+/* Descriptors to hand over: passed[i] of ours becomes SPEC_FD_SYNC + i of the sandbox. */
+#define MAX_PASSED 1100
+
+struct child_plan {
+    int passed[MAX_PASSED];
+    int n_passed;
+    int sync_fd; /* the sandbox's end */
+    bool die_with_parent;
+    const char *sentry_path;
+    sigset_t mask;
+};
+
+int sandbox_find_sentry(const char *override, char **ret, struct fail *f)
+{
+    char self[4096];
+    _cleanup_free_ char *beside = NULL;
+    const char *found = override;
+    ssize_t n;
+
+    if (!found) {
+        n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        if (n > 0) {
+            self[n] = '\0';
+            *(strrchr(self, '/') + 1) = '\0';
+            if (asprintf(&beside, "%scloister-sentry", self) < 0)
+                return fail(f, ENOMEM, "out of memory");
+            if (access(beside, X_OK) == 0)
+                found = beside;
+        }
+    }
+    if (!found)
+        found = CLOISTER_LIBEXECDIR "/cloister-sentry";
+    if (access(found, X_OK) < 0)
+        return fail_errno(f, errno, "the sandbox program %s", found);
+    *ret = strdup(found);
+    return *ret ? 0 : fail(f, ENOMEM, "out of memory");
+}
+
+/* ---- in the child: async-signal-safe calls only ---- */
+
+noreturn_ static void child_fail(int sync_fd, int err, const char *what)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text), "%s: %s", what, strerror(err));
+    (void)!sync_send(sync_fd, SYNC_ERROR, EXIT_OURS, text);
+    _exit(EXIT_OURS);
+}
+
+/* Without uid 0 inside, an exec keeps capabilities only if they are ambient. */
+static int keep_capabilities(void)
+{
+    struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct d[2];
+
+    if (getuid() == 0)
+        return 0;
+    if (syscall(SYS_capget, &h, d) < 0)
+        return -errno;
+    d[0].inheritable = d[0].permitted;
+    d[1].inheritable = d[1].permitted;
+    if (syscall(SYS_capset, &h, d) < 0)
+        return -errno;
+    for (unsigned cap = 0; cap < 64; cap++) {
+        if (!(d[cap / 32].permitted & (1u << (cap % 32))))
+            continue;
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+/* Moves the passed descriptors to their numbers; everything else above becomes close-on-exec. */
+static int place_descriptors(struct child_plan *p)
+{
+    int end = SPEC_FD_SYNC + p->n_passed;
+
+    /* First out of the way of every target, so that no dup2 below hits one still needed. */
+    for (int i = 0; i < p->n_passed; i++) {
+        if (p->passed[i] < end && p->passed[i] != SPEC_FD_SYNC + i) {
+            p->passed[i] = fcntl(p->passed[i], F_DUPFD_CLOEXEC, end);
+            if (p->passed[i] < 0)
+                return -errno;
+        }
+    }
+    for (int i = 0; i < p->n_passed; i++) {
+        int target = SPEC_FD_SYNC + i;
+        if (p->passed[i] == target) {
+            if (fcntl(target, F_SETFD, 0) < 0)
+                return -errno;
+        } else if (dup2(p->passed[i], target) < 0) {
+            return -errno;
+        }
+    }
+    return host_close_range((unsigned)end, ~0u, CLOSE_RANGE_CLOEXEC);
+}
+
+noreturn_ static void child_main(struct child_plan *p)
+{
+    static char *const argv[] = {(char *)(uintptr_t) "cloister-sentry", (char *)(uintptr_t) "boot",
+                                 NULL};
+    static char *const envp[] = {NULL};
+    int r;
+
+    /* Before GO, so that a parent that dies later is noticed by signal and one that died earlier by
+     * the end of the sync socket. */
+    if (p->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        child_fail(p->sync_fd, errno, "asking for a parent-death signal");
+    /* A session of its own: the caller's terminal must not send signals to stubs directly. */
+    (void)setsid();
+    r = place_descriptors(p);
+    if (r < 0)
+        child_fail(p->sync_fd, -r, "placing the sandbox's descriptors");
+    if (sync_expect(SPEC_FD_SYNC, SYNC_GO) < 0)
+        _exit(EXIT_OURS);
+    r = keep_capabilities();
+    if (r < 0)
+        child_fail(SPEC_FD_SYNC, -r, "keeping capabilities inside the user namespace");
+    sigprocmask(SIG_SETMASK, &p->mask, NULL);
+    execve(p->sentry_path, argv, envp);
+    child_fail(SPEC_FD_SYNC, errno, "executing cloister-sentry");
+}
+
+/* ---- in the parent ---- */
+
+/* Notes that *fd is handed over and replaces it by its number inside. */
+static int pass(struct child_plan *p, int *fd)
+{
+    if (*fd < 0)
+        return 0;
+    if (p->n_passed == MAX_PASSED)
+        return -EMFILE;
+    p->passed[p->n_passed] = *fd;
+    *fd = SPEC_FD_SYNC + p->n_passed++;
+    return 0;
+}
+
+/* Chooses the inherited numbers and encodes the spec with them. */
+static int plan_descriptors(struct child_plan *p, struct sandbox_spec *s, int *ret_spec_fd)
+{
+    int r = 0;
+
+    p->passed[0] = p->sync_fd;
+    p->n_passed = 2; /* the spec comes last, its number is fixed */
+    r = pass(p, &s->control_fd);
+    if (r == 0 && s->log_fd > 2)
+        r = pass(p, &s->log_fd);
+    if (r == 0)
+        r = pass(p, &s->self_fd);
+    for (size_t i = 0; i < s->n_mounts && r == 0; i++)
+        r = pass(p, &s->mounts[i].tree_fd);
+    if (r == 0)
+        r = sandbox_spec_encode(s, ret_spec_fd);
+    if (r == 0)
+        p->passed[SPEC_FD_SPEC - SPEC_FD_SYNC] = *ret_spec_fd;
+    return r;
+}
+
+static int explain_clone(struct fail *f, int err)
+{
+    if (err == ENOSPC || err == EPERM)
+        return fail(f, err, "making the sandbox's namespaces: %s (unprivileged user namespaces are "
+                            "off or used up here; `cloister doctor` says how to allow them)",
+                    strerror(err));
+    return fail_errno(f, err, "making the sandbox process");
+}
+
+int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
+{
+    struct child_plan plan = {
+        .die_with_parent = p->spec->die_with_parent,
+        .sentry_path = p->sentry_path,
+        .mask = *p->signal_mask,
+    };
+    _cleanup_close_ int ours = -1, theirs = -1, spec_fd = -1;
+    int pidfd = -1, pair[2], r;
+    pid_t pid;
+    struct clone_args a = {
+        .flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+                 CLONE_NEWCGROUP | CLONE_PIDFD,
+        .pidfd = (uintptr_t)&pidfd,
+        .exit_signal = SIGCHLD,
+    };
+
+    if (p->spec->network != NETWORK_HOST)
+        a.flags |= CLONE_NEWNET;
+    if (p->sibling) {
+        a.flags |= CLONE_PARENT;
+        a.exit_signal = 0; /* the caller's own is taken */
+    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return fail_errno(f, errno, "making the sync socket");
+    ours = pair[0];
+    theirs = pair[1];
+    plan.sync_fd = theirs;
+    r = plan_descriptors(&plan, p->spec, &spec_fd);
+    if (r == -E2BIG)
+        return fail(f, E2BIG, "arguments and environment are longer than 4 MiB together");
+    if (r < 0)
+        return fail_errno(f, -r, "writing the sandbox's specification");
+    pid = host_clone3(&a, sizeof(a));
+    if (pid < 0)
+        return explain_clone(f, -pid);
+    if (pid == 0) {
+        close(ours);
+        child_main(&plan);
+    }
+    *ret = (struct sandbox){.pid = pid, .pidfd = pidfd, .sync_fd = take_fd(&ours)};
+    return 0;
+}
+
+int sandbox_release(struct sandbox *s, const struct sandbox_params *p, struct fail *f)
+{
+    int r = idmap_write(&p->ids, s->pid, p->privileged, f);
+
+    if (r < 0)
+        return r;
+    r = sync_send(s->sync_fd, SYNC_GO, 0, NULL);
+    if (r < 0)
+        return fail_errno(f, -r, "telling the sandbox process to go on");
+    return 0;
+}
+
+/* What the dead sandbox process ended with, when it is our child and did not say anything. */
+static int explain_death(struct sandbox *s, struct fail *f)
+{
+    siginfo_t si = {0};
+
+    if (waitid(P_PIDFD, (id_t)s->pidfd, &si, WEXITED | WNOWAIT) == 0) {
+        if (si.si_code == CLD_EXITED)
+            return fail(f, ECHILD, "the sandbox process ended with status %d before it was ready",
+                        si.si_status);
+        return fail(f, ECHILD, "the sandbox process was killed by signal %d (%s) before it was ready",
+                    si.si_status, strsignal(si.si_status));
+    }
+    return fail(f, ECHILD, "the sandbox process ended before it was ready");
+}
+
+int sandbox_wait_ready(struct sandbox *s, struct fail *f)
+{
+    struct sync_report report;
+    int r = sync_recv(s->sync_fd, &report);
+
+    if (r == -ENOTCONN)
+        return explain_death(s, f);
+    if (r < 0)
+        return fail_errno(f, -r, "reading the sandbox's report");
+    if (report.kind == SYNC_ERROR) {
+        f->status = report.code >= 1 && report.code <= 255 ? (int)report.code : EXIT_OURS;
+        return fail(f, ECANCELED, "%s", report.text);
+    }
+    if (report.kind != SYNC_READY)
+        return fail(f, EBADMSG, "the sandbox sent an unexpected report");
+    return 0;
+}
+
+int sandbox_commit(struct sandbox *s, struct fail *f)
+{
+    int r = sync_send(s->sync_fd, SYNC_COMMIT, 0, NULL);
+
+    if (r < 0)
+        return fail_errno(f, -r, "the sandbox process is gone");
+    s->sync_fd = close_fd(s->sync_fd);
+    return 0;
+}
+
+void sandbox_forget(struct sandbox *s)
+{
+    s->sync_fd = close_fd(s->sync_fd);
+    s->pidfd = close_fd(s->pidfd);
+}
+
+void sandbox_destroy(struct sandbox *s)
+{
+    if (s->pidfd >= 0) {
+        struct pollfd pfd = {.fd = s->pidfd, .events = POLLIN};
+
+        (void)!host_pidfd_send_signal(s->pidfd, SIGKILL);
+        /* Wait for its end, so that callers who look find nothing left; it has at most a few processes. */
+        (void)!poll(&pfd, 1, 10000);
+        (void)waitid(P_PIDFD, (id_t)s->pidfd, NULL, WEXITED | WNOHANG);
+    }
+    sandbox_forget(s);
+    s->pid = -1;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Failure texts: see fail.h. */
+#include "rpc/fail.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Control characters from file names and JSON must not reach a terminal or split a log line. */
+static void make_printable(char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            *s = ' ';
+}
+
+int fail(struct fail *f, int err, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(f->text, sizeof(f->text), fmt, ap);
+    va_end(ap);
+    make_printable(f->text);
+    return -err;
+}
+
+int fail_errno(struct fail *f, int err, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(f->text, sizeof(f->text), fmt, ap);
+    va_end(ap);
+    if (n >= 0 && (size_t)n < sizeof(f->text))
+        snprintf(f->text + n, sizeof(f->text) - (size_t)n, ": %s", strerror(err));
+    make_printable(f->text);
+    return -err;
+}
+
+int fail_wrap(struct fail *f, int err, const char *fmt, ...)
+{
+    char inner[sizeof(f->text)];
+    va_list ap;
+    int n;
+
+    memcpy(inner, f->text, sizeof(inner));
+    va_start(ap, fmt);
+    n = vsnprintf(f->text, sizeof(f->text), fmt, ap);
+    va_end(ap);
+    if (n >= 0 && (size_t)n < sizeof(f->text))
+        snprintf(f->text + n, sizeof(f->text) - (size_t)n, ": %s", inner);
+    make_printable(f->text);
+    return err;
+}
