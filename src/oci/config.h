@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An OCI bundle's config.json as a C struct; source: the OCI runtime specification, config.md and
+ * config-linux.md. Values are checked for type, range and spelling here; whether the host can honour
+ * them is the host side's business.
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/util.h"
+#include "rpc/fail.h"
+#include "rpc/spec.h"
+
+struct oci_mount {
+    char *destination; /* absolute */
+    char *type;        /* may be NULL */
+    char *source;      /* may be NULL */
+    char **options;    /* may be NULL */
+};
+
+struct oci_hook {
+    char *path; /* absolute */
+    char **args, **env;
+    int64_t timeout; /* seconds, 0: none */
+};
+
+struct oci_hooks {
+    struct oci_hook *list;
+    size_t n;
+};
+
+enum oci_hook_kind {
+    HOOK_PRESTART,
+    HOOK_CREATE_RUNTIME,
+    HOOK_CREATE_CONTAINER,
+    HOOK_START_CONTAINER,
+    HOOK_POSTSTART,
+    HOOK_POSTSTOP,
+    HOOK_KINDS,
+};
+
+/* JSON name of the kind: "prestart" ... */
+extern const char *const oci_hook_names[HOOK_KINDS];
+
+struct oci_namespace {
+    char *type, *path;
+};
+
+struct oci_id_mapping {
+    uint32_t container_id, host_id, size;
+};
+
+struct oci_config {
+    char *version;
+    struct process_spec process; /* capabilities already as bit sets */
+    bool has_process, has_umask, has_capabilities;
+    char *root_path;
+    bool root_readonly;
+    char *hostname, *domainname;
+    struct oci_mount *mounts;
+    size_t n_mounts;
+    struct oci_hooks hooks[HOOK_KINDS];
+    json_object *annotations; /* or NULL */
+
+    bool has_linux;
+    struct oci_namespace *namespaces;
+    size_t n_namespaces;
+    struct oci_id_mapping *uid_mappings, *gid_mappings;
+    size_t n_uid_mappings, n_gid_mappings;
+    char *cgroups_path;
+    int64_t memory_limit; /* bytes; 0 or -1: none */
+    int64_t pids_limit;   /* 0 or -1: none */
+    char **masked_paths, **readonly_paths;
+
+    char *noted; /* properties that were given and are not honoured, for one warning; "" if none */
+};
+
+/* Reads DIR/config.json. The caller frees with oci_config_free(). */
+int oci_config_load(const char *bundle_dir, struct oci_config **ret, struct fail *f) must_check;
+/* The same from text. */
+int oci_config_parse(const char *text, size_t len, struct oci_config **ret, struct fail *f) must_check;
+void oci_config_free(struct oci_config *c);
+/* For cleanup attributes. */
+void oci_config_freep(struct oci_config **c);
+
+bool oci_config_has_namespace(const struct oci_config *c, const char *type);
+
+/*
+ * A container's mount in our terms: kind, flags, size and mode from type and options. `index` is for
+ * messages. ret->dest and ret->source stay empty. *ret_skip is set for what the guest gets otherwise or
+ * not at all (cgroup), with a word in the log.
+ */
+int oci_mount_parse(const struct oci_mount *m, size_t index, struct mount_spec *ret, bool *ret_recursive,
+                    bool *ret_skip, struct fail *f) must_check;
+/* Names of all mount options understood, NULL-terminated, for `features`. */
+const char *const *oci_mount_option_names(void);
