@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ring of bytes behind pipes and FIFOs, and the ends that read and write it: pipe(7). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/ioctl.h"
+#include "abi/linux/poll.h"
+#include "abi/linux/stat.h"
+#include "base/checked.h"
+#include "fdobj/pipe_internal.h"
+#include "kernel/task/task.h"
+
+#define PIPEFS_DEV 0x0c /* 0:12; any number no other file system has */
+
+static struct pipe_end *end_of(struct file *f)
+{
+    return container_of(f, struct pipe_end, file);
+}
+
+static bool can_read(const struct file *f)
+{
+    return (f->flags & LX_O_ACCMODE) != LX_O_WRONLY;
+}
+
+static bool can_write(const struct file *f)
+{
+    return (f->flags & LX_O_ACCMODE) != LX_O_RDONLY;
+}
+
+static uint32_t used(const struct pipe *p)
+{
+    return (uint32_t) (p->tail - p->head);
+}
+
+static uint32_t room(const struct pipe *p)
+{
+    return p->capacity - used(p);
+}
+
+/* ---- the buffer ---- */
+
+/* [lock] Moves the contents into a buffer of `size`; nobody may be at work on the old one. */
+static int ring_resize(struct pipe *p, uint32_t size)
+{
+    uint8_t *fresh = malloc(size);
+    if (!fresh)
+        return -ENOMEM;
+    for (uint64_t pos = p->head; pos < p->tail;) {
+        uint32_t from = (uint32_t) pos & (p->size - 1), to = (uint32_t) pos & (size - 1);
+        uint64_t n = MIN(p->tail - pos, (uint64_t) MIN(p->size - from, size - to));
+        memcpy(fresh + to, p->data + from, n);
+        pos += n;
+    }
+    free(p->data);
+    p->data = fresh;
+    p->size = size;
+    return 0;
+}
+
+/* [lock] Makes the ring big enough for n more bytes, as far as the capacity and a reader at work allow. */
+static int ring_grow(struct pipe *p, size_t n)
+{
+    uint64_t want = MIN((uint64_t) used(p) + n, (uint64_t) p->capacity);
+    uint32_t size = p->size ? p->size : PIPE_ATOMIC;
+    while (size < want)
+        size *= 2;
+    if (size == p->size || (p->reading && p->size))
+        return 0;
+    return ring_resize(p, size);
+}
+
+/* [lock] An empty ring starts over at its first byte, which is the one in the cache. */
+static void ring_rewind(struct pipe *p)
+{
+    if (p->head == p->tail && !p->reading && !p->writing)
+        p->head = p->tail = 0;
+}
+
+/* ---- wake-ups: only when somebody was turned away, or polls ---- */
+
+/* [lock] The events to wake after the lock is dropped. */
+static uint32_t events_for_readers(struct pipe *p)
+{
+    if (!p->reader_waits && !p->polled)
+        return 0;
+    p->reader_waits = false;
+    return LX_POLL_READABLE;
+}
+
+static uint32_t events_for_writers(struct pipe *p)
+{
+    if (room(p) < PIPE_ATOMIC || (!p->writer_waits && !p->polled))
+        return 0;
+    p->writer_waits = false;
+    return LX_POLL_WRITABLE;
+}
+
+static void wake(struct pipe *p, uint32_t events)
+{
+    if (events)
+        waitq_wake(&p->wq, events);
+}
+
+/* ---- packets (O_DIRECT) ---- */
+
+static int packet_push(struct pipe *p, uint64_t start, uint64_t end)
+{
+    if (!p->packets) {
+        uint32_t max = p->capacity / PIPE_ATOMIC;
+        p->packets = calloc(max, sizeof(*p->packets));
+        if (!p->packets)
+            return -ENOMEM;
+        p->max_packets = max;
+    }
+    p->packets[(p->packet_first + p->n_packets) % p->max_packets] = (struct packet){start, end};
+    p->n_packets++;
+    return 0;
+}
+
+/* [lock] How far a read may go: to the end of the packet at the head, or to the start of the next one. */
+static uint64_t read_limit(const struct pipe *p, bool *ret_packet)
+{
+    *ret_packet = false;
+    if (!p->n_packets)
+        return p->tail;
+    const struct packet *k = &p->packets[p->packet_first];
+    *ret_packet = p->head >= k->start;
+    return *ret_packet ? k->end : k->start;
+}
+
+/* ---- reading ---- */
+
+/* [lock] 0 with *ret_n bytes reserved, or what read() returns at once through *ret. */
+static bool read_begin(struct pipe *p, size_t want, size_t *ret_n, bool *ret_packet, ssize_t *ret)
+{
+    if (p->reading || (p->head == p->tail && p->writers)) {
+        p->reader_waits = true;
+        *ret = -EAGAIN;
+        return false;
+    }
+    if (p->head == p->tail) {
+        *ret = 0;
+        return false;
+    }
+    uint64_t n = read_limit(p, ret_packet) - p->head;
+    *ret_n = MIN((size_t) n, want);
+    p->reading = true;
+    return true;
+}
+
+/* Ring to guest without the lock; the reserved bytes cannot change. */
+static ssize_t ring_put(struct pipe *p, const uint8_t *data, uint32_t size, size_t n, struct iobuf *io)
+{
+    uint32_t at = (uint32_t) p->head & (size - 1);
+    size_t first = MIN(n, (size_t) (size - at));
+    ssize_t r = iobuf_put(io, data + at, first);
+    if (r < 0 || (size_t) r < first || first == n)
+        return r;
+    ssize_t more = iobuf_put(io, data, n - first);
+    return more < 0 ? r : r + more;
+}
+
+static ssize_t pipe_read(struct file *f, struct iobuf *io, int64_t pos unused_)
+{
+    struct pipe *p = end_of(f)->p;
+    size_t n = 0;
+    bool packet = false;
+    ssize_t r = 0;
+    if (io->left == 0)
+        return 0;
+    mutex_lock(&p->lock);
+    bool begun = read_begin(p, io->left, &n, &packet, &r);
+    const uint8_t *data = p->data;
+    uint32_t size = p->size;
+    mutex_unlock(&p->lock);
+    if (!begun)
+        return r;
+
+    r = ring_put(p, data, size, n, io);
+
+    mutex_lock(&p->lock);
+    p->reading = false;
+    if (r > 0) {
+        p->head += (uint64_t) r;
+        if (packet) { /* what did not fit is discarded */
+            p->head = p->packets[p->packet_first].end;
+            p->packet_first = (p->packet_first + 1) % p->max_packets;
+            p->n_packets--;
+        }
+    }
+    ring_rewind(p);
+    uint32_t events = events_for_writers(p);
+    if (p->head != p->tail && p->reader_waits)
+        events |= events_for_readers(p);
+    mutex_unlock(&p->lock);
+    wake(p, events);
+    return r;
+}
+
+/* ---- writing ---- */
+
+/* Guest to ring without the lock. */
+static ssize_t ring_take(uint8_t *data, uint32_t size, uint64_t tail, size_t n, struct iobuf *io)
+{
+    uint32_t at = (uint32_t) tail & (size - 1);
+    size_t first = MIN(n, (size_t) (size - at));
+    ssize_t r = iobuf_take(io, data + at, first);
+    if (r < 0 || (size_t) r < first || first == n)
+        return r;
+    ssize_t more = iobuf_take(io, data, n - first);
+    return more < 0 ? r : r + more;
+}
+
+/* [lock] Room for the whole of a small write or part of a big one: bytes reserved or a negative errno. */
+static ssize_t write_begin(struct pipe *p, size_t want, bool packet)
+{
+    if (p->readers == 0)
+        return -EPIPE;
+    size_t n = MIN(want, (size_t) room(p));
+    bool small = want <= PIPE_ATOMIC;
+    if (p->writing || n == 0 || (small && n < want) || (packet && p->n_packets && p->n_packets == p->max_packets))
+        goto full;
+    int r = ring_grow(p, n);
+    if (r < 0 && (!p->size || small))
+        return r;
+    n = MIN(n, (size_t) (p->size - used(p)));
+    if (n == 0 || (small && n < want))
+        goto full; /* a reader at work keeps the ring from growing: it wakes us */
+    p->writing = true;
+    return (ssize_t) n;
+full:
+    p->writer_waits = true;
+    return -EAGAIN;
+}
+
+/* One reservation: at most the room there is. */
+static ssize_t write_once(struct pipe *p, struct iobuf *io, bool packet)
+{
+    size_t want = packet ? MIN(io->left, (size_t) PIPE_ATOMIC) : io->left;
+    mutex_lock(&p->lock);
+    ssize_t n = write_begin(p, want, packet);
+    uint8_t *data = p->data;
+    uint32_t size = p->size;
+    uint64_t tail = p->tail;
+    mutex_unlock(&p->lock);
+    if (n < 0)
+        return n;
+
+    ssize_t r = ring_take(data, size, tail, (size_t) n, io);
+
+    mutex_lock(&p->lock);
+    p->writing = false;
+    uint32_t events = 0;
+    if (r > 0 && packet) {
+        int e = packet_push(p, p->tail, p->tail + (uint64_t) r);
+        if (e < 0)
+            r = e;
+    }
+    if (r > 0) {
+        p->tail += (uint64_t) r;
+        events = events_for_readers(p);
+    }
+    if (p->writer_waits)
+        events |= events_for_writers(p);
+    mutex_unlock(&p->lock);
+    wake(p, events);
+    return r;
+}
+
+static ssize_t pipe_write(struct file *f, struct iobuf *io, int64_t pos unused_)
+{
+    struct pipe *p = end_of(f)->p;
+    bool packet = f->flags & LX_O_DIRECT;
+    ssize_t done = 0;
+    while (io->left) {
+        ssize_t r = write_once(p, io, packet);
+        if (r <= 0)
+            return done ? done : r;
+        done += r;
+    }
+    return done;
+}
+
+/* ---- the rest of the operations ---- */
+
+static uint32_t pipe_poll(struct file *f)
+{
+    struct pipe_end *e = end_of(f);
+    struct pipe *p = e->p;
+    uint32_t ev = 0;
+    MUTEX_GUARD(&p->lock);
+    p->polled = true;
+    if (can_read(f)) {
+        if (p->head != p->tail)
+            ev |= LX_POLL_READABLE;
+        if (!p->writers && e->w_seen != p->n_opens_w)
+            ev |= LX_POLLHUP;
+    }
+    if (can_write(f)) {
+        if (room(p) >= PIPE_ATOMIC)
+            ev |= LX_POLL_WRITABLE;
+        if (!p->readers)
+            ev |= LX_POLLERR;
+    }
+    return ev;
+}
+
+static long pipe_ioctl(struct file *f, struct task *t, uint32_t cmd, uint64_t arg)
+{
+    struct pipe *p = end_of(f)->p;
+    if (cmd != LX_FIONREAD)
+        return -ENOTTY;
+    mutex_lock(&p->lock);
+    int32_t n = (int32_t) used(p);
+    mutex_unlock(&p->lock);
+    return copy_out(t, uaddr(arg), &n, sizeof(n));
+}
+
+/* F_SETPIPE_SZ: to a power of two of pages, never below what is in it. */
+static long set_capacity(struct pipe *p, struct task *t, uint64_t want)
+{
+    if (want > 1u << 31)
+        return -EINVAL;
+    uint32_t cap = PIPE_ATOMIC;
+    while (cap < want)
+        cap *= 2;
+    if (cap > PIPE_MAX_SIZE)
+        return cred_capable(t->cred, LX_CAP_SYS_RESOURCE) ? -ENOMEM : -EPERM;
+    mutex_lock(&p->lock);
+    long r = (long) cap;
+    if (cap < used(p) || p->reading || p->writing || (p->n_packets && cap != p->capacity)) {
+        r = -EBUSY;
+    } else if (p->size > cap) {
+        int e = ring_resize(p, cap);
+        if (e < 0)
+            r = e;
+    }
+    uint32_t events = 0;
+    if (r > 0) {
+        if (!p->n_packets) {
+            free(p->packets);
+            p->packets = NULL;
+            p->packet_first = p->max_packets = 0;
+        }
+        p->capacity = cap;
+        events = events_for_writers(p);
+    }
+    mutex_unlock(&p->lock);
+    wake(p, events);
+    return r;
+}
+
+static long pipe_fcntl(struct file *f, struct task *t, int cmd, uint64_t arg)
+{
+    struct pipe *p = end_of(f)->p;
+    if (cmd == LX_F_SETPIPE_SZ)
+        return set_capacity(p, t, (uint32_t) arg);
+    if (cmd != LX_F_GETPIPE_SZ)
+        return -EINVAL;
+    MUTEX_GUARD(&p->lock);
+    return (long) p->capacity;
+}
+
+static void fill_attr(const struct pipe *p, struct attr *ret)
+{
+    *ret = (struct attr){.dev = PIPEFS_DEV, .ino = p->ino, .mode = LX_S_IFIFO | 0600, .nlink = 1,
+                         .uid = p->uid, .gid = p->gid, .blksize = 4096, .atime = p->birth,
+                         .mtime = p->birth, .ctime = p->birth, .btime = {0, -1}};
+}
+
+static int pipe_getattr(struct file *f, struct attr *ret)
+{
+    fill_attr(end_of(f)->p, ret);
+    return 0;
+}
+
+static void pipe_release(struct file *f)
+{
+    struct pipe_end *e = end_of(f);
+    struct pipe *p = e->p;
+    mutex_lock(&p->lock);
+    if (can_read(f))
+        p->readers--;
+    if (can_write(f))
+        p->writers--;
+    bool r_gone = can_read(f) && !p->readers, w_gone = can_write(f) && !p->writers;
+    if (!p->readers && !p->writers && !p->reading && !p->writing) { /* a FIFO forgets what nobody read */
+        p->head = p->tail = 0;
+        p->packet_first = p->n_packets = 0;
+    }
+    mutex_unlock(&p->lock);
+    if (r_gone || w_gone)
+        waitq_wake(&p->wq, LX_POLL_READABLE | LX_POLL_WRITABLE | LX_POLLHUP | LX_POLLERR);
+    pipe_put(p);
+    free(e);
+}
+
+/* ---- a pipe's node, for open("/proc/self/fd/N") and stat of it ---- */
+
+struct pipe_node {
+    struct node node; /* first */
+    struct pipe *p;   /* holds a reference */
+};
+
+static int pipe_node_getattr(struct node *n, struct attr *ret)
+{
+    fill_attr(container_of(n, struct pipe_node, node)->p, ret);
+    return 0;
+}
+
+static int pipe_node_open(struct node *n, const struct open_args *a, struct file **ret)
+{
+    struct pipe *p = container_of(n, struct pipe_node, node)->p;
+    uint32_t keep = LX_O_ACCMODE | LX_O_NONBLOCK | LX_O_DIRECT;
+    return pipe_open_end(p, &pipe_ops, a->flags & keep, ret);
+}
+
+static void pipe_node_release(struct node *n)
+{
+    struct pipe_node *pn = container_of(n, struct pipe_node, node);
+    pipe_put(pn->p);
+    free(pn);
+}
+
+static const struct node_ops pipe_node_ops = {
+    .getattr = pipe_node_getattr,
+    .open = pipe_node_open,
+    .release = pipe_node_release,
+};
+
+static int pipe_anon_node(struct file *f, struct node **ret)
+{
+    struct pipe *p = end_of(f)->p;
+    struct pipe_node *pn = calloc(1, sizeof(*pn));
+    if (!pn)
+        return -ENOMEM;
+    ref_get(&p->ref);
+    pn->p = p;
+    node_init(&pn->node, &p->pipes->sb, &pipe_node_ops, LX_S_IFIFO, p->ino);
+    *ret = &pn->node;
+    return 0;
+}
+
+#define PIPE_COMMON_OPS                                                                            \
+    .read = pipe_read, .write = pipe_write, .poll = pipe_poll, .ioctl = pipe_ioctl,                \
+    .fcntl = pipe_fcntl, .release = pipe_release
+
+const struct file_ops pipe_ops = {
+    PIPE_COMMON_OPS,
+    .getattr = pipe_getattr,
+    .anon_node = pipe_anon_node,
+    .name = "pipe",
+};
+
+/* FIFOs have a name and a node: their attributes are the node's. */
+const struct file_ops fifo_ops = {PIPE_COMMON_OPS};
+
+/* ---- making them ---- */
+
+static void pipefs_release(struct super *sb unused_) {} /* lives as long as the kernel */
+
+static const struct super_ops pipefs_ops = {.release = pipefs_release};
+
+int pipes_new(struct pipes **ret)
+{
+    struct pipes *ps = calloc(1, sizeof(*ps));
+    if (!ps)
+        return -ENOMEM;
+    mutex_init(&ps->lock, RANK_LEAF);
+    htab_init(&ps->fifos);
+    super_init(&ps->sb, &pipefs_ops, "pipefs");
+    ps->sb.dev = PIPEFS_DEV;
+    *ret = ps;
+    return 0;
+}
+
+int pipe_alloc(struct pipes *ps, struct pipe **ret)
+{
+    struct pipe *p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    mutex_init(&p->lock, RANK_PIPE);
+    waitq_init(&p->wq);
+    ref_init(&p->ref);
+    p->capacity = PIPE_DEFAULT_SIZE;
+    p->pipes = ps;
+    p->ino = atomic_fetch_add_explicit(&ps->last_ino, 1, memory_order_relaxed) + 1;
+    (void) clock_gettime(CLOCK_REALTIME_COARSE, &p->birth);
+    *ret = p;
+    return 0;
+}
+
+void pipe_put(struct pipe *p)
+{
+    if (p->is_fifo) { /* the table finds it until the last reference is gone: decide under its lock */
+        mutex_lock(&p->pipes->lock);
+        bool last = ref_put(&p->ref);
+        if (last)
+            htab_remove(&p->pipes->fifos, &p->link);
+        mutex_unlock(&p->pipes->lock);
+        if (!last)
+            return;
+    } else if (!ref_put(&p->ref)) {
+        return;
+    }
+    free(p->packets);
+    free(p->data);
+    free(p);
+}
+
+int pipe_open_end(struct pipe *p, const struct file_ops *ops, uint32_t flags, struct file **ret)
+{
+    struct pipe_end *e = calloc(1, sizeof(*e));
+    if (!e)
+        return -ENOMEM;
+    file_init(&e->file, ops, flags);
+    e->file.wq = &p->wq;
+    e->file.anon_ino = p->ino;
+    e->p = p;
+    ref_get(&p->ref);
+    mutex_lock(&p->lock);
+    if (can_read(&e->file)) {
+        p->readers++;
+        p->n_opens_r++;
+    }
+    /* A FIFO's reader that did not wait for a writer sees no hang-up before the first one has come. */
+    e->w_seen = p->is_fifo && !p->writers && (flags & LX_O_NONBLOCK) ? p->n_opens_w : 0;
+    if (can_write(&e->file)) {
+        p->writers++;
+        p->n_opens_w++;
+    }
+    mutex_unlock(&p->lock);
+    *ret = &e->file;
+    return 0;
+}
+
+int pipe_new(struct pipes *ps, const struct cred *cred, uint32_t flags, struct file **ret_reader,
+             struct file **ret_writer)
+{
+    struct pipe *p;
+    struct file *rd = NULL, *wr = NULL;
+    int r = pipe_alloc(ps, &p);
+    if (r < 0)
+        return r;
+    if (cred) {
+        p->uid = cred->fsuid;
+        p->gid = cred->fsgid;
+    }
+    r = pipe_open_end(p, &pipe_ops, LX_O_RDONLY | flags, &rd);
+    if (r == 0)
+        r = pipe_open_end(p, &pipe_ops, LX_O_WRONLY | flags, &wr);
+    pipe_put(p);
+    if (r < 0) {
+        if (rd)
+            file_put(rd);
+        return r;
+    }
+    *ret_reader = rd;
+    *ret_writer = wr;
+    return 0;
+}
+
+bool file_is_pipe(const struct file *f)
+{
+    return f->ops == &pipe_ops || f->ops == &fifo_ops;
+}
+
+/*
+ * tee: from's bytes stay where they are while `reading` is held, so they can be copied into `to`
+ * without its lock, as a write would.
+ */
+ssize_t pipe_tee(struct file *from, struct file *to, size_t n)
+{
+    if (!file_is_pipe(from) || !file_is_pipe(to) || end_of(from)->p == end_of(to)->p)
+        return -EINVAL;
+    struct pipe *p = end_of(from)->p;
+    bool packet = false;
+    ssize_t r = 0;
+    mutex_lock(&p->lock);
+    bool begun = read_begin(p, n, &n, &packet, &r);
+    const uint8_t *data = p->data;
+    uint32_t size = p->size;
+    mutex_unlock(&p->lock);
+    if (!begun)
+        return r;
+
+    uint32_t at = (uint32_t) p->head & (size - 1);
+    size_t first = MIN(n, (size_t) (size - at));
+    struct iobuf io;
+    iobuf_kernel(&io, (uint8_t *) (uintptr_t) (data + at), first);
+    r = pipe_write(to, &io, -1);
+    if (r == (ssize_t) first && n > first) {
+        iobuf_kernel(&io, (uint8_t *) (uintptr_t) data, n - first);
+        ssize_t more = pipe_write(to, &io, -1);
+        r += more > 0 ? more : 0;
+    }
+
+    mutex_lock(&p->lock);
+    p->reading = false;
+    uint32_t events = p->reader_waits ? events_for_readers(p) : 0;
+    if (p->writer_waits)
+        events |= events_for_writers(p);
+    mutex_unlock(&p->lock);
+    wake(p, events);
+    return r;
+}

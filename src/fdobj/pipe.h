@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pipes and FIFOs: pipe(7), fifo(7). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/util.h"
+
+struct cred;
+struct file;
+struct kernel;
+struct node;
+struct open_args;
+struct pipes;
+
+#define PIPE_DEFAULT_SIZE 65536u
+#define PIPE_MAX_SIZE 1048576u /* /proc/sys/fs/pipe-max-size; for the privileged too */
+#define PIPE_ATOMIC 4096u      /* PIPE_BUF */
+
+/* What all pipes of a kernel share: the open FIFOs, and numbers. It lives as long as the kernel. */
+int pipes_new(struct pipes **ret) must_check;
+
+/* flags: LX_O_NONBLOCK and LX_O_DIRECT; cred: the owner fstat(2) shows. New references. */
+int pipe_new(struct pipes *ps, const struct cred *cred, uint32_t flags, struct file **ret_reader,
+             struct file **ret_writer) must_check;
+
+/* For struct specials. */
+int fifo_open(struct kernel *k, struct node *n, const struct open_args *a, struct file **ret) must_check;
+
+/* For splice and tee: whether f is a pipe end. */
+bool file_is_pipe(const struct file *f);
+/*
+ * Copies up to n bytes of `from` into `to` without consuming them (tee(2)). -EAGAIN when either
+ * cannot go on, 0 at the end of data, -EPIPE, -EINVAL when they are no two different pipes.
+ */
+ssize_t pipe_tee(struct file *from, struct file *to, size_t n) must_check;

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ioctl(2): what holds for every descriptor; the rest is the object's own. */
+#include <errno.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/ioctl.h"
+#include "abi/linux/stat.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/task/task.h"
+#include "kernel/vfs/fdtable.h"
+#include "kernel/vfs/file.h"
+#include "kernel/vfs/node.h"
+#include "kernel/vfs/walk.h"
+
+static long set_flag(struct task *t, struct file *f, uint64_t arg, uint32_t flag)
+{
+    int32_t on;
+    if (copy_in(t, &on, uaddr(arg), sizeof(on)) < 0)
+        return -EFAULT;
+    uint32_t old = on ? atomic_fetch_or(&f->flags, flag) : atomic_fetch_and(&f->flags, ~flag);
+    if (f->ops->flags_changed)
+        f->ops->flags_changed(f, old);
+    return 0;
+}
+
+static long do_ioctl(struct task *t, int fd, struct file *f, uint32_t cmd, uint64_t arg)
+{
+    switch (cmd) {
+    case LX_FIOCLEX:
+        return fd_set_cloexec(t->files, fd, true);
+    case LX_FIONCLEX:
+        return fd_set_cloexec(t->files, fd, false);
+    case LX_FIONBIO:
+        return set_flag(t, f, arg, LX_O_NONBLOCK);
+    }
+    return f->ops->ioctl ? f->ops->ioctl(f, t, cmd, arg) : -ENOTTY;
+}
+
+long sys_ioctl(struct task *t, const uint64_t a[static 6])
+{
+    struct file *f;
+    int r = fd_lookup(t->files, (int) a[0], &f);
+    if (r < 0)
+        return r;
+    long n = do_ioctl(t, (int) a[0], f, (uint32_t) a[1], a[2]);
+    file_put(f);
+    return n;
+}

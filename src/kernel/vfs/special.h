@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Special files found in host trees: FIFOs and device nodes. A file system that meets one hands it
+ * over here; the objects behind are fdobj's and fs/dev's, which no file system may name.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/util.h"
+
+struct file;
+struct kernel;
+struct node;
+struct open_args;
+struct pipes;
+
+struct specials {
+    struct pipes *pipes; /* fdobj/pipe.h */
+    /*
+     * open(2) of a FIFO: fifo(7), may sleep in a->task (no lock held). `n` says which FIFO it is by
+     * its attributes' dev and ino. a->task is not NULL. -ENXIO, -ERESTARTSYS.
+     */
+    int (*fifo_open)(struct kernel *k, struct node *n, const struct open_args *a, struct file **ret);
+    /* Character device by Linux's 64-bit device number. -ENXIO for those a guest may not have. */
+    int (*device_open)(struct kernel *k, uint64_t rdev, const struct open_args *a, struct file **ret);
+};
