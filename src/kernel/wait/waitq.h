@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Wait queues. An object that can become ready has one; whoever sleeps for it queues a waiter.
+ * Events are level hints in poll(2)'s bits: a woken sleeper always looks again.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/mutex.h"
+
+struct waiter {                /* on the sleeper's stack, or inside an epoll item */
+    struct list link;          /* [waitq.lock] */
+    uint32_t mask;             /* events of interest; immutable while queued */
+    void (*notify)(struct waiter *w, uint32_t events); /* waitq.lock held: never sleeps, takes no file lock */
+};
+
+struct waitq {
+    struct mutex lock; /* RANK_WAITQ */
+    struct list waiters;
+};
+
+void waitq_init(struct waitq *q);
+void waitq_add(struct waitq *q, struct waiter *w);
+/* After return no notify() of w is running, and none will run. */
+void waitq_del(struct waitq *q, struct waiter *w);
+/* Notifies every waiter whose mask meets `events` (LX_POLLERR and LX_POLLHUP always do). */
+void waitq_wake(struct waitq *q, uint32_t events);
