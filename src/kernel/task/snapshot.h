@@ -36,7 +36,7 @@ struct task_snapshot {
     uint64_t stack_start, brk_start, code_start, code_end, entry;
     pid_t host_pid;         /* stub process for /proc/<host pid>/maps; 0 when it is gone */
     pid_t host_tid;
-    struct rlimit64 rlimits[GUEST_N_RLIMITS];
+    struct guest_rlimit rlimits[GUEST_N_RLIMITS];
     int nice;
 };
 

@@ -126,7 +126,7 @@ struct tgroup *tgroup_alloc(struct kernel *k, const struct tgroup *like)
         tg->tty = like->tty;
     } else {
         for (int i = 0; i < GUEST_N_RLIMITS; i++)
-            tg->rlimits[i] = (struct rlimit64){LX_RLIM_INFINITY, LX_RLIM_INFINITY};
+            tg->rlimits[i] = (struct guest_rlimit){LX_RLIM_INFINITY, LX_RLIM_INFINITY};
     }
     return tg;
 }

@@ -41,7 +41,7 @@ enum { /* task.work: tested before return to the guest and in task_block() */
 
 #define GUEST_N_RLIMITS 16
 
-struct rlimit64 {
+struct guest_rlimit {
     uint64_t soft, hard;
 };
 
@@ -82,7 +82,7 @@ struct tgroup {
     struct sighand *sighand;   /* see signal.h */
     struct list old_sighands;  /* [tasks_lock] sighand.retired: a late locker may still look at them */
     struct sigqueue pending;   /* [sighand.lock] signals to the group */
-    struct rlimit64 rlimits[GUEST_N_RLIMITS]; /* [tasks_lock] */
+    struct guest_rlimit rlimits[GUEST_N_RLIMITS]; /* [tasks_lock] */
     struct timespec start;     /* immutable, CLOCK_MONOTONIC */
     struct image *image;       /* [tasks_lock] what was exec'ed: path, argv, envp, brk, stack: for /proc */
     struct usage child_usage, own_usage; /* [tasks_lock] own_usage: of threads that have ended */

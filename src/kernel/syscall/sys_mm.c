@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory calls that the stub could not make by itself: mappings of files, and anonymous ones with
+ * flags the filter does not admit. The memory is the host's; what is decided here is which file
+ * descriptor may be mapped how, and which flags reach the host.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "abi/linux/mman.h"
+#include "base/cleanup.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/task/task.h"
+#include "kernel/vfs/fdtable.h"
+#include "kernel/vfs/file.h"
+#include "kernel/vfs/walk.h"
+#include "rpc/spec.h"
+
+#define PAGE 4096ull
+#define O_ACCMODE_ 3u
+#define O_WRONLY_ 1u
+#define O_RDWR_ 2u
+
+#define PROT_KNOWN (LX_PROT_READ | LX_PROT_WRITE | LX_PROT_EXEC)
+/* What goes on to the host; the rest is advice that Linux ignores, too (DENYWRITE, EXECUTABLE), or is refused. */
+#define HOST_FLAGS                                                                                 \
+    (LX_MAP_FIXED | LX_MAP_FIXED_NOREPLACE | LX_MAP_NORESERVE | LX_MAP_STACK | LX_MAP_GROWSDOWN |    \
+     LX_MAP_POPULATE | LX_MAP_32BIT)
+
+/* The type bits for the host, or an error for combinations Linux refuses. */
+static int sanitise(uint64_t flags, bool file, int *ret)
+{
+    int type = (int) (flags & LX_MAP_TYPE);
+
+    if (type == LX_MAP_SHARED_VALIDATE) {
+        const uint64_t known = HOST_FLAGS | LX_MAP_TYPE | LX_MAP_ANONYMOUS | LX_MAP_DENYWRITE |
+                               LX_MAP_EXECUTABLE | LX_MAP_LOCKED | LX_MAP_NONBLOCK | LX_MAP_HUGETLB;
+
+        if (flags & ~known)
+            return -EOPNOTSUPP;
+        type = LX_MAP_SHARED;
+    }
+    if (type != LX_MAP_SHARED && type != LX_MAP_PRIVATE)
+        return -EINVAL;
+    if (flags & LX_MAP_HUGETLB)
+        return file ? -EINVAL : -ENOMEM; /* as on a host without reserved huge pages */
+    if (type == LX_MAP_SHARED && (flags & LX_MAP_GROWSDOWN))
+        return -EINVAL;
+    *ret = (int) (flags & HOST_FLAGS) | type;
+    return 0;
+}
+
+/* mmap(2), "ERRORS": the open mode decides; then the driver gives a descriptor with no more rights than that. */
+static int donate(struct file *f, int prot, int type, int *ret_fd)
+{
+    uint32_t mode = atomic_load(&f->flags) & O_ACCMODE_;
+    bool shared = type == LX_MAP_SHARED;
+
+    if (mode == O_WRONLY_)
+        return -EACCES;
+    if (shared && (prot & LX_PROT_WRITE) && mode != O_RDWR_)
+        return -EACCES;
+    if ((prot & LX_PROT_EXEC) && f->path.mnt && (path_mount_flags(&f->path) & MOUNT_F_NOEXEC))
+        return -EPERM;
+    if (!f->ops->donate)
+        return -ENODEV;
+    /* A later mprotect() is the host's alone to judge: a shared mapping gets all the rights of its opening now. */
+    if (shared && mode == O_RDWR_)
+        prot |= LX_PROT_WRITE;
+    return f->ops->donate(f, prot | LX_PROT_READ, shared, ret_fd);
+}
+
+long sys_mmap(struct task *t, const uint64_t a[static 6])
+{
+    _cleanup_close_ int host_fd = -1;
+    int prot = (int) a[2] & PROT_KNOWN, flags, r;
+    bool anon = a[3] & LX_MAP_ANONYMOUS;
+    uint64_t got, len = a[1], pgoff_end;
+    struct file *f;
+
+    if (!len || (a[5] & (PAGE - 1)))
+        return -EINVAL;
+    if (len > GUEST_TASK_SIZE)
+        return -ENOMEM;
+    if (anon) {
+        r = sanitise(a[3], false, &flags);
+        if (r == 0)
+            r = platform_mmap(t->st, a[0], len, prot, flags | LX_MAP_ANONYMOUS, -1, 0, &got);
+        return r ? r : (long) got;
+    }
+    if (__builtin_add_overflow(a[5], (len + PAGE - 1) & ~(PAGE - 1), &pgoff_end) || pgoff_end > (uint64_t) INT64_MAX)
+        return -EOVERFLOW;
+    r = fd_lookup(t->files, (int) a[4], &f);
+    if (r)
+        return r;
+    r = sanitise(a[3], true, &flags);
+    if (r == 0)
+        r = donate(f, prot, flags & LX_MAP_TYPE, &host_fd);
+    file_put(f);
+    if (r == 0)
+        r = platform_mmap(t->st, a[0], len, prot, flags, host_fd, a[5], &got);
+    return r ? r : (long) got;
+}
+
+/* These are native unless an argument is outside the filter's list: what arrives here is in error or needs mending. */
+
+long sys_munmap(struct task *t, const uint64_t a[static 6])
+{
+    if ((a[0] & (PAGE - 1)) || !a[1] || a[1] > GUEST_TASK_SIZE)
+        return -EINVAL;
+    return platform_munmap(t->st, a[0], a[1]);
+}
+
+long sys_mprotect(struct task *t, const uint64_t a[static 6])
+{
+    if ((a[0] & (PAGE - 1)) || (a[2] & ~(uint64_t) (PROT_KNOWN | LX_PROT_SEM)))
+        return -EINVAL;
+    return platform_mprotect(t->st, a[0], a[1], (int) a[2] & PROT_KNOWN);
+}
+
+/* The stub keeps the break; a call gets here only when it did not answer: nothing moves. */
+long sys_brk(struct task *t, const uint64_t a[static 6] unused_)
+{
+    uint64_t start;
+
+    return (long) platform_get_brk(t->st, &start);
+}
+
+/* Memory is not locked: success would be a promise, and the limit for unprivileged users is small anyway. */
+long sys_mlockall(struct task *t, const uint64_t a[static 6])
+{
+    if (!a[0] || (a[0] & ~(uint64_t) (LX_MCL_CURRENT | LX_MCL_FUTURE | LX_MCL_ONFAULT)) || a[0] == LX_MCL_ONFAULT)
+        return -EINVAL;
+    return cred_capable(t->cred, 14 /* CAP_IPC_LOCK */) ? -ENOMEM : -EPERM;
+}
+
+long sys_munlockall(struct task *t unused_, const uint64_t a[static 6] unused_)
+{
+    return 0;
+}
+
+#define MADV_REMOVE_ 9u
+#define MADV_HWPOISON_ 100u
+#define MADV_SOFT_OFFLINE_ 101u
+
+/* Native advice never gets here. */
+long sys_madvise(struct task *t unused_, const uint64_t a[static 6])
+{
+    if ((a[0] & (PAGE - 1)) || (int) a[2] < 0)
+        return -EINVAL;
+    switch ((uint32_t) a[2]) {
+    case MADV_HWPOISON_:
+    case MADV_SOFT_OFFLINE_:
+        return -EPERM;
+    case 12: /* MADV_MERGEABLE: page sharing across tenants is a side channel, and advice may be declined */
+    case 13:
+        return -EINVAL;
+    case MADV_REMOVE_:
+        return -EOPNOTSUPP;
+    default:
+        return -EINVAL;
+    }
+}

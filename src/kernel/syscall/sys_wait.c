@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wait4(2), waitid(2). */
+#include <errno.h>
+#include <string.h>
+
+#include "abi/linux/resource.h"
+#include "abi/linux/wait.h"
+#include "kernel/restart.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/syscall/usage.h"
+#include "kernel/task/pid.h"
+#include "kernel/wait/block.h"
+
+struct wait_request {
+    int which;      /* LX_P_* */
+    pid_t id;
+    uint32_t options;
+};
+
+struct wait_result {
+    pid_t pid;      /* 0: nothing was ready */
+    uint32_t uid, status;
+    int code;       /* CLD_* */
+    struct usage usage;
+};
+
+static bool eligible(const struct tgroup *c, const struct wait_request *q)
+{
+    bool clone_child = c->exit_signal != LX_SIGCHLD;
+
+    if (q->which == LX_P_PID && c->tgid != q->id)
+        return false;
+    if (q->which == LX_P_PGID && c->pgid != q->id)
+        return false;
+    if (q->options & (uint32_t) LX___WALL)
+        return true;
+    return clone_child == ((q->options & LX___WCLONE) != 0);
+}
+
+static void add_usage(struct usage *to, const struct usage *u)
+{
+    to->utime_ns += u->utime_ns;
+    to->stime_ns += u->stime_ns;
+    to->minflt += u->minflt;
+    to->majflt += u->majflt;
+    to->nvcsw += u->nvcsw;
+    to->nivcsw += u->nivcsw;
+    if (u->maxrss > to->maxrss)
+        to->maxrss = u->maxrss;
+}
+
+/* tasks_lock held. True: *ret filled; *ret_reaped is the group whose tree reference the caller now owns. */
+static bool take_state(struct tgroup *parent, struct tgroup *c, const struct wait_request *q, struct wait_result *ret,
+                       struct tgroup **ret_reaped)
+{
+    bool keep = q->options & LX_WNOWAIT, got = false;
+    struct sighand *sh;
+
+    ret->uid = c->leader ? c->leader->cred->uid : 0;
+    if (c->zombie) {
+        if (!(q->options & LX_WEXITED))
+            return false;
+        ret->pid = c->tgid;
+        ret->status = c->exit_status;
+        ret->code = (c->exit_status & 0x7f) ? LX_CLD_KILLED : LX_CLD_EXITED;
+        ret->usage = c->own_usage;
+        add_usage(&ret->usage, &c->child_usage);
+        if (!keep) {
+            add_usage(&parent->child_usage, &ret->usage);
+            tgroup_reap(c);
+            *ret_reaped = c;
+        }
+        return true;
+    }
+    sh = sighand_lock(c);
+    if (c->stopped && !c->stop_reported && (q->options & LX_WSTOPPED)) {
+        ret->status = LX_W_STOPPED(c->stop_signal);
+        ret->code = LX_CLD_STOPPED;
+        c->stop_reported = !keep;
+        got = true;
+    } else if (c->continued && (q->options & LX_WCONTINUED)) {
+        ret->status = LX_W_CONTINUED;
+        ret->code = LX_CLD_CONTINUED;
+        c->continued = keep;
+        got = true;
+    }
+    mutex_unlock(&sh->lock);
+    if (got) {
+        ret->pid = c->tgid;
+        tgroup_cpu_time(c, &ret->usage.utime_ns, &ret->usage.stime_ns);
+    }
+    return got;
+}
+
+/* 0 with ret->pid set, -EAGAIN: there are children but none is ready, -ECHILD. */
+static int scan(struct task *t, const struct wait_request *q, struct wait_result *ret)
+{
+    struct tgroup *tg = t->tg, *c, *reaped = NULL;
+    int r = -ECHILD;
+
+    mutex_lock(&t->k->tasks_lock);
+    list_for_each_entry(c, &tg->children, sibling) {
+        if (!eligible(c, q))
+            continue;
+        r = -EAGAIN;
+        if (take_state(tg, c, q, ret, &reaped)) {
+            r = 0;
+            break;
+        }
+    }
+    mutex_unlock(&t->k->tasks_lock);
+    tgroup_put(reaped);
+    return r;
+}
+
+static int do_wait(struct task *t, const struct wait_request *q, struct wait_result *ret)
+{
+    struct task_waiter tw;
+    int r;
+
+    memset(ret, 0, sizeof(*ret));
+    r = scan(t, q, ret);
+    if (r != -EAGAIN)
+        return r;
+    if (q->options & LX_WNOHANG)
+        return 0;
+    task_wait_on(&tw, t, &t->tg->wait_children, 1);
+    while ((r = scan(t, q, ret)) == -EAGAIN) {
+        r = task_block(t, NULL);
+        if (r)
+            break;
+    }
+    task_wait_end(&tw);
+    return r;
+}
+
+static int put_usage(struct task *t, uint64_t addr, const struct usage *u)
+{
+    struct lx_rusage ru;
+
+    if (!addr)
+        return 0;
+    usage_to_guest(u, &ru);
+    return copy_out(t, uaddr(addr), &ru, sizeof(ru));
+}
+
+#define WAIT4_OPTIONS                                                                              \
+    ((uint32_t) (LX_WNOHANG | LX_WUNTRACED | LX_WCONTINUED | LX___WNOTHREAD | LX___WALL) | LX___WCLONE)
+
+long sys_wait4(struct task *t, const uint64_t a[static 6])
+{
+    pid_t pid = (pid_t) a[0];
+    struct wait_request q = {.which = LX_P_ALL, .options = (uint32_t) a[2]};
+    struct wait_result res;
+    int r;
+
+    if (q.options & ~WAIT4_OPTIONS)
+        return -EINVAL;
+    q.options |= LX_WEXITED;
+    if (pid == INT32_MIN)
+        return -ESRCH;
+    if (pid > 0) {
+        q.which = LX_P_PID;
+        q.id = pid;
+    } else if (pid != -1) {
+        q.which = LX_P_PGID;
+        mutex_lock(&t->k->tasks_lock);
+        q.id = pid ? -pid : t->tg->pgid;
+        mutex_unlock(&t->k->tasks_lock);
+    }
+    r = do_wait(t, &q, &res);
+    if (r || !res.pid)
+        return r;
+    if (a[1]) {
+        int32_t status = (int32_t) res.status;
+
+        r = copy_out(t, uaddr(a[1]), &status, sizeof(status));
+        if (r)
+            return r;
+    }
+    r = put_usage(t, a[3], &res.usage);
+    return r ? r : res.pid;
+}
+
+#define WAITID_OPTIONS                                                                             \
+    ((uint32_t) (LX_WNOHANG | LX_WNOWAIT | LX_WEXITED | LX_WSTOPPED | LX_WCONTINUED | LX___WNOTHREAD | LX___WALL) | \
+     LX___WCLONE)
+
+long sys_waitid(struct task *t, const uint64_t a[static 6])
+{
+    struct wait_request q = {.which = (int) a[0], .id = (pid_t) a[1], .options = (uint32_t) a[3]};
+    struct lx_siginfo info;
+    struct wait_result res;
+    int r;
+
+    if ((q.options & ~WAITID_OPTIONS) || !(q.options & (LX_WEXITED | LX_WSTOPPED | LX_WCONTINUED)))
+        return -EINVAL;
+    switch (q.which) {
+    case LX_P_ALL:
+        break;
+    case LX_P_PID:
+        if (q.id <= 0)
+            return -EINVAL;
+        break;
+    case LX_P_PGID:
+        if (q.id < 0)
+            return -EINVAL;
+        if (q.id == 0) {
+            mutex_lock(&t->k->tasks_lock);
+            q.id = t->tg->pgid;
+            mutex_unlock(&t->k->tasks_lock);
+        }
+        break;
+    default:
+        return -EINVAL; /* LX_P_PIDFD comes with pidfds */
+    }
+    r = do_wait(t, &q, &res);
+    if (r)
+        return r;
+    memset(&info, 0, sizeof(info));
+    if (res.pid) {
+        info.signo = LX_SIGCHLD;
+        info.code = res.code;
+        info.chld.pid = res.pid;
+        info.chld.uid = res.uid;
+        switch (res.code) {
+        case LX_CLD_EXITED:
+            info.chld.status = (int32_t) (res.status >> 8 & 0xff);
+            break;
+        case LX_CLD_KILLED:
+            info.chld.status = (int32_t) (res.status & 0x7f);
+            break;
+        case LX_CLD_STOPPED:
+            info.chld.status = (int32_t) (res.status >> 8 & 0xff);
+            break;
+        default:
+            info.chld.status = LX_SIGCONT;
+        }
+        r = put_usage(t, a[4], &res.usage);
+        if (r)
+            return r;
+    }
+    /* Only the members waitid(2) promises; the rest of the guest's buffer stays as it is. */
+    return a[2] ? copy_out(t, uaddr(a[2]), &info, 28) : 0;
+}
