@@ -51,7 +51,7 @@ int sigqueue_add(struct sigqueue *q, const struct lx_siginfo *info, uint64_t lim
         return 0;
     }
     e->info = *info;
-    list_add_tail(&q->entries, &e->link);
+    list_add_tail(&e->link, &q->entries);
     q->set |= SIGBIT(info->signo);
     return 0;
 }
