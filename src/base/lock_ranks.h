@@ -9,6 +9,7 @@
 enum lock_rank {
     RANK_NONE = 0,     /* never checked: tests */
     RANK_CONTROL,      /* control server: sessions, life cycle state */
+    RANK_PSEUDO_TREE,  /* tree_lock of proc and its like: lookups ask the process tree */
     RANK_KERNEL_TASKS, /* process tree, pids, groups, sessions, wait states */
     RANK_MOUNTS,       /* mount table */
     RANK_VFS_TREE,     /* a super's tree_lock: dentries of one file system */
@@ -22,6 +23,7 @@ enum lock_rank {
     RANK_FILE,         /* one open file's offset and readdir state */
     RANK_EPOLL,        /* epoll sets and the items hung on files */
     RANK_WAITQ,        /* wait queues: notify callbacks run below this */
+    RANK_TIMERS,       /* a process's interval and POSIX timers */
     RANK_PLATFORM,     /* the platform's tables of stubs and threads */
     RANK_STUB,         /* one stub thread's state */
     RANK_LEAF,         /* anything that calls nothing while it is held */

@@ -449,6 +449,7 @@ int pseudo_mount(struct kernel *k, const struct pseudo_fs *fs, struct super **re
     if (!ps)
         return -ENOMEM;
     super_init(&ps->sb, &pseudo_super_ops, fs->type_name);
+    mutex_init(&ps->sb.tree_lock, RANK_PSEUDO_TREE);
     ps->k = k;
     ps->fs = fs;
     (void) clock_gettime(CLOCK_REALTIME, &ps->made);

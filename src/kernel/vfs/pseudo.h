@@ -6,8 +6,8 @@
  * opening is read at offset 0, so that a reader sees one consistent state, and again when it rewinds.
  *
  * No callback is called with a lock held, except lookup and exists: those run below the super's
- * tree_lock, so they may take nothing ranked above it. (The process table is: they ask it through
- * task/snapshot.h only, whose locks are never held while a tree_lock is wanted.)
+ * tree_lock. Its rank is RANK_PSEUDO_TREE, above the process tree's, which they ask. They must not
+ * drop what may be the last reference of a file or of a path.
  */
 #pragma once
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of /proc, one file each, and what they share. */
+#pragma once
+
+#include <stdint.h>
+
+#include "abi/linux/stat.h"
+#include "kernel/task/snapshot.h"
+#include "kernel/vfs/pseudo.h"
+
+#define NSEC_PER_TICK 10000000ull /* USER_HZ 100 */
+
+extern const struct pseudo_entry proc_pid_dir;   /* /proc/PID; c->pid, c->tid set */
+extern const struct pseudo_entry proc_task_dir;  /* /proc/PID/task/TID */
+extern const struct pseudo_entry proc_sys_table[];
+extern const struct pseudo_dynamic proc_fd_dynamic, proc_fdinfo_dynamic;
+
+/* A decimal number without sign or leading zeros, as names in /proc are; -1 otherwise. */
+int32_t proc_number(const char *name, size_t len);
+/* A file of the task's stub in the host's /proc; freed by the caller. -ESRCH when it is gone. */
+int proc_host_text(pid_t host_pid, const char *file, char **ret) must_check;
+/* The line of `text` that starts with "key:", without its end, into dst; false: none. */
+bool proc_line(const char *text, const char *key, char *dst, size_t cap);
+/* CLOCK_BOOTTIME in ns. */
+uint64_t proc_uptime_ns(void);
+
+/* Text producers shared between tables. */
+int proc_show_status(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_stat(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_statm(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_limits(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_maps(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_smaps(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_smaps_rollup(const struct pseudo_ctx *c, struct strbuf *out);
+
+/* The machine: machine.c */
+int proc_show_meminfo(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_cpuinfo(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_machine_stat(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_uptime(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_loadavg(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_version(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_vmstat(const struct pseudo_ctx *c, struct strbuf *out);
+
+#define PROC_CONST(fn, text)                                                                       \
+    static int fn(const struct pseudo_ctx *c unused_, struct strbuf *out)                          \
+    {                                                                                              \
+        sb_add(out, text);                                                                         \
+        return 0;                                                                                  \
+    }

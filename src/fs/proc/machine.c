@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a guest may know about the machine. The sandbox's own /proc shows processes only, so numbers
+ * come from sysinfo(2), the affinity mask and the texts that boot has read (kernel/host_facts.h).
+ */
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "fs/proc/internal.h"
+#include "kernel/host_facts.h"
+#include "kernel/kernel.h"
+
+static uint64_t kib(const struct sysinfo *si, unsigned long units)
+{
+    return (uint64_t) units * si->mem_unit / 1024;
+}
+
+static void mem_line(struct strbuf *out, const char *name, uint64_t kb)
+{
+    int pad = 16 - (int) strlen(name) - 1;
+    sb_addf(out, "%s:%*s%8llu kB\n", name, pad > 0 ? pad - 1 : 0, "", (unsigned long long) kb);
+}
+
+/* The cached part is not known to sysinfo(2): boot's text gives its share. */
+static uint64_t cached_kib(const struct pseudo_ctx *c, uint64_t limit)
+{
+    char line[128];
+    unsigned long long kb = 0;
+    if (c->k->host && c->k->host->meminfo && proc_line(c->k->host->meminfo, "Cached", line, sizeof(line)))
+        (void) sscanf(line, "Cached: %llu", &kb);
+    return MIN((uint64_t) kb, limit);
+}
+
+int proc_show_meminfo(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    struct sysinfo si;
+    if (sysinfo(&si) < 0)
+        memset(&si, 0, sizeof(si));
+    uint64_t total = kib(&si, si.totalram), free_kb = kib(&si, si.freeram), buffers = kib(&si, si.bufferram);
+    uint64_t cached = cached_kib(c, total - MIN(total, free_kb + buffers));
+    mem_line(out, "MemTotal", total);
+    mem_line(out, "MemFree", free_kb);
+    mem_line(out, "MemAvailable", MIN(total, free_kb + buffers + cached));
+    mem_line(out, "Buffers", buffers);
+    mem_line(out, "Cached", cached);
+    mem_line(out, "SwapCached", 0);
+    mem_line(out, "Active", total - MIN(total, free_kb + cached));
+    mem_line(out, "Inactive", cached);
+    mem_line(out, "SwapTotal", kib(&si, si.totalswap));
+    mem_line(out, "SwapFree", kib(&si, si.freeswap));
+    mem_line(out, "Dirty", 0);
+    mem_line(out, "Writeback", 0);
+    mem_line(out, "AnonPages", total - MIN(total, free_kb + cached + buffers));
+    mem_line(out, "Mapped", 0);
+    mem_line(out, "Shmem", kib(&si, si.sharedram));
+    mem_line(out, "Slab", 0);
+    mem_line(out, "CommitLimit", total / 2 + kib(&si, si.totalswap));
+    mem_line(out, "Committed_AS", total - MIN(total, free_kb));
+    mem_line(out, "VmallocTotal", 34359738367ull);
+    mem_line(out, "VmallocUsed", 0);
+    mem_line(out, "HugePages_Total", 0);
+    mem_line(out, "HugePages_Free", 0);
+    mem_line(out, "Hugepagesize", 2048);
+    return 0;
+}
+
+/* A cpu that boot's text does not describe. */
+static void plain_cpu(struct strbuf *out, int cpu)
+{
+    sb_addf(out,
+            "processor\t: %d\nvendor_id\t: unknown\ncpu family\t: 6\nmodel\t\t: 0\nmodel name\t: unknown\n"
+            "physical id\t: 0\nsiblings\t: 1\ncore id\t\t: %d\ncpu cores\t: 1\nfpu\t\t: yes\n"
+            "flags\t\t: fpu cx8 cmov mmx fxsr sse sse2 syscall nx lm\naddress sizes\t: 46 bits physical, 48 bits virtual\n\n",
+            cpu, cpu);
+}
+
+int proc_show_cpuinfo(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    cpu_set_t set;
+    if (c->k->host && c->k->host->cpuinfo) {
+        sb_add(out, c->k->host->cpuinfo);
+        return 0;
+    }
+    CPU_ZERO(&set);
+    (void) sched_getaffinity(0, sizeof(set), &set);
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, &set))
+            plain_cpu(out, i);
+    return 0;
+}
+
+struct cpu_use {
+    uint64_t user, system; /* ticks, living processes and their children that were waited for */
+};
+
+static void count_use(struct kernel *k, struct cpu_use *u)
+{
+    struct task_snapshot s;
+    uint64_t user = 0, system = 0;
+    for (pid_t pid = 1; (pid = task_next_pid(k, pid)) > 0; pid++) {
+        if (task_snapshot(k, pid, &s) < 0)
+            continue;
+        user += s.utime_ns + s.cutime_ns;
+        system += s.stime_ns + s.cstime_ns;
+    }
+    u->user = user / NSEC_PER_TICK;
+    u->system = system / NSEC_PER_TICK;
+}
+
+static void cpu_line(struct strbuf *out, const char *name, uint64_t user, uint64_t system, uint64_t total)
+{
+    uint64_t idle = total - MIN(total, user + system);
+    sb_addf(out, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name, (unsigned long long) user,
+            (unsigned long long) system, (unsigned long long) idle);
+}
+
+int proc_show_machine_stat(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    struct cpu_use u;
+    struct task_counts n;
+    struct timespec now;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    (void) sched_getaffinity(0, sizeof(set), &set);
+    uint64_t cpus = (uint64_t) MAX(CPU_COUNT(&set), 1), ticks = proc_uptime_ns() / NSEC_PER_TICK;
+    count_use(c->k, &u);
+    cpu_line(out, "cpu ", u.user, u.system, ticks * cpus);
+    for (int i = 0; i < CPU_SETSIZE; i++) {
+        char name[16];
+        if (!CPU_ISSET(i, &set))
+            continue;
+        (void) snprintf(name, sizeof(name), "cpu%d", i);
+        cpu_line(out, name, u.user / cpus, u.system / cpus, ticks);
+    }
+    task_count(c->k, &n);
+    (void) clock_gettime(CLOCK_REALTIME, &now);
+    sb_addf(out, "intr 0\nctxt 0\nbtime %lld\nprocesses %llu\nprocs_running %u\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
+            (long long) now.tv_sec - (long long) (proc_uptime_ns() / 1000000000ull), (unsigned long long) n.forks,
+            n.running);
+    return 0;
+}
+
+int proc_show_uptime(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    struct cpu_use u;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    (void) sched_getaffinity(0, sizeof(set), &set);
+    count_use(c->k, &u);
+    uint64_t up = proc_uptime_ns() / NSEC_PER_TICK;
+    uint64_t total = up * (uint64_t) MAX(CPU_COUNT(&set), 1), idle = total - MIN(total, u.user + u.system);
+    sb_addf(out, "%llu.%02llu %llu.%02llu\n", (unsigned long long) (up / 100), (unsigned long long) (up % 100),
+            (unsigned long long) (idle / 100), (unsigned long long) (idle % 100));
+    return 0;
+}
+
+int proc_show_loadavg(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    struct sysinfo si;
+    struct task_counts n;
+    if (sysinfo(&si) < 0)
+        memset(&si, 0, sizeof(si));
+    for (int i = 0; i < 3; i++) {
+        unsigned long hundredths = si.loads[i] * 100 / 65536;
+        sb_addf(out, "%lu.%02lu ", hundredths / 100, hundredths % 100);
+    }
+    task_count(c->k, &n);
+    sb_addf(out, "%u/%u %d\n", n.running, n.threads, (int) n.last_pid);
+    return 0;
+}
+
+int proc_show_version(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    struct utsname u;
+    if (c->k->host && c->k->host->version) {
+        sb_add(out, c->k->host->version);
+        return 0;
+    }
+    if (uname(&u) == 0)
+        sb_addf(out, "Linux version %s (cloister) %s\n", u.release, u.version);
+    return 0;
+}
+
+int proc_show_vmstat(const struct pseudo_ctx *c unused_, struct strbuf *out)
+{
+    struct sysinfo si;
+    if (sysinfo(&si) < 0)
+        memset(&si, 0, sizeof(si));
+    sb_addf(out, "nr_free_pages %llu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
+            (unsigned long long) kib(&si, si.freeram) / 4);
+    return 0;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a bundle to a sandbox: see bundle.h. */
+#include "host/bundle.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "host/specbuild.h"
+#include "host/spectree.h"
+#include "oci/caps.h"
+
+/* The host needs tasks of its own for each guest task: a sentry thread and a stub thread, and a few more. */
+#define HOST_TASKS(guest) ((guest) > (INT64_MAX - 64) / 2 ? (guest) : 2 * (guest) + 64)
+
+static int find_rootfs(struct bundle *b, struct fail *f)
+{
+    _cleanup_free_ char *joined = NULL;
+    const char *path = b->config->root_path;
+    struct stat st;
+
+    if (path[0] != '/') {
+        if (asprintf(&joined, "%s/%s", b->dir, path) < 0)
+            return fail(f, ENOMEM, "out of memory");
+        path = joined;
+    }
+    b->rootfs = realpath(path, NULL);
+    if (!b->rootfs)
+        return fail_errno(f, errno, "root.path: the root file system %s", path);
+    if (stat(b->rootfs, &st) < 0 || !S_ISDIR(st.st_mode))
+        return fail(f, ENOTDIR, "root.path: %s is not a directory", b->rootfs);
+    return 0;
+}
+
+static int copy_ranges(const struct oci_id_mapping *m, size_t n, const char *what, struct id_range *to,
+                       size_t *ret_n, struct fail *f)
+{
+    if (n > IDMAP_MAX_RANGES)
+        return fail(f, E2BIG, "linux.%s: more than %d entries", what, IDMAP_MAX_RANGES);
+    for (size_t i = 0; i < n; i++) {
+        if (m[i].size == 0)
+            return fail(f, EINVAL, "linux.%s[%zu].size: must not be 0", what, i);
+        to[i] = (struct id_range){m[i].container_id, m[i].host_id, m[i].size};
+    }
+    *ret_n = n;
+    return 0;
+}
+
+static int choose_ids(struct bundle *b, struct fail *f)
+{
+    const struct oci_config *c = b->config;
+    int r;
+
+    if ((c->n_uid_mappings == 0) != (c->n_gid_mappings == 0))
+        return fail(f, EINVAL, "linux.%s: missing (uidMappings and gidMappings go together)",
+                    c->n_uid_mappings ? "gidMappings" : "uidMappings");
+    if (c->n_uid_mappings == 0) {
+        if (b->privileged)
+            idmap_identity(&b->ids);
+        else
+            idmap_single(&b->ids, c->process.uid, c->process.gid);
+        return 0;
+    }
+    r = copy_ranges(c->uid_mappings, c->n_uid_mappings, "uidMappings", b->ids.uid, &b->ids.n_uid, f);
+    if (r == 0)
+        r = copy_ranges(c->gid_mappings, c->n_gid_mappings, "gidMappings", b->ids.gid, &b->ids.n_gid, f);
+    return r;
+}
+
+static int choose_cgroup(struct bundle *b, const char *id, struct fail *f)
+{
+    const struct oci_config *c = b->config;
+    bool limited = c->memory_limit > 0 || c->pids_limit > 0;
+    int r;
+
+    b->limits.memory = c->memory_limit;
+    b->limits.pids = c->pids_limit > 0 ? HOST_TASKS(c->pids_limit) : 0;
+    if (!b->privileged) {
+        /* The pids limit holds all the same: the application kernel counts its tasks. */
+        if (c->memory_limit > 0)
+            return fail(f, EPERM, "linux.resources.memory.limit: a plain user cannot set a limit for the "
+                                  "whole container here (run as root, or leave it out)");
+        if (c->cgroups_path)
+            log_info("linux.cgroupsPath: no cgroup is made for a plain user");
+        return 0;
+    }
+    if (c->cgroups_path && *c->cgroups_path)
+        return cgroup_check_path(c->cgroups_path, &b->cgroup, f);
+    if (limited) {
+        r = asprintf(&b->cgroup, "/cloister/%s", id);
+        if (r < 0) {
+            b->cgroup = NULL;
+            return fail(f, ENOMEM, "out of memory");
+        }
+    }
+    return 0;
+}
+
+/* The usual entries lie below /proc and /sys, where everything is our own and nothing needs hiding. */
+static void warn_paths(const char *what, char *const *paths)
+{
+    for (size_t i = 0; paths && paths[i]; i++)
+        if (!path_is_below(paths[i], "/proc") && !path_is_below(paths[i], "/sys"))
+            log_warn("%s[%zu]: %s is not supported outside /proc and /sys yet and is left out", what, i,
+                     paths[i]);
+}
+
+/* What this runtime cannot do, told by name rather than done halfway. */
+static int check_supported(const struct bundle *b, struct fail *f)
+{
+    const struct oci_config *c = b->config;
+
+    if (!c->has_process)
+        return fail(f, EINVAL, "process: missing");
+    if (c->process.terminal)
+        return fail(f, ENOTSUP, "process.terminal: a terminal for the container is not supported yet "
+                                "(set it to false)");
+    for (size_t i = 0; i < c->n_namespaces; i++)
+        if (c->namespaces[i].path && *c->namespaces[i].path)
+            return fail(f, ENOTSUP, "linux.namespaces[%zu].path: joining an existing namespace is not "
+                                    "supported yet", i);
+    if (oci_config_has_namespace(c, "time"))
+        return fail(f, ENOTSUP, "linux.namespaces: a time namespace is not supported");
+    if (c->hooks[HOOK_START_CONTAINER].n)
+        return fail(f, ENOTSUP, "hooks.startContainer: hooks inside the container are not supported yet");
+    warn_paths("linux.maskedPaths", c->masked_paths);
+    warn_paths("linux.readonlyPaths", c->readonly_paths);
+    if (*c->noted)
+        log_warn("config.json asks for what is not supported yet and is left out: %s", c->noted);
+    return 0;
+}
+
+int bundle_load(const char *dir, const char *id, struct bundle *ret, struct fail *f)
+{
+    struct bundle b = {.privileged = geteuid() == 0};
+    int r;
+
+    b.dir = realpath(dir, NULL);
+    if (!b.dir)
+        return fail_errno(f, errno, "the bundle directory %s", dir);
+    r = oci_config_load(b.dir, &b.config, f);
+    if (r == 0)
+        r = check_supported(&b, f);
+    if (r == 0)
+        r = find_rootfs(&b, f);
+    if (r == 0)
+        r = choose_ids(&b, f);
+    if (r == 0)
+        r = choose_cgroup(&b, id, f);
+    if (r < 0) {
+        bundle_free(&b);
+        return r;
+    }
+    *ret = b;
+    return 0;
+}
+
+void bundle_free(struct bundle *b)
+{
+    free(b->dir);
+    free(b->rootfs);
+    free(b->cgroup);
+    oci_config_free(b->config);
+    *b = (struct bundle){0};
+}
+
+/* ---- the spec ---- */
+
+/* The host's own /proc would show the host's processes, and its links lead out of every tree. */
+static int refuse_kernel_source(const char *path, size_t index, struct fail *f)
+{
+    static const long refused[] = {0x9fa0 /* proc */, 0x62656572 /* sysfs */, 0x1cd1 /* devpts */};
+    struct statfs sf;
+
+    if (statfs(path, &sf) < 0)
+        return fail_errno(f, errno, "mounts[%zu].source: %s", index, path);
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        if (sf.f_type == refused[i])
+            return fail(f, EPERM, "mounts[%zu].source: %s is a window into the host's kernel and is not "
+                                  "shown to containers", index, path);
+    return 0;
+}
+
+static int add_bind(struct bundle *b, struct sandbox_spec *s, size_t index, const struct mount_spec *parsed,
+                    bool recursive, struct fail *f)
+{
+    const struct oci_mount *m = &b->config->mounts[index];
+    _cleanup_free_ char *joined = NULL, *real = NULL;
+    struct tree_source t = {
+        .dest = m->destination,
+        .flags = parsed->flags,
+        .privileged = b->privileged,
+        .recursive = recursive,
+    };
+    int r;
+
+    if (m->source[0] != '/' && asprintf(&joined, "%s/%s", b->dir, m->source) < 0)
+        return fail(f, ENOMEM, "out of memory");
+    real = realpath(joined ? joined : m->source, NULL);
+    if (!real)
+        return fail_errno(f, errno, "mounts[%zu].source: %s", index, joined ? joined : m->source);
+    r = refuse_kernel_source(real, index, f);
+    if (r < 0)
+        return r;
+    t.path = real;
+    r = spec_add_trees(s, &t, f);
+    return r < 0 ? fail_wrap(f, r, "mounts[%zu]", index) : 0;
+}
+
+static int add_mounts(struct bundle *b, struct sandbox_spec *s, struct fail *f)
+{
+    struct tree_source root = {
+        .path = b->rootfs,
+        .dest = "/",
+        .flags = b->config->root_readonly ? MOUNT_F_RDONLY : 0,
+        .privileged = b->privileged,
+        .recursive = true,
+    };
+    int r = spec_add_trees(s, &root, f);
+
+    for (size_t i = 0; i < b->config->n_mounts && r == 0; i++) {
+        const struct oci_mount *m = &b->config->mounts[i];
+        struct mount_spec parsed, *added;
+        bool recursive, skip;
+
+        r = oci_mount_parse(m, i, &parsed, &recursive, &skip, f);
+        if (r < 0 || skip)
+            continue;
+        if (parsed.kind == MOUNT_TREE) {
+            r = add_bind(b, s, i, &parsed, recursive, f);
+            continue;
+        }
+        r = spec_add_mount(s, parsed.kind, m->destination, m->source ? m->source : m->type, parsed.flags,
+                           &added);
+        if (r < 0)
+            return fail(f, ENOMEM, "out of memory");
+        added->size = parsed.size;
+        added->mode = parsed.mode;
+    }
+    return r;
+}
+
+/* The process description moves over; a config without capabilities means none, as for runc. */
+static void move_process(struct oci_config *c, struct sandbox_spec *s)
+{
+    s->process = c->process;
+    c->process = (struct process_spec){0};
+}
+
+int bundle_make_spec(struct bundle *b, const char *id, struct sandbox_spec **ret, struct fail *f)
+{
+    struct sandbox_spec *s = spec_new();
+    struct oci_config *c = b->config;
+    int r;
+
+    if (!s)
+        return fail(f, ENOMEM, "out of memory");
+    r = add_mounts(b, s, f);
+    if (r < 0) {
+        spec_close_trees(s);
+        sandbox_spec_free(s);
+        return r;
+    }
+    move_process(c, s);
+    s->hostname = take_ptr(&c->hostname);
+    s->domainname = take_ptr(&c->domainname);
+    s->network = oci_config_has_namespace(c, "network") ? NETWORK_SANDBOX : NETWORK_HOST;
+    s->rootless = !b->privileged;
+    s->pids_max = c->pids_limit > 0 && c->pids_limit < UINT32_MAX ? (uint32_t)c->pids_limit : 0;
+    s->id = strdup(id);
+    if (!s->id) {
+        spec_close_trees(s);
+        sandbox_spec_free(s);
+        return fail(f, ENOMEM, "out of memory");
+    }
+    *ret = s;
+    return 0;
+}

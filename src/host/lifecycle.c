@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps of a container's life: see lifecycle.h. */
+#include "host/lifecycle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/textio.h"
+#include "host/hooks.h"
+#include "host/procstat.h"
+#include "host/specbuild.h"
+#include "host/tree.h"
+#include "rpc/control.h"
+
+#define CONTROL_TIMEOUT_MS 10000
+#define MAX_CONFIG_BYTES (8u << 20)
+
+/* ---- create ---- */
+
+static char *now_text(void)
+{
+    struct timespec ts;
+    struct tm tm;
+    char text[64];
+    size_t n;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    gmtime_r(&ts.tv_sec, &tm);
+    n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(text + n, sizeof(text) - n, ".%09ldZ", ts.tv_nsec);
+    return strdup(text);
+}
+
+static int fill_container(const struct create_request *rq, const struct bundle *b, struct container *c,
+                          struct fail *f)
+{
+    const struct oci_config *cfg = b->config;
+
+    c->id = strdup(rq->id);
+    c->bundle = strdup(b->dir);
+    c->rootfs = strdup(b->rootfs);
+    c->version = strdup(cfg->version);
+    c->created = now_text();
+    c->uid = geteuid();
+    c->has_hooks = cfg->hooks[HOOK_POSTSTART].n || cfg->hooks[HOOK_POSTSTOP].n;
+    if (!c->id || !c->bundle || !c->rootfs || !c->version || !c->created)
+        return fail(f, ENOMEM, "out of memory");
+    if (b->cgroup && !(c->cgroup = strdup(b->cgroup)))
+        return fail(f, ENOMEM, "out of memory");
+    if (cfg->annotations) {
+        c->annotations = strdup(json_object_to_json_string_ext(cfg->annotations, JSON_C_TO_STRING_PLAIN));
+        if (!c->annotations)
+            return fail(f, ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+/* Hooks that run later must not depend on what has become of the bundle by then. */
+static int keep_config(const struct container *c, struct fail *f)
+{
+    _cleanup_free_ char *path = NULL, *text = NULL;
+    _cleanup_close_ int fd = -1;
+    size_t len;
+    int r;
+
+    if (!c->has_hooks)
+        return 0;
+    if (asprintf(&path, "%s/config.json", c->bundle) < 0)
+        return fail(f, ENOMEM, "out of memory");
+    r = read_file_at(AT_FDCWD, path, MAX_CONFIG_BYTES, &text, &len);
+    if (r == 0) {
+        fd = openat(c->dir_fd, "config.json", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        r = fd < 0 ? -errno : write_full(fd, text, len);
+    }
+    return r < 0 ? fail_errno(f, -r, "keeping a copy of %s", path) : 0;
+}
+
+static int write_pid_file(const char *path, pid_t pid, struct fail *f)
+{
+    _cleanup_free_ char *temporary = NULL;
+    _cleanup_close_ int fd = -1;
+    char text[16];
+    int r, n = snprintf(text, sizeof(text), "%d", (int)pid);
+
+    if (asprintf(&temporary, "%s.%d", path, (int)getpid()) < 0)
+        return fail(f, ENOMEM, "out of memory");
+    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    r = fd < 0 ? -errno : write_full(fd, text, (size_t)n);
+    /* A watcher must never read half a number. */
+    if (r == 0 && rename(temporary, path) < 0)
+        r = -errno;
+    if (r < 0) {
+        if (fd >= 0)
+            (void)unlink(temporary);
+        return fail_errno(f, -r, "writing the pid file %s", path);
+    }
+    return 0;
+}
+
+static int listen_control(const struct container *c, int *ret_fd, struct fail *f)
+{
+    _cleanup_free_ char *path = container_control_path(c);
+    int r = path ? control_listen(path, ret_fd) : -ENOMEM;
+
+    return r < 0 ? fail_errno(f, -r, "making the control socket in %s", c->dir) : 0;
+}
+
+static int fill_spec(const struct create_request *rq, const struct bundle *b, struct sandbox_spec *s,
+                     const char *sentry, struct fail *f)
+{
+    s->start_now = s->die_with_parent = rq->foreground;
+    s->log_fd = rq->log_fd;
+    s->log_level = rq->log_level;
+    s->log_json = rq->log_json;
+    s->strace = rq->strace;
+    return b->privileged ? tree_open(sentry, TREE_RDONLY, &s->self_fd, f) : 0;
+}
+
+/* From clone to GO: the state knows the pid before anything else is made, so that it can be purged. */
+static int bring_up(const struct create_request *rq, const struct bundle *b, struct sandbox_params *p,
+                    struct container *c, struct sandbox *s, struct fail *f)
+{
+    int r = sandbox_clone(p, s, f);
+
+    if (r < 0)
+        return r;
+    c->pid = s->pid;
+    r = procstat_start_time(c->pid, &c->start_time);
+    if (r < 0)
+        return fail_errno(f, -r, "reading the sandbox's start time");
+    r = container_save(c, false, f);
+    if (r == 0 && b->cgroup)
+        r = cgroup_make(b->cgroup, &b->limits, s->pid, f);
+    if (r == 0)
+        r = hooks_run(b->config, HOOK_PRESTART, c, f);
+    if (r == 0)
+        r = hooks_run(b->config, HOOK_CREATE_RUNTIME, c, f);
+    if (r == 0)
+        r = hooks_run(b->config, HOOK_CREATE_CONTAINER, c, f);
+    if (r == 0)
+        r = sandbox_release(s, p, f);
+    if (r < 0)
+        return r;
+    return rq->fg ? foreground_wait_ready(rq->fg, s, f) : sandbox_wait_ready(s, f);
+}
+
+static int make_sandbox(const struct create_request *rq, struct bundle *b, struct container *c,
+                        struct sandbox *s, struct fail *f)
+{
+    struct sandbox_params p = {
+        .ids = b->ids,
+        .privileged = b->privileged,
+        .sibling = !rq->foreground,
+        .signal_mask = rq->signal_mask,
+    };
+    _cleanup_free_ char *sentry = NULL;
+    _cleanup_close_ int control = -1;
+    int r = sandbox_find_sentry(rq->sentry, &sentry, f);
+
+    if (r == 0)
+        r = listen_control(c, &control, f);
+    if (r == 0)
+        r = bundle_make_spec(b, c->id, &p.spec, f);
+    if (r < 0)
+        return r;
+    p.sentry_path = sentry;
+    r = fill_spec(rq, b, p.spec, sentry, f);
+    p.spec->control_fd = control;
+    if (r == 0)
+        r = bring_up(rq, b, &p, c, s, f);
+    /* A foreground container dies with us, and so with the machine: nothing to keep for after a crash. */
+    c->status = rq->foreground ? STATUS_RUNNING : STATUS_CREATED;
+    if (r == 0)
+        r = container_save(c, !rq->foreground, f);
+    if (r == 0 && rq->pid_file)
+        r = write_pid_file(rq->pid_file, c->pid, f);
+    if (r == 0 && !rq->foreground)
+        r = sandbox_commit(s, f);
+    sandbox_spec_free(p.spec);
+    return r;
+}
+
+int lifecycle_create(struct state_store *store, const struct create_request *rq, struct container *ret,
+                     struct sandbox *ret_sandbox, struct bundle *ret_bundle, struct fail *f)
+{
+    struct container c = CONTAINER_NONE;
+    struct sandbox s = SANDBOX_NONE;
+    struct bundle b = {0};
+    struct fail ignored = {0};
+    bool published = false;
+    int r = container_check_id(rq->id, f);
+
+    if (r == 0)
+        r = bundle_load(rq->bundle, rq->id, &b, f);
+    if (r == 0)
+        r = fill_container(rq, &b, &c, f);
+    if (r == 0) {
+        r = container_create(store, &c, f);
+        published = r == 0;
+    }
+    if (r == 0)
+        r = keep_config(&c, f);
+    if (r == 0)
+        r = make_sandbox(rq, &b, &c, &s, f);
+    if (r < 0) {
+        sandbox_destroy(&s);
+        if (published && container_remove(store, &c, &ignored) < 0)
+            log_warn("%s", ignored.text);
+        container_close(&c);
+        bundle_free(&b);
+        return r;
+    }
+    *ret = c;
+    *ret_sandbox = s;
+    *ret_bundle = b;
+    return 0;
+}
+
+/* ---- afterwards ---- */
+
+int lifecycle_call(const struct container *c, int type, const void *payload, size_t len, char **ret_text,
+                   struct fail *f)
+{
+    _cleanup_free_ char *path = container_control_path(c), *text = NULL;
+    _cleanup_close_ int fd = -1;
+    int r = path ? control_connect(path, CONTROL_TIMEOUT_MS, &fd) : -ENOMEM;
+
+    if (r == 0)
+        r = control_call(fd, (enum control_type)type, payload, len, &text);
+    if (r == -EREMOTEIO)
+        return fail(f, EREMOTEIO, "%s", text);
+    if (r == -EAGAIN)
+        return fail(f, ETIMEDOUT, "the sandbox of %s does not answer", c->id);
+    if (r < 0)
+        return fail_errno(f, -r, "asking the sandbox of %s", c->id);
+    *ret_text = take_ptr(&text);
+    return 0;
+}
+
+/* The kept config, for hooks; NULL when there is none. */
+static struct oci_config *kept_config(const struct container *c)
+{
+    _cleanup_free_ char *text = NULL;
+    struct oci_config *cfg = NULL;
+    struct fail f = {0};
+    size_t len;
+    int r;
+
+    if (!c->has_hooks)
+        return NULL;
+    r = read_file_at(c->dir_fd, "config.json", MAX_CONFIG_BYTES, &text, &len);
+    if (r == 0)
+        r = oci_config_parse(text, len, &cfg, &f);
+    if (r < 0)
+        log_warn("container %s: its hooks cannot be read: %s", c->id, f.text[0] ? f.text : strerror(-r));
+    return cfg;
+}
+
+int lifecycle_start(struct container *c, struct fail *f)
+{
+    _cleanup_free_ char *text = NULL;
+    struct oci_config *cfg;
+    int r;
+
+    if (c->status == STATUS_STOPPED)
+        return fail(f, EINVAL, "cannot start a container that has stopped");
+    if (c->status != STATUS_CREATED)
+        return fail(f, EINVAL, "cannot start an already running container");
+    r = lifecycle_call(c, CONTROL_START, NULL, 0, &text, f);
+    if (r < 0)
+        return r;
+    c->status = STATUS_RUNNING;
+    r = container_save(c, true, f);
+    if (r < 0)
+        return r;
+    cfg = kept_config(c);
+    if (cfg)
+        hooks_run_all(cfg, HOOK_POSTSTART, c);
+    oci_config_free(cfg);
+    return 0;
+}
+
+int lifecycle_delete(struct state_store *store, struct container *c, bool force, struct fail *f)
+{
+    struct oci_config *cfg;
+    int r;
+
+    if (c->status == STATUS_RUNNING && !force)
+        return fail(f, EBUSY, "cannot delete container %s that is not stopped: %s", c->id,
+                    container_status_name(c->status));
+    r = container_kill_sandbox(c, f);
+    if (r < 0)
+        return r;
+    c->status = STATUS_STOPPED;
+    cfg = kept_config(c);
+    r = container_remove(store, c, f);
+    if (r == 0 && cfg)
+        hooks_run_all(cfg, HOOK_POSTSTOP, c);
+    oci_config_free(cfg);
+    return r;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One guest kernel: all that is shared by the tasks of one container. There are no globals; every
+ * object is reached from here.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/htab.h"
+#include "base/list.h"
+#include "base/mutex.h"
+
+struct platform;
+struct task;
+struct tgroup;
+struct timer_base;
+struct vfs;
+struct host_facts;
+struct specials;
+
+#define KERNEL_MAX_SYSCALL 512
+#define KERNEL_PID_MAX 32768
+
+struct kernel {
+    struct platform *platform; /* immutable */
+    struct vfs *vfs;           /* immutable; mount table and file system types */
+    struct timer_base *timers; /* immutable; kernel/time/ktimer.h */
+    const struct specials *specials; /* immutable: FIFOs and device nodes, kernel/vfs/special.h */
+    const struct host_facts *host;   /* immutable: what /proc tells about the machine; may be NULL */
+
+    struct mutex tasks_lock;   /* RANK_KERNEL_TASKS: the process tree, groups, sessions, pids, wait states */
+    struct htab pids;          /* [tasks_lock] struct pid by number: tasks, groups, sessions */
+    struct list tasks;         /* [tasks_lock] every live task */
+    struct tgroup *init;       /* [tasks_lock] the first thread group; its end is the container's */
+    uint32_t last_pid;         /* [tasks_lock] */
+    uint32_t n_tasks;          /* [tasks_lock] */
+    uint32_t max_tasks;        /* immutable */
+
+    char hostname[65], domainname[65]; /* [tasks_lock] */
+    struct timespec boot_mono;  /* immutable: CLOCK_MONOTONIC at start, for start times */
+    struct timespec boot_real;
+    bool strace;               /* immutable */
+    bool rootless;
+    _Atomic uint32_t exit_status; /* wait(2) status of init, valid once `ended` */
+    _Atomic uint32_t ended;    /* futex word: 1 when init is gone */
+    _Atomic uint64_t forks;    /* for /proc/stat */
+    _Atomic uint32_t missing[KERNEL_MAX_SYSCALL]; /* calls answered with ENOSYS, by number */
+};

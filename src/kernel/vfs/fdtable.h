@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Descriptor tables. A lookup always returns a new reference, never a borrowed pointer: another
+ * thread may close the descriptor while the call runs.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/util.h"
+
+struct file;
+struct fdtable;
+struct task;
+
+struct fdtable *fdtable_new(void);
+struct fdtable *fdtable_get(struct fdtable *ft);
+void fdtable_put(struct fdtable *ft, struct task *t); /* last reference closes all; t may be NULL */
+struct fdtable *fdtable_copy(struct fdtable *ft);     /* fork; NULL without memory */
+void fdtable_close_on_exec(struct fdtable *ft, struct task *t);
+
+/* -EBADF. *ret is a new reference. O_PATH files are refused by fd_lookup and accepted by the _any form. */
+int fd_lookup(struct fdtable *ft, int fd, struct file **ret) must_check;
+int fd_lookup_any(struct fdtable *ft, int fd, struct file **ret) must_check;
+/* Lowest free number >= min and < limit; consumes `steal`, also on error. -EMFILE, -ENOMEM. */
+int fd_install(struct fdtable *ft, struct file *steal, int min, int limit, bool cloexec) must_check;
+/* Puts `steal` at `fd` exactly, closing what was there (dup2). */
+int fd_install_at(struct fdtable *ft, struct file *steal, int fd, int limit, bool cloexec, struct task *t) must_check;
+int fd_close(struct fdtable *ft, int fd, struct task *t) must_check;
+int fd_get_cloexec(struct fdtable *ft, int fd) must_check; /* 0, 1 or -EBADF */
+int fd_set_cloexec(struct fdtable *ft, int fd, bool on) must_check;
+/* Next used number >= from, or -1: for /proc/PID/fd and close_range. */
+int fd_next(struct fdtable *ft, int from);
+
+/* With the calling task's RLIMIT_NOFILE. */
+int task_fd_install(struct task *t, struct file *steal, bool cloexec) must_check;

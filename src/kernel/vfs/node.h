@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nodes (inodes) and the file systems that make them. File systems see nodes and names; dentries
+ * and mounts belong to vfs/ alone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/mutex.h"
+#include "base/ref.h"
+#include "base/util.h"
+#include "kernel/vfs/file.h"
+
+struct cred;
+struct node;
+struct super;
+struct lx_statfs;
+
+struct attr {
+    uint64_t dev, ino, rdev;  /* device numbers in Linux's 64-bit st_dev encoding */
+    uint32_t mode, nlink, uid, gid; /* mode with the type bits; guest ids */
+    uint64_t size, blocks;
+    uint32_t blksize;
+    struct timespec atime, mtime, ctime, btime; /* btime.tv_nsec -1: unknown */
+};
+
+enum { /* which members a setattr changes */
+    ATTR_MODE = 1u << 0, ATTR_UID = 1u << 1, ATTR_GID = 1u << 2, ATTR_SIZE = 1u << 3,
+    ATTR_ATIME = 1u << 4, ATTR_MTIME = 1u << 5, ATTR_ATIME_NOW = 1u << 6, ATTR_MTIME_NOW = 1u << 7,
+};
+
+struct create_args {
+    uint32_t mode;        /* type and permissions, umask already applied */
+    uint64_t rdev;
+    const char *target;   /* symlinks */
+    const struct cred *cred; /* owner of what is made */
+};
+
+struct open_args {
+    uint32_t flags;       /* LX_O_*; O_CREAT, O_EXCL and O_NOFOLLOW are already dealt with */
+    struct task *task;    /* opener: /proc/self, /dev/tty; NULL at boot */
+    const struct cred *cred;
+};
+
+/*
+ * sb->tree_lock: write-held for changes of names, read-held (or held) for lookup; not held for the
+ * others. A NULL member means the errno in the comment.
+ */
+struct node_ops {
+    int (*lookup)(struct node *dir, const char *name, size_t len, struct node **ret); /* -ENOTDIR. -ENOENT becomes a negative dentry */
+    bool (*revalidate)(struct node *n, struct node *dir, const char *name); /* NULL: always valid. False: drop the dentry and look up again */
+    int (*create)(struct node *dir, const char *name, const struct create_args *a, struct node **ret); /* -EPERM. files, directories, links, devices */
+    int (*link)(struct node *dir, const char *name, struct node *target);  /* -EPERM */
+    int (*unlink)(struct node *dir, const char *name, struct node *target, bool is_rmdir); /* -EPERM */
+    int (*rename)(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags); /* -EPERM */
+    ssize_t (*readlink)(struct node *n, struct task *t, char *dst, size_t cap); /* -EINVAL. Length, not terminated */
+    /* Magic links (/proc/PID/exe, fd/N): the object itself instead of a text; new references. NULL: an ordinary link */
+    int (*follow)(struct node *n, struct task *t, struct path *ret);
+    int (*getattr)(struct node *n, struct attr *ret);                      /* required */
+    int (*setattr)(struct node *n, const struct attr *a, uint32_t mask);   /* -EPERM */
+    int (*open)(struct node *n, const struct open_args *a, struct file **ret); /* -ENXIO */
+    /* O_TMPFILE: an unnamed file in dir, opened. -EOPNOTSUPP */
+    int (*tmpfile)(struct node *dir, const struct create_args *c, const struct open_args *a, struct file **ret);
+    ssize_t (*getxattr)(struct node *n, const char *name, void *dst, size_t cap); /* -EOPNOTSUPP; cap 0: the size */
+    ssize_t (*listxattr)(struct node *n, char *dst, size_t cap);           /* -EOPNOTSUPP */
+    int (*setxattr)(struct node *n, const char *name, const void *v, size_t len, int flags); /* -EOPNOTSUPP */
+    int (*removexattr)(struct node *n, const char *name);                  /* -EOPNOTSUPP */
+    int (*permission)(struct node *n, struct task *t, uint32_t may);       /* NULL: the mode bits decide */
+    void (*release)(struct node *n);                                       /* required; frees the containing object */
+};
+
+struct node {
+    const struct node_ops *ops; /* immutable */
+    struct ref ref;
+    struct super *sb;           /* immutable; the node holds a reference */
+    uint32_t type;              /* immutable: the S_IFMT bits */
+    uint64_t ino;               /* immutable */
+};
+
+void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type, uint64_t ino);
+struct node *node_get(struct node *n);
+void node_put(struct node *n);
+
+struct super_ops {
+    int (*statfs)(struct super *sb, struct lx_statfs *ret); /* -ENOSYS */
+    void (*release)(struct super *sb);
+};
+
+/* One mounted file system instance. */
+struct super {
+    const struct super_ops *ops; /* immutable */
+    struct ref ref;
+    const char *type_name;       /* immutable: what /proc/mounts shows */
+    struct mutex tree_lock;      /* RANK_VFS_TREE: names below this super */
+    struct node *root;           /* immutable after mount */
+    uint64_t dev;                /* immutable: st_dev for synthetic file systems */
+    bool exclusive;              /* nobody else changes it: dentries are trusted without revalidate */
+};
+
+void super_init(struct super *sb, const struct super_ops *ops, const char *type_name);
+void super_put(struct super *sb);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sentry's side of the conversation with a stub (stub_abi.h). All that is read here was written
+ * by the guest: each word is read once, with a plain atomic load, and only the copy is used.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "platform/internal.h"
+
+#define BOUNDED_WAIT_MS 50 /* without futex_waitv: how long a death may go unnoticed */
+
+static _Atomic uint32_t *turn_word(struct channel *ch)
+{
+    return (_Atomic uint32_t *)&ch->turn;
+}
+
+void channel_reply(struct stub_thread *st, enum stub_reply rep)
+{
+    struct channel *ch = st->ch;
+    ch->rep = rep;
+    __atomic_store_n(&ch->turn, TURN_STUB, __ATOMIC_SEQ_CST);
+    /* INT_MAX: a guest may have put sleepers of its own on the word. */
+    if (__atomic_load_n(&ch->stub_asleep, __ATOMIC_SEQ_CST))
+        host_futex_wake(turn_word(ch), INT_MAX, FUTEX_SCOPE_SHARED);
+}
+
+static bool stub_is_done(struct stub_thread *st)
+{
+    return __atomic_load_n(&st->ch->turn, __ATOMIC_SEQ_CST) == TURN_SENTRY;
+}
+
+/* Sleeps until the shared turn word or our own event word changes. */
+static void sleep_on_both(struct stub_thread *st, uint32_t event)
+{
+    struct platform *p = st->p;
+    if (!p->no_waitv) {
+        struct futex_waitv w[2] = {
+            {.val = TURN_STUB, .uaddr = (uintptr_t)&st->ch->turn, .flags = FUTEX_32},
+            {.val = event, .uaddr = (uintptr_t)&st->event, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG},
+        };
+        if (host_futex_waitv(w, 2, NULL) != -ENOSYS)
+            return;
+        p->no_waitv = true;
+    }
+    struct timespec deadline;
+    deadline_after_ms(&deadline, BOUNDED_WAIT_MS);
+    host_futex_wait(turn_word(st->ch), TURN_STUB, FUTEX_SCOPE_SHARED, &deadline);
+}
+
+int channel_wait(struct stub_thread *st)
+{
+    struct channel *ch = st->ch;
+    for (;;) {
+        uint32_t event = atomic_load(&st->event);
+        if (stub_is_done(st))
+            return 0;
+        if (atomic_load(&st->proc->dead))
+            return -ESRCH;
+        __atomic_store_n(&ch->sentry_asleep, 1, __ATOMIC_SEQ_CST);
+        if (!stub_is_done(st))
+            sleep_on_both(st, event);
+        __atomic_store_n(&ch->sentry_asleep, 0, __ATOMIC_RELAXED);
+    }
+}
+
+static int breach(struct stub_thread *st, const char *what, uint32_t value)
+{
+    log_warn("stub %d broke the protocol: %s %u; killed", st->tid, what, value);
+    platform_kill(st);
+    /* Its death arrives through the reaper; until then nothing may be believed. */
+    while (!atomic_load(&st->proc->dead)) {
+        uint32_t event = atomic_load(&st->event);
+        if (!atomic_load(&st->proc->dead))
+            host_futex_wait(&st->event, event, FUTEX_SCOPE_PRIVATE, NULL);
+    }
+    return -ESRCH;
+}
+
+static int expect(struct stub_thread *st, uint32_t want, int64_t *ret_result)
+{
+    int r = channel_wait(st);
+    if (r < 0)
+        return r;
+    uint32_t req = __atomic_load_n(&st->ch->req, __ATOMIC_RELAXED);
+    if (req != want)
+        return breach(st, "an order was answered with request", req);
+    *ret_result = __atomic_load_n(&st->ch->result, __ATOMIC_RELAXED);
+    return 0;
+}
+
+int channel_settle(struct stub_thread *st)
+{
+    int64_t ignored;
+    if (st->expect_ready) {
+        st->expect_ready = false;
+        return expect(st, REQ_READY, &ignored);
+    }
+    if (!st->owed_done)
+        return 0;
+    st->owed_done = false;
+    return expect(st, REQ_DONE, &ignored);
+}
+
+int channel_order(struct stub_thread *st, enum stub_reply rep, int64_t *ret_result)
+{
+    channel_reply(st, rep);
+    return expect(st, REQ_DONE, ret_result);
+}
+
+static bool donated(void *arg)
+{
+    struct stub_thread *st = arg;
+    return atomic_load(&st->donate_fd) < 0 || stub_is_done(st) || atomic_load(&st->proc->dead);
+}
+
+int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, int donate_fd)
+{
+    int64_t made;
+    int r = channel_settle(st);
+    if (r < 0)
+        return r;
+    memcpy(st->ch->calls, calls, n * sizeof(calls[0]));
+    st->ch->n_calls = n;
+    atomic_store(&st->donate_fd, donate_fd);
+    channel_reply(st, REP_CALLS);
+    while (donate_fd >= 0 && notify_wait(st->p, donated, st, 1000) == -ETIMEDOUT)
+        ;
+    r = expect(st, REQ_DONE, &made);
+    atomic_store(&st->donate_fd, -1);
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < n; i++)
+        calls[i].result = __atomic_load_n(&st->ch->calls[i].result, __ATOMIC_RELAXED);
+    return 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * New guest processes and threads. The order of things, and why a guest cannot make a host task of
+ * its own:
+ *
+ *   sentry: limits, slot, channel, cookie; order        nothing exists yet
+ *   stub:   clone(), held by seccomp                     continued only for this order, once
+ *   child:  hello(cookie)                                its tid comes from the kernel; it gets the channel
+ *   child:  maps the channel, REQ_READY                  now the child is a trapped stub like any other
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "platform/internal.h"
+
+#define ARRIVAL_MS 20000 /* a child may be slow on a loaded machine, but not for ever */
+
+static const uint32_t clone_flags[] = {
+    [STUB_FORK] = STUB_CLONE_FORK,
+    [STUB_VFORK] = STUB_CLONE_VFORK,
+    [STUB_SHARED_VM] = STUB_CLONE_SHARED,
+    [STUB_THREAD] = STUB_CLONE_THREAD,
+};
+
+static int child_new(struct stub_thread *parent, enum stub_clone_kind kind, struct stub_thread **ret)
+{
+    struct platform *p = parent->p;
+    struct stub_proc *proc = parent->proc;
+    struct stub_mm *mm = NULL;
+    int slot = (int)parent->slot;
+
+    if (kind != STUB_FORK) {
+        slot = mm_take_slot(proc);
+        if (slot < 0)
+            return slot;
+    }
+    if (kind == STUB_FORK) {
+        mm = mm_new();
+        if (!mm)
+            return -ENOMEM;
+        mm->vdso = proc->mm->vdso;
+        mm->slots[slot / 64] = 1ull << (slot % 64);
+    }
+    if (kind != STUB_THREAD)
+        proc = proc_new(p, mm ? mm : proc->mm);
+    struct stub_thread *child = proc ? thread_new(p, proc, (uint32_t)slot) : NULL;
+    if (kind != STUB_THREAD)
+        proc_put(proc); /* the thread holds it */
+    if (mm && ref_put(&mm->ref))
+        free(mm);
+    if (!child)
+        return -EAGAIN;
+    *ret = child;
+    return 0;
+}
+
+static bool parent_answered(void *arg)
+{
+    struct stub_thread *parent = arg;
+    return atomic_load(&parent->clone.state) == CLONE_ARRIVED || atomic_load(&parent->proc->dead) ||
+           __atomic_load_n(&parent->ch->turn, __ATOMIC_SEQ_CST) == TURN_SENTRY;
+}
+
+static bool child_arrived(void *arg)
+{
+    struct stub_thread *parent = arg;
+    return atomic_load(&parent->clone.state) == CLONE_ARRIVED;
+}
+
+/* From the order to the child's arrival. */
+static int await_child(struct stub_thread *parent, enum stub_clone_kind kind)
+{
+    int64_t result = 0;
+    int r = notify_wait(parent->p, parent_answered, parent, ARRIVAL_MS);
+    if (r < 0)
+        return r;
+    if (kind == STUB_VFORK && child_arrived(parent)) {
+        parent->owed_done = true;
+        return 0;
+    }
+    if (!child_arrived(parent)) {
+        /* Either the call failed, or the parent was quicker than its child's hello. */
+        r = channel_wait(parent);
+        if (r < 0)
+            return -EAGAIN;
+        result = __atomic_load_n(&parent->ch->result, __ATOMIC_RELAXED);
+        if (result < 0)
+            return result == -ENOMEM ? -ENOMEM : -EAGAIN;
+        r = notify_wait(parent->p, child_arrived, parent, ARRIVAL_MS);
+        if (r < 0)
+            return r;
+    }
+    parent->owed_done = true;
+    return channel_settle(parent) < 0 ? -EAGAIN : 0;
+}
+
+int platform_clone(struct stub_thread *parent, const struct stub_clone_args *a, struct stub_thread **ret)
+{
+    struct platform *p = parent->p;
+    struct stub_thread *child = NULL;
+    int r = channel_settle(parent);
+    if (r < 0)
+        return -EAGAIN;
+
+    mutex_lock(&p->lock);
+    bool full = p->n_threads >= p->max_threads;
+    mutex_unlock(&p->lock);
+    if (full)
+        return -EAGAIN;
+    r = child_new(parent, a->kind, &child);
+    if (r < 0)
+        return r;
+
+    struct channel *ch = parent->ch;
+    uint64_t cookie;
+    if (getrandom(&cookie, sizeof(cookie), 0) != sizeof(cookie)) {
+        platform_put(child);
+        return -EAGAIN;
+    }
+    ch->clone.cookie = cookie;
+    ch->clone.stack = a->stack;
+    ch->clone.tls = a->tls;
+    ch->clone.set_tls = a->set_tls;
+    ch->clone.flags = clone_flags[a->kind];
+    ch->clone.slot = child->slot;
+
+    mutex_lock(&p->lock);
+    parent->clone.cookie = cookie;
+    parent->clone.flags = clone_flags[a->kind];
+    parent->clone.child = child;
+    atomic_store(&parent->clone.state, CLONE_ORDERED);
+    mutex_unlock(&p->lock);
+
+    channel_reply(parent, REP_CLONE);
+    r = await_child(parent, a->kind);
+
+    mutex_lock(&p->lock);
+    bool arrived = atomic_load(&parent->clone.state) == CLONE_ARRIVED;
+    parent->clone.child = NULL;
+    atomic_store(&parent->clone.state, CLONE_IDLE);
+    mutex_unlock(&p->lock);
+
+    if (!arrived) {
+        if (r == -ETIMEDOUT) {
+            log_warn("stub %d: a child was ordered and never came; killed", parent->tid);
+            platform_kill(parent);
+        }
+        platform_put(child);
+        return r < 0 ? r : -EAGAIN;
+    }
+    child->expect_ready = true;
+    *ret = child;
+    return 0;
+}

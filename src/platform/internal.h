@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The platform's own structures; only src/platform includes this.
+ *
+ * Lock order: platform.zygote_lock > platform.listener_lock > platform.lock. Nothing is waited for
+ * under platform.lock.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/htab.h"
+#include "base/list.h"
+#include "base/mutex.h"
+#include "base/ref.h"
+#include "platform/platform.h"
+#include "platform/stub_abi.h"
+
+/* One address space: the slots in use. Shared by a process and its vfork children. */
+struct stub_mm {
+    struct ref ref;
+    uint64_t slots[STUB_MAX_SLOTS / 64]; /* [platform.lock] */
+    uint64_t vdso;                       /* owner thread */
+};
+
+/* One host process. */
+struct stub_proc {
+    struct ref ref;
+    struct platform *p;       /* immutable */
+    struct stub_mm *mm;       /* immutable, referenced */
+    pid_t pid;                /* immutable once registered */
+    struct htab_node by_pid;  /* [platform.lock] */
+    struct list threads;      /* [platform.lock] stub_thread.link: those that may run */
+    struct list leaving;      /* [platform.lock] stub_thread.link: told to exit, slot not yet free */
+    bool registered;          /* [platform.lock] */
+    _Atomic bool dead;        /* set under platform.lock before the pid is reaped */
+    int dead_signal;          /* written before dead */
+};
+
+enum clone_state { CLONE_IDLE, CLONE_ORDERED, CLONE_CONTINUED, CLONE_ARRIVED };
+
+struct stub_thread {
+    struct ref ref;
+    struct platform *p;       /* immutable */
+    struct stub_proc *proc;   /* immutable, referenced */
+    struct list link;         /* [platform.lock] */
+    struct htab_node by_tid;  /* [platform.lock] */
+    bool registered;          /* [platform.lock] */
+    bool leaving;             /* [platform.lock] no more kicks */
+    pid_t tid;                /* immutable once registered */
+    uint32_t slot;            /* immutable */
+    struct channel *ch;       /* immutable: our mapping of shared, hostile memory */
+    int channel_fd;           /* until the stub has it; then -1 */
+    _Atomic uint32_t event;   /* futex word, private: bumped when the process dies */
+
+    /* of the trap being handled; owner thread */
+    struct stub_segment in[STUB_SEGMENTS], out[STUB_SEGMENTS];
+    uint32_t n_in, n_out;
+    uint32_t out_len[STUB_SEGMENTS];
+    bool expect_ready;        /* a newcomer whose REQ_READY has not been read yet */
+    bool owed_done;           /* the answer to a clone order is still to come (vfork) */
+
+    /* what the listener may grant this thread; [platform.lock] */
+    struct {
+        _Atomic enum clone_state state;
+        uint64_t cookie;
+        uint32_t flags;
+        struct stub_thread *child;
+    } clone;
+    _Atomic int donate_fd;    /* descriptor for the next donate, -1: none */
+};
+
+struct platform {
+    struct mutex lock;        /* RANK_PLATFORM */
+    struct htab procs;        /* [lock] by host pid */
+    struct htab threads;      /* [lock] by host tid */
+    unsigned n_threads;       /* [lock] */
+    unsigned max_threads;     /* immutable */
+    struct stub_thread *zygote; /* immutable */
+    struct mutex zygote_lock; /* RANK_CONTROL: one order to the zygote at a time */
+    struct mutex listener_lock; /* only tried, never waited for; held by the thread that serves the listener */
+    _Atomic uint32_t served;  /* futex word: bumped after each notification and when the server leaves */
+    int listener;             /* immutable */
+    int oom_score_fd;
+    pthread_t reaper;
+    bool no_waitv;            /* the host has no futex_waitv (before 5.16) */
+    struct {
+        uint64_t start, end;
+        bool is_vdso;
+    } special[4];             /* immutable: vvar and vdso mappings of the zygote */
+    unsigned n_special;
+};
+
+/* thread.c: life of stub_mm, stub_proc, stub_thread. The caller owns one reference of what is made. */
+struct stub_thread *thread_new(struct platform *p, struct stub_proc *proc, uint32_t slot);
+struct stub_proc *proc_new(struct platform *p, struct stub_mm *mm);
+struct stub_mm *mm_new(void);
+/* Lowest free slot of an address space, also reclaiming those of threads that are gone. -EAGAIN. */
+int mm_take_slot(struct stub_proc *proc);
+void thread_register(struct stub_thread *st, pid_t pid, pid_t tid); /* [platform.lock] held */
+struct stub_thread *thread_by_tid(struct platform *p, pid_t tid);   /* [platform.lock] held; borrowed */
+struct stub_proc *proc_by_pid(struct platform *p, pid_t pid);       /* [platform.lock] held; borrowed */
+void proc_put(struct stub_proc *proc);
+/* Marks a process dead and wakes all who wait for its threads. */
+void proc_died(struct stub_proc *proc, int signo);
+
+/* channel.c: the sentry's side of the conversation. */
+void channel_reply(struct stub_thread *st, enum stub_reply rep);
+/* Waits for the stub's turn to end. 0, or -ESRCH when the process is dead. */
+int channel_wait(struct stub_thread *st) must_check;
+/* channel_reply, channel_wait and a REQ_DONE: *ret_result. A breach of protocol kills the stub. */
+int channel_order(struct stub_thread *st, enum stub_reply rep, int64_t *ret_result) must_check;
+/* Waits for what the stub still owes from an earlier order: a newcomer's READY, a vfork parent's DONE. */
+int channel_settle(struct stub_thread *st) must_check;
+/* Runs up to STUB_MAX_CALLS native calls. Results are in calls[].result. 0 or -ESRCH. */
+int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, int donate_fd) must_check;
+
+/* notify.c: seccomp user notifications. */
+/* Serves the listener until done(arg); *any thread* may be served by it. Gives up after ms milliseconds: -ETIMEDOUT. */
+int notify_wait(struct platform *p, bool (*done)(void *arg), void *arg, unsigned ms) must_check;
+
+void deadline_after_ms(struct timespec *ts, unsigned ms); /* CLOCK_MONOTONIC */
+
+/* zygote.c */
+int zygote_start(struct platform *p) must_check;
+
+/* filter.c: the stub's seccomp program. The number of instructions, or -E2BIG. */
+struct sock_filter;
+int stub_filter_build(struct sock_filter *out, size_t cap) must_check;
+
+/* reaper.c */
+int reaper_start(struct platform *p) must_check;

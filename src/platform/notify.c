@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Seccomp user notifications: the three calls of a stub that wait for the sentry's word - clone,
+ * hello, donate. Nothing is granted that the sentry has not ordered itself a moment ago, and the
+ * caller is known by the pid that the kernel reports, never by a number that the guest wrote.
+ *
+ * There is no thread of its own for them: whoever has given an order serves the listener until its
+ * own order is through, for itself and for others; if somebody else is serving already, it waits.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "platform/internal.h"
+
+#define SERVE_SLICE_MS 20 /* how long news that come by another way may go unnoticed */
+
+static void answer(struct platform *p, const struct seccomp_notif *n, int error, bool go_on)
+{
+    struct seccomp_notif_resp resp = {
+        .id = n->id,
+        .error = error,
+        .flags = go_on ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0,
+    };
+    /* ENOENT: the caller died meanwhile; nothing to do. */
+    if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 && errno != ENOENT)
+        log_warn("seccomp answer to %u: %m", n->pid);
+}
+
+/* The descriptor becomes the result of the call, in the calling thread's process, in one step. */
+static bool answer_with_fd(struct platform *p, const struct seccomp_notif *n, int fd)
+{
+    struct seccomp_notif_addfd add = {
+        .id = n->id,
+        .flags = SECCOMP_ADDFD_FLAG_SEND,
+        .srcfd = (uint32_t)fd,
+        .newfd_flags = O_CLOEXEC,
+    };
+    if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0)
+        return true;
+    if (errno != ENOENT)
+        answer(p, n, -errno, false);
+    return false;
+}
+
+static void on_clone(struct platform *p, const struct seccomp_notif *n)
+{
+    mutex_lock(&p->lock);
+    struct stub_thread *st = thread_by_tid(p, (pid_t)n->pid);
+    bool ordered = st && atomic_load(&st->clone.state) == CLONE_ORDERED &&
+                   st->clone.flags == n->data.args[0];
+    if (ordered)
+        atomic_store(&st->clone.state, CLONE_CONTINUED);
+    mutex_unlock(&p->lock);
+    answer(p, n, ordered ? 0 : -EPERM, ordered);
+}
+
+/* [platform.lock] The parent whose order carries this cookie. */
+static struct stub_thread *find_order(struct platform *p, uint64_t cookie)
+{
+    struct htab_node *node;
+    htab_for_each(node, &p->threads) {
+        struct stub_thread *st = container_of(node, struct stub_thread, by_tid);
+        if (atomic_load(&st->clone.state) == CLONE_CONTINUED && st->clone.cookie == cookie)
+            return st;
+    }
+    return NULL;
+}
+
+/* Is this host tid what the order was meant to make: a thread of the parent, or a new child of ours? */
+static bool is_expected(const struct stub_thread *parent, pid_t tid)
+{
+    siginfo_t info;
+    if (parent->clone.flags == STUB_CLONE_THREAD)
+        return syscall(SYS_tgkill, parent->proc->pid, tid, 0) == 0;
+    return waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static void on_hello(struct platform *p, const struct seccomp_notif *n)
+{
+    pid_t tid = (pid_t)n->pid;
+    int fd = -1;
+    mutex_lock(&p->lock);
+    struct stub_thread *parent = find_order(p, n->data.args[0]);
+    if (parent && !thread_by_tid(p, tid) && is_expected(parent, tid)) {
+        struct stub_thread *child = parent->clone.child;
+        pid_t pid = parent->clone.flags == STUB_CLONE_THREAD ? parent->proc->pid : tid;
+        thread_register(child, pid, tid);
+        p->n_threads++;
+        fd = child->channel_fd;
+        child->channel_fd = -1;
+        atomic_store(&parent->clone.state, CLONE_ARRIVED);
+    }
+    mutex_unlock(&p->lock);
+    if (fd < 0) {
+        answer(p, n, -EPERM, false);
+        return;
+    }
+    answer_with_fd(p, n, fd);
+    close(fd);
+}
+
+static void on_donate(struct platform *p, const struct seccomp_notif *n)
+{
+    mutex_lock(&p->lock);
+    struct stub_thread *st = thread_by_tid(p, (pid_t)n->pid);
+    if (st)
+        ref_get(&st->ref);
+    mutex_unlock(&p->lock);
+    int fd = st ? atomic_load(&st->donate_fd) : -1;
+    if (fd < 0) {
+        answer(p, n, -EBADF, false);
+    } else {
+        /* The owner keeps the descriptor open until donate_fd says that it is through. */
+        answer_with_fd(p, n, fd);
+        atomic_store(&st->donate_fd, -1);
+    }
+    platform_put(st);
+}
+
+static void serve_one(struct platform *p)
+{
+    struct seccomp_notif n;
+    memset(&n, 0, sizeof(n));
+    if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
+        return; /* withdrawn: its caller was killed */
+    switch (n.data.nr) {
+    case SYS_clone:
+        on_clone(p, &n);
+        break;
+    case STUB_NR_HELLO:
+        on_hello(p, &n);
+        break;
+    case STUB_NR_DONATE:
+        on_donate(p, &n);
+        break;
+    default:
+        answer(p, &n, -EPERM, false);
+        break;
+    }
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+void deadline_after_ms(struct timespec *ts, unsigned ms)
+{
+    uint64_t at = now_ms() + ms;
+    ts->tv_sec = (time_t)(at / 1000);
+    ts->tv_nsec = (long)(at % 1000) * 1000000;
+}
+
+static void announce(struct platform *p)
+{
+    atomic_fetch_add(&p->served, 1);
+    host_futex_wake(&p->served, INT_MAX, FUTEX_SCOPE_PRIVATE);
+}
+
+int notify_wait(struct platform *p, bool (*done)(void *arg), void *arg, unsigned ms)
+{
+    uint64_t deadline = now_ms() + ms;
+    while (!done(arg)) {
+        if (now_ms() >= deadline)
+            return -ETIMEDOUT;
+        uint32_t seen = atomic_load(&p->served);
+        if (!mutex_trylock(&p->listener_lock)) {
+            struct timespec slice;
+            deadline_after_ms(&slice, SERVE_SLICE_MS);
+            if (!done(arg))
+                host_futex_wait(&p->served, seen, FUTEX_SCOPE_PRIVATE, &slice);
+            continue;
+        }
+        while (!done(arg) && now_ms() < deadline) {
+            struct pollfd pfd = {.fd = p->listener, .events = POLLIN};
+            if (poll(&pfd, 1, SERVE_SLICE_MS) > 0) {
+                serve_one(p);
+                announce(p);
+            }
+        }
+        mutex_unlock(&p->listener_lock);
+        announce(p);
+    }
+    return 0;
+}

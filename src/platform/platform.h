@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The platform: the only door to running guest code. A guest address space is a host process (the
+ * stub); a guest thread is one of its host threads. Anonymous memory, page faults, private futexes
+ * and the vDSO are native there; all other calls arrive here as traps.
+ *
+ * Everything that comes out of a stub is copied out of shared memory once and then checked. A stub
+ * may lie about anything and can die at any moment; both hurt only its own guest process.
+ *
+ * Threads: each stub_thread is driven by exactly one sentry thread, which owns all functions below
+ * unless they say "any thread".
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/util.h"
+
+struct platform;
+struct stub_thread;
+struct signal_delivery;
+
+struct platform_config {
+    unsigned max_threads;      /* host threads admitted, all stubs together */
+    int oom_score_fd;          /* /proc/self/oom_score_adj opened before /proc turned read-only, or -1 */
+};
+
+/*
+ * Makes the zygote and its filter. Called once, after Landlock and before the sentry's own filter;
+ * starts no thread. Error: negative errno with a line in the log.
+ */
+int platform_init(const struct platform_config *c, struct platform **ret) must_check;
+/* Starts the control thread that answers clone, hello and donate and reaps stubs. After the sentry's filter. */
+int platform_start(struct platform *p) must_check;
+/* Proves that memory access, /proc/<zygote>/maps and the kick work; what failed goes to *ret_why. */
+int platform_selfcheck(struct platform *p, const char **ret_why) must_check;
+/* Host pid of the zygote, for the posture. */
+pid_t platform_zygote_pid(const struct platform *p);
+
+/* Guest registers in the order of the x86-64 struct user_regs_struct's names. */
+struct guest_regs {
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
+};
+
+enum trap {
+    TRAP_SYSCALL, /* nr and args */
+    TRAP_FAULT,   /* signo, code, addr: the hardware refused an instruction */
+    TRAP_KICKED,  /* platform_kick() or a completed frame: look for work */
+    TRAP_BADFRAME, /* the signal frame could not be written, or a frame to return from not read */
+    TRAP_DEAD,    /* the stub process is gone: signo killed it, or it exited with code */
+};
+
+struct trap_info {
+    uint64_t nr, args[6];       /* TRAP_SYSCALL */
+    int signo, code;            /* TRAP_FAULT: Linux numbers; TRAP_DEAD: killing signal or 0 */
+    uint64_t addr;              /* TRAP_FAULT: si_addr */
+    struct guest_regs regs;     /* as at the trap; rip after the syscall instruction; unset for TRAP_DEAD */
+};
+
+/* How guest code goes on after a trap. */
+enum resume_kind {
+    RESUME_RETURN,    /* syscall result in rax */
+    RESUME_RESTART,   /* back to the syscall instruction with rax = value (the number to execute) */
+    RESUME_AS_IS,     /* registers as they were at the trap */
+    RESUME_SIGRETURN, /* registers and vector state from the guest's frame at rsp - 8 */
+    RESUME_REGS,      /* general registers from `regs` (ptrace, exec) */
+};
+
+struct resume {
+    enum resume_kind kind;
+    int64_t value;
+    const struct guest_regs *regs;
+    const struct signal_delivery *signal; /* after the above, build this frame; NULL: none */
+};
+
+/* A frame for the guest's handler, in Linux's own layout (struct rt_sigframe of x86-64). */
+struct signal_delivery {
+    uint8_t info[128];     /* siginfo_t */
+    uint64_t handler, restorer;
+    uint64_t stack;        /* frame is built below this address: the alternate stack's top or rsp - 128 */
+    uint64_t saved_mask;   /* uc_sigmask: what rt_sigreturn restores */
+    uint64_t ss_sp, ss_size; /* uc_stack */
+    uint32_t ss_flags;
+    int signo;
+    bool with_info;        /* SA_SIGINFO: rsi, rdx (always set, as Linux does) */
+    bool no_restart;       /* the handler lacks SA_RESTART: a native futex wait ends with EINTR */
+    bool more;             /* trap again (TRAP_KICKED) before running the handler */
+};
+
+/* Finishes the last trap as `how` says, runs guest code, and blocks until its next trap. */
+enum trap platform_run(struct stub_thread *st, const struct resume *how, struct trap_info *ret) must_check;
+
+/*
+ * Any thread. The current or next platform_run() returns soon with TRAP_KICKED (or another trap
+ * that came first). No reaction by the deadline means SIGKILL for the stub.
+ */
+void platform_kick(struct stub_thread *st);
+
+/* Guest memory through process_vm_readv/writev or the bounce buffer. 0 or -EFAULT. Only by the owner thread
+ * while trapped; other tasks of the kernel may call the _remote forms on a stub they hold a reference on. */
+int platform_read(struct stub_thread *st, void *dst, uint64_t src, size_t n) must_check;
+int platform_write(struct stub_thread *st, uint64_t dst, const void *src, size_t n) must_check;
+/* Reads at most n bytes, stops at the first unreadable page: the bytes read, or -EFAULT for none. */
+ssize_t platform_read_some(struct stub_thread *st, void *dst, uint64_t src, size_t n) must_check;
+ssize_t platform_write_some(struct stub_thread *st, uint64_t dst, const void *src, size_t n) must_check;
+/*
+ * Bounce buffer for this address if the stub marshalled it, else NULL; *ret_n is how much from addr
+ * on. Shared with the guest. What was written into a window toward the guest counts only after
+ * platform_window_written().
+ */
+void *platform_window(struct stub_thread *st, uint64_t addr, bool toward_guest, size_t *ret_n);
+void platform_window_written(struct stub_thread *st, uint64_t addr, size_t n);
+
+enum stub_clone_kind { STUB_FORK, STUB_VFORK, STUB_SHARED_VM, STUB_THREAD };
+
+struct stub_clone_args {
+    enum stub_clone_kind kind;
+    uint64_t stack;  /* new rsp, 0: keep (not for STUB_THREAD) */
+    uint64_t tls;    /* FS base if set_tls */
+    bool set_tls;
+};
+
+/*
+ * While `parent` is trapped in a syscall: makes the child's host process or thread. The child is
+ * then itself trapped, as if in the same syscall: its first platform_run() takes RESUME_RETURN 0.
+ * -EAGAIN when the host or the limits refuse. For STUB_VFORK the parent's host thread stays
+ * suspended by the host until the child leaves the shared memory.
+ */
+int platform_clone(struct stub_thread *parent, const struct stub_clone_args *a, struct stub_thread **ret) must_check;
+
+/* A fresh, empty address space from the zygote with one thread, which is "trapped" and takes orders. */
+int platform_image(struct platform *p, struct stub_thread **ret) must_check;
+
+/*
+ * Orders to a trapped stub: mapping calls as the guest itself could make them. Results are the host kernel's own.
+ * platform_mmap: fd >= 0 is donated for this one mapping (never more rights than it was opened with).
+ */
+int platform_mmap(struct stub_thread *st, uint64_t addr, uint64_t len, int prot, int flags, int fd,
+                  uint64_t off, uint64_t *ret_addr) must_check;
+int platform_munmap(struct stub_thread *st, uint64_t addr, uint64_t len) must_check;
+int platform_mprotect(struct stub_thread *st, uint64_t addr, uint64_t len, int prot) must_check;
+/* Futex wake on the guest's memory from the sentry's side (robust lists, clear_child_tid). */
+int platform_futex_wake(struct stub_thread *st, uint64_t addr, int n) must_check;
+/* Where the heap starts; the stub grows it. */
+int platform_set_brk(struct stub_thread *st, uint64_t start) must_check;
+uint64_t platform_get_brk(struct stub_thread *st, uint64_t *ret_start);
+/* vDSO base in a fresh image after its move, for AT_SYSINFO_EHDR. */
+uint64_t platform_vdso(const struct stub_thread *st);
+/* Numbers the stub may answer by itself: kept in the thread's facts. */
+struct stub_facts {
+    int32_t tid, pid;
+    uint32_t uid, euid, gid, egid;
+    bool trace; /* the stub answers nothing by itself, so that every call is seen */
+};
+void platform_set_facts(struct stub_thread *st, const struct stub_facts *f);
+
+/* The guest thread ends: its host thread exits (the last one ends the process). `st` is released by this. */
+void platform_exit_thread(struct stub_thread *st);
+/* SIGKILL for the whole host process; any thread. Its threads' platform_run() return TRAP_DEAD. */
+void platform_kill(struct stub_thread *st);
+void platform_get(struct stub_thread *st);
+void platform_put(struct stub_thread *st);
+
+/* Host ids, for /proc/<host pid>/maps and times. */
+pid_t platform_host_pid(const struct stub_thread *st);
+pid_t platform_host_tid(const struct stub_thread *st);
+/* The reserved region that guests must not see in their maps. */
+void platform_reserved(uint64_t *ret_start, uint64_t *ret_end);

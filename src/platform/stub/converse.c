@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stub's side of the conversation that stub_abi.h describes. */
+#include "platform/stub/stub.h"
+
+#define SYS_MMAP 9
+#define SYS_CLOSE 3
+#define SYS_EXIT 60
+#define SYS_FUTEX 202
+#define SYS_EXIT_GROUP 231
+#define FUTEX_WAIT 0
+#define FUTEX_WAKE 1
+
+static uint32_t current_cpu(void)
+{
+    /* The kernel keeps cpu | node << 12 as the limit of this descriptor (x86-64 __CPUNODE_SEG). */
+    uint32_t limit = 0;
+    __asm__ volatile("lsl %1, %0" : "=r"(limit) : "r"(0x7b) : "cc");
+    return limit & 0xfff;
+}
+
+static void hand_over(struct channel *ch)
+{
+    ch->cpu = current_cpu();
+    __atomic_store_n(&ch->turn, TURN_SENTRY, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&ch->sentry_asleep, __ATOMIC_SEQ_CST))
+        stub_syscall(SYS_FUTEX, (long)&ch->turn, FUTEX_WAKE, 1, 0, 0, 0);
+
+    for (uint32_t i = __atomic_load_n(&ch->spin, __ATOMIC_RELAXED); i; i--) {
+        if (__atomic_load_n(&ch->turn, __ATOMIC_ACQUIRE) == TURN_STUB)
+            return;
+        __builtin_ia32_pause();
+    }
+    while (__atomic_load_n(&ch->turn, __ATOMIC_ACQUIRE) != TURN_STUB) {
+        __atomic_store_n(&ch->stub_asleep, 1, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&ch->turn, __ATOMIC_SEQ_CST) != TURN_STUB)
+            stub_syscall(SYS_FUTEX, (long)&ch->turn, FUTEX_WAIT, TURN_SENTRY, 0, 0, 0);
+        __atomic_store_n(&ch->stub_asleep, 0, __ATOMIC_RELAXED);
+    }
+}
+
+static int64_t run_call(struct stub_call *c)
+{
+    if (!c->donate)
+        return stub_syscall((long)c->nr, (long)c->args[0], (long)c->args[1], (long)c->args[2],
+                            (long)c->args[3], (long)c->args[4], (long)c->args[5]);
+    long fd = stub_syscall(STUB_NR_DONATE, 0, 0, 0, 0, 0, 0);
+    if (fd < 0)
+        return fd;
+    long r = stub_syscall(SYS_MMAP, (long)c->args[0], (long)c->args[1], (long)c->args[2],
+                          (long)c->args[3], fd, (long)c->args[5]);
+    stub_syscall(SYS_CLOSE, fd, 0, 0, 0, 0, 0);
+    return r;
+}
+
+static bool is_error(int64_t r)
+{
+    return r < 0 && r >= -4095;
+}
+
+/* The number of calls made goes to ch->result. */
+static void run_calls(struct channel *ch)
+{
+    uint32_t n = ch->n_calls, i;
+    for (i = 0; i < n && i < STUB_MAX_CALLS; i++) {
+        struct stub_call *c = &ch->calls[i];
+        c->result = run_call(c);
+        if (c->must_succeed && is_error(c->result))
+            break;
+    }
+    ch->result = i;
+}
+
+/*
+ * An untimed futex wait that the kick interrupted stands at its syscall instruction again, because
+ * the kick restarts. When the guest's handler is without SA_RESTART, Linux ends the wait with EINTR.
+ */
+static void interrupt_futex(struct frame *f)
+{
+    struct stub_regs *r = &f->uc.regs;
+    uint8_t code[2];
+    uint32_t op = (uint32_t)r->rsi & 0x7f;
+    if (r->rax != SYS_FUTEX || (op != 0 && op != 9))
+        return;
+    if (stub_copy(code, (const void *)r->rip, 2) || code[0] != 0x0f || code[1] != 0x05)
+        return;
+    r->rip += 2;
+    r->rax = (uint64_t)-STUB_EINTR;
+}
+
+/* Applies a resume; 0 when the guest may run, else the request to make next. */
+static uint32_t resume(struct channel *ch, struct frame *f, bool was_kick)
+{
+    long err;
+    switch (ch->rep) {
+    case REP_RETURN:
+        err = unmarshal(ch);
+        f->uc.regs.rax = err ? (uint64_t)err : (uint64_t)ch->value;
+        break;
+    case REP_RESTART:
+        f->uc.regs.rax = (uint64_t)ch->value;
+        f->uc.regs.rip -= 2;
+        break;
+    case REP_SIGRETURN:
+        if (!frame_pop(f))
+            return REQ_BADFRAME;
+        break;
+    case REP_REGS:
+        f->uc.regs = ch->new_regs;
+        break;
+    default:
+        break;
+    }
+    if (!ch->has_signal)
+        return 0;
+    if (was_kick && ch->signal.no_restart)
+        interrupt_futex(f);
+    if (!frame_push(f, &ch->signal))
+        return REQ_BADFRAME;
+    return ch->signal.more ? REQ_KICKED : 0;
+}
+
+void converse(struct channel *ch, struct frame *f, uint32_t request)
+{
+    bool was_kick = request == REQ_KICKED, child = false;
+    while (request) {
+        ch->req = request;
+        ch->regs = f->uc.regs;
+        hand_over(ch);
+        switch (ch->rep) {
+        case REP_CALLS:
+            run_calls(ch);
+            request = REQ_DONE;
+            break;
+        case REP_CLONE:
+            ch->result = order_clone(ch, f, &child);
+            request = child ? REQ_READY : REQ_DONE;
+            child = false;
+            break;
+        case REP_EXIT:
+            stub_syscall(ch->value ? SYS_EXIT_GROUP : SYS_EXIT, 0, 0, 0, 0, 0, 0);
+            __builtin_trap();
+        default:
+            request = resume(ch, f, was_kick);
+            was_kick = false;
+            break;
+        }
+    }
+}

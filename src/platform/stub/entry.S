@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stub's assembly: kernel entry, fault-tolerant copies, and the few calls C cannot make. */
+
+    .text
+
+/* The zygote's entry from execve. rsp: argc, argv, envp, auxv. */
+    .globl _start
+    .type _start, @function
+_start:
+    xor %ebp, %ebp
+    mov %rsp, %rdi
+    and $-16, %rsp
+    call zygote_main
+    ud2
+
+/* long stub_syscall(nr, a, b, c, d, e, f) */
+    .globl stub_syscall
+    .type stub_syscall, @function
+stub_syscall:
+    mov %rdi, %rax
+    mov %rsi, %rdi
+    mov %rdx, %rsi
+    mov %rcx, %rdx
+    mov %r8, %r10
+    mov %r9, %r8
+    mov 8(%rsp), %r9
+    syscall
+    ret
+
+/* Where the host's signal frames return to. */
+    .globl stub_restorer
+    .type stub_restorer, @function
+stub_restorer:
+    mov $15, %eax
+    syscall
+    ud2
+
+/* void stub_leave(struct frame *f): the kernel expects rsp just past the restorer word. */
+    .globl stub_leave
+    .type stub_leave, @function
+stub_leave:
+    lea 8(%rdi), %rsp
+    mov $15, %eax
+    syscall
+    ud2
+
+/* size_t stub_copy(dst, src, n): the fault handler jumps to the fixup; rcx is what is left. */
+    .globl stub_copy, stub_copy_begin, stub_copy_end, stub_copy_fixup
+    .type stub_copy, @function
+stub_copy:
+    mov %rdx, %rcx
+stub_copy_begin:
+    rep movsb
+stub_copy_end:
+stub_copy_fixup:
+    mov %rcx, %rax
+    ret
+
+/* long stub_copy_string(dst, src, cap) */
+    .globl stub_copy_string, stub_string_begin, stub_string_end, stub_string_fixup
+    .type stub_copy_string, @function
+stub_copy_string:
+    xor %eax, %eax
+1:  cmp %rdx, %rax
+    jae stub_string_fixup
+stub_string_begin:
+    movzbl (%rsi,%rax), %ecx
+stub_string_end:
+    movb %cl, (%rdi,%rax)
+    inc %rax
+    test %ecx, %ecx
+    jnz 1b
+    ret
+stub_string_fixup:
+    mov $-1, %rax
+    ret
+
+/*
+ * long stub_futex_interruptible(addr, op, val, deadline, val3), with the kick unmasked meanwhile. A
+ * kick that arrives between the labels is sent to the abort label by the kick handler, so that it
+ * is never slept over. Only rcx, r11 and rax change across a call, so all arguments stay in place.
+ */
+    .macro mask_kick how
+    mov $\how, %edi
+    lea stub_kick_set(%rip), %rsi
+    xor %edx, %edx
+    mov $8, %r10d
+    mov $14, %eax            /* rt_sigprocmask */
+    syscall
+    .endm
+
+    .globl stub_futex_interruptible, stub_futex_begin, stub_futex_end, stub_futex_abort
+    .type stub_futex_interruptible, @function
+stub_futex_interruptible:
+    push %rbx
+    push %r12
+    push %r13
+    push %r14
+    mov %rdi, %rbx
+    mov %rsi, %r12
+    mov %rdx, %r13
+    mov %rcx, %r14
+    mov %r8, %r9
+    mask_kick 1              /* SIG_UNBLOCK */
+stub_futex_begin:
+    mov %rbx, %rdi
+    mov %r12, %rsi
+    mov %r13, %rdx
+    mov %r14, %r10
+    xor %r8d, %r8d
+    mov $202, %eax
+    syscall
+stub_futex_end:
+    jmp 2f
+stub_futex_abort:
+    mov $-4, %rax
+2:  mov %rax, %rbx
+    mask_kick 0              /* SIG_BLOCK */
+    mov %rbx, %rax
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbx
+    ret
+
+    .section .rodata
+    .balign 8
+stub_kick_set:
+    .quad 1 << 39            /* STUB_KICK_SIGNAL - 1 */
+    .text
+
+/* long stub_clone_onto(flags, stack, fn, arg) */
+    .globl stub_clone_onto
+    .type stub_clone_onto, @function
+stub_clone_onto:
+    and $-16, %rsi
+    sub $16, %rsi
+    mov %rdx, 0(%rsi)
+    mov %rcx, 8(%rsi)
+    xor %edx, %edx
+    xor %r10d, %r10d
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    mov $56, %eax
+    syscall
+    test %rax, %rax
+    jz 1f
+    ret
+1:  xor %ebp, %ebp
+    pop %rax
+    pop %rdi
+    call *%rax
+    ud2
+
+/* The compiler may call these. */
+    .globl memcpy
+    .type memcpy, @function
+memcpy:
+    mov %rdi, %rax
+    mov %rdx, %rcx
+    rep movsb
+    ret
+
+    .globl memset
+    .type memset, @function
+memset:
+    mov %rdi, %r8
+    mov %esi, %eax
+    mov %rdx, %rcx
+    rep stosb
+    mov %r8, %rax
+    ret
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the stub: freestanding code in a guest's own process. It uses no libc, no vector registers
+ * and no memory but its slot and its data page. It is a convenience, not a boundary: a guest that
+ * corrupts it hurts itself.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/stub_abi.h"
+
+/* The frame the host kernel builds for a signal handler: struct rt_sigframe of x86-64. */
+struct frame_context {
+    uint64_t flags, link;
+    uint64_t ss_sp;
+    uint32_t ss_flags, ss_pad;
+    uint64_t ss_size;
+    struct stub_regs regs;
+    uint16_t cs, gs, fs, ss;
+    uint64_t err, trapno, oldmask, cr2;
+    uint64_t fpstate; /* address of the XSAVE area, 0: initial state */
+    uint64_t reserved[8];
+    uint64_t sigmask;
+};
+
+struct frame_info {
+    int32_t signo, err, code, pad;
+    union {
+        uint64_t addr;             /* faults */
+        struct {
+            uint64_t call_addr;
+            int32_t nr;
+            uint32_t arch;
+        } sys;                     /* SIGSYS */
+        uint8_t bytes[112];
+    };
+};
+
+struct frame {
+    uint64_t restorer;
+    struct frame_context uc;
+    struct frame_info info;
+};
+
+extern struct stub_process stub_process;
+
+/* entry.S */
+long stub_syscall(long nr, long a, long b, long c, long d, long e, long f);
+/* Bytes NOT copied: 0, or what was left when either side faulted. */
+size_t stub_copy(void *dst, const void *src, size_t n);
+/* Copies up to and with the NUL: its length with the NUL, or -1 (fault, or no NUL in cap). */
+long stub_copy_string(char *dst, const char *src, size_t cap);
+/* futex(2), returning -EINTR also when a kick came just before it would have slept. */
+long stub_futex_interruptible(uint32_t *addr, int op, uint32_t val, const void *deadline, uint32_t val3);
+/* clone(2) onto a stack; the child calls fn(arg), which does not return. */
+long stub_clone_onto(unsigned long flags, void *stack, void (*fn)(void *), void *arg);
+/* Leaves the stub: rt_sigreturn from this frame. */
+_Noreturn void stub_leave(struct frame *f);
+void stub_restorer(void);
+extern const char stub_copy_begin[], stub_copy_end[], stub_copy_fixup[];
+extern const char stub_string_begin[], stub_string_end[], stub_string_fixup[];
+extern const char stub_futex_begin[], stub_futex_end[], stub_futex_abort[];
+
+static inline struct channel *slot_channel(uint32_t slot)
+{
+    return (struct channel *)(STUB_SLOTS + slot * STUB_SLOT_SIZE + SLOT_CHANNEL);
+}
+
+/* A thread's private words, at the low end of its signal stack. */
+struct slot_local {
+    uint32_t kicked; /* a kick came while the stub itself was running */
+};
+
+static inline struct slot_local *slot_local(uint32_t slot)
+{
+    return (struct slot_local *)(STUB_SLOTS + slot * STUB_SLOT_SIZE + SLOT_STACK);
+}
+
+/* The slot whose stack holds this address. */
+static inline uint32_t slot_of(const void *addr)
+{
+    return (uint32_t)(((uint64_t)addr - STUB_SLOTS) / STUB_SLOT_SIZE);
+}
+
+static inline uint8_t *channel_bounce(struct channel *ch)
+{
+    return (uint8_t *)ch + CHANNEL_BOUNCE;
+}
+
+/* converse.c: makes the request and talks to the sentry until it lets the guest go on. */
+void converse(struct channel *ch, struct frame *f, uint32_t request);
+
+/* clone.c: carries out REP_CLONE. A forked child returns here too, with *ret_child set. */
+int64_t order_clone(struct channel *ch, struct frame *f, bool *ret_child);
+/* Makes a slot's private memory. 0 or a negative errno. */
+long slot_prepare(uint32_t slot);
+void slot_use_stack(uint32_t slot);
+
+/* marshal.c: copies what the call's arguments point to into the bounce buffer. */
+void marshal(struct channel *ch, uint64_t nr, const struct stub_regs *r);
+/* Copies results out. 0 or -EFAULT. */
+long unmarshal(struct channel *ch);
+
+/* frames.c: guest signal frames. False when guest memory refuses. */
+bool frame_push(struct frame *f, const struct stub_signal *s);
+bool frame_pop(struct frame *f);
+/* Size of the XSAVE area with its trailing magic, by its own software-reserved bytes. */
+size_t frame_fpstate_size(const void *fpstate);
+/* A copy of f high on another thread's stack, ready for stub_leave(). */
+struct frame *frame_clone(const struct frame *f, uint64_t stack_top);
+
+/* local.c: calls answered without the sentry. True: *ret is the result. */
+bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret);
+
+#define STUB_EFAULT 14
+#define STUB_EINTR 4

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the stub and the sentry agree on: where the stub lives in a guest address space, and the
+ * channel, the memory one guest thread shares with its partner thread in the sentry.
+ *
+ * Everything here is writable by the guest. The sentry reads each field once into private memory
+ * and believes nothing; the stub believes the sentry.
+ *
+ * The conversation alternates. `turn` says who may write the rest:
+ *
+ *     stub                                    sentry
+ *     fill the request
+ *     turn = TURN_SENTRY, wake                wait until turn == TURN_SENTRY
+ *     wait until turn == TURN_STUB            copy the request, act
+ *                                             fill the reply; turn = TURN_STUB, wake
+ *     act on the reply; an order is answered with REQ_DONE, a resume leads back to guest code
+ *
+ * A side that goes to sleep sets its `asleep` word first and then looks at `turn` again; the other
+ * side changes `turn` first and then looks at `asleep`: whatever the order, one of them sees the other.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* The reserved region: text and data of the stub, then one slot per host thread. */
+#define STUB_BASE 0x700000000000ull
+#define STUB_TEXT_END (STUB_BASE + 0x10000) /* calls from below this address are the stub's own */
+#define STUB_DATA STUB_TEXT_END
+#define STUB_DATA_END (STUB_BASE + 0x20000)
+#define STUB_SLOTS (STUB_BASE + 0x1000000)
+#define STUB_SLOT_SIZE 0x40000ull
+#define STUB_MAX_SLOTS 4096u
+#define STUB_END (STUB_SLOTS + STUB_MAX_SLOTS * STUB_SLOT_SIZE)
+
+/* Inside a slot: the shared channel, a hole, and the thread's alternate signal stack. */
+#define SLOT_CHANNEL 0x0
+#define SLOT_STACK 0x20000
+#define SLOT_STACK_SIZE 0x20000
+#define CHANNEL_SIZE 0x10000
+#define CHANNEL_BOUNCE 0x1000 /* offset of the bounce buffer in the channel */
+#define BOUNCE_SIZE (CHANNEL_SIZE - CHANNEL_BOUNCE)
+
+/* Numbers that Linux does not use: answered by the sentry through seccomp's user notification. */
+#define STUB_NR_HELLO 184  /* (cookie): returns the channel's descriptor */
+#define STUB_NR_DONATE 185 /* (): returns the descriptor to map */
+
+/* The host signal that asks a stub to look for work. Real-time, so that guests' faults never use it. */
+#define STUB_KICK_SIGNAL 40
+
+/* Exact clone flag words; the filter admits no others. CLONE_PARENT: all stubs are the sentry's children. */
+#define STUB_CLONE_FORK 0x00008011u   /* PARENT | SIGCHLD */
+#define STUB_CLONE_VFORK 0x0000c111u  /* VM | VFORK | PARENT | SIGCHLD */
+#define STUB_CLONE_SHARED 0x00008111u /* VM | PARENT | SIGCHLD */
+#define STUB_CLONE_THREAD 0x00050f00u /* VM | FS | FILES | SIGHAND | THREAD | SYSVSEM */
+
+enum { TURN_SENTRY = 0, TURN_STUB = 1 };
+
+enum stub_request {
+    REQ_SYSCALL = 1,
+    REQ_FAULT,
+    REQ_KICKED,
+    REQ_BADFRAME,
+    REQ_DONE,  /* an order was carried out: `result` and the calls' results */
+    REQ_READY, /* a new host thread stands at the place of its parent's call */
+};
+
+enum stub_reply {
+    REP_RETURN = 1, /* resume: these five mirror enum resume_kind */
+    REP_RESTART,
+    REP_AS_IS,
+    REP_SIGRETURN,
+    REP_REGS,
+    REP_CALLS, /* order: run the n_calls calls, answer REQ_DONE */
+    REP_CLONE, /* order: make a host thread or process, answer REQ_DONE */
+    REP_EXIT,  /* leave: this thread, or with value != 0 the process */
+};
+
+/* In struct sigcontext's order. */
+struct stub_regs {
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
+};
+
+struct stub_segment { /* a piece of guest memory that stands in the bounce buffer */
+    uint64_t addr;
+    uint32_t len, off;
+};
+
+#define STUB_SEGMENTS 3
+#define STUB_MAX_CALLS 16
+
+/* A native call made on the sentry's order; donate: the descriptor for args[4] comes by STUB_NR_DONATE. */
+struct stub_call {
+    uint64_t nr, args[6];
+    uint32_t donate, must_succeed; /* must_succeed: a failure skips the rest */
+    int64_t result;
+};
+
+struct stub_signal {
+    uint8_t info[128];
+    uint64_t handler, restorer, stack, saved_mask, ss_sp, ss_size;
+    uint32_t ss_flags;
+    int32_t signo;
+    uint32_t more, no_restart;
+};
+
+enum { /* channel.facts_flags */
+    FACTS_TRACE = 1u << 0, /* every call goes to the sentry: --strace, ptrace */
+};
+
+struct channel {
+    /* the hand-over */
+    uint32_t turn;
+    uint32_t stub_asleep;
+    uint32_t sentry_asleep;
+    uint32_t spin;       /* sentry: rounds the stub may spin for the reply */
+    uint64_t pad0[6];
+
+    /* request: written by the stub */
+    uint32_t req;
+    uint32_t cpu;        /* where the stub runs */
+    int64_t result;
+    uint64_t nr, args[6];
+    int32_t signo, code;
+    uint64_t addr;
+    struct stub_regs regs;
+    struct stub_segment in[STUB_SEGMENTS], out[STUB_SEGMENTS];
+    uint32_t n_in, n_out;
+
+    /* reply: written by the sentry */
+    uint32_t rep;
+    uint32_t n_calls;
+    int64_t value;
+    uint32_t out_len[STUB_SEGMENTS];
+    uint32_t has_signal;
+    struct stub_regs new_regs;
+    struct stub_signal signal;
+    struct stub_call calls[STUB_MAX_CALLS];
+    struct {
+        uint64_t cookie, stack, tls;
+        uint32_t flags, set_tls, slot, pad;
+    } clone;
+
+    /* facts the stub may answer from; written by the sentry at any time */
+    uint32_t facts_flags;
+    int32_t tid, pid;
+    uint32_t uid, euid, gid, egid;
+};
+
+_Static_assert(sizeof(struct channel) <= CHANNEL_BOUNCE, "the header fits its page");
+
+/* The stub's process-wide data, at STUB_DATA; copied by fork as the rest of the process is. */
+struct stub_process {
+    uint32_t brk_lock;
+    uint32_t pad;
+    uint64_t brk_start, brk_now;
+    uint64_t vdso;
+};
+
+/* The zygote's first words: what the kernel's exec left in its hands. */
+#define ZYGOTE_CHANNEL_FD 3
