@@ -201,7 +201,7 @@ void platform_put(struct stub_thread *st)
     if (!st || !ref_put(&st->ref))
         return;
     munmap(st->ch, CHANNEL_SIZE);
-    close_fd(&st->channel_fd);
+    st->channel_fd = close_fd(st->channel_fd);
     proc_put(st->proc);
     free(st);
 }

@@ -83,7 +83,6 @@ static ssize_t random_read(struct file *f unused_, struct iobuf *io, int64_t pos
     return done;
 }
 
-#define LX_RNDGETENTCNT 0x80045200u
 
 static long random_ioctl(struct file *f unused_, struct task *t, uint32_t cmd, uint64_t arg)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stub's ELF file as read-only data of the sentry; the build hands its path in STUB_ELF. */
+/* The stub's ELF file as read-only data of the sentry. */
     .section .rodata
     .balign 16
     .globl stub_blob, stub_blob_end
 stub_blob:
-    .incbin STUB_ELF
+    .incbin "stub.elf"
 stub_blob_end:
     .section .note.GNU-stack, "", @progbits
