@@ -13,7 +13,7 @@
 
 #include "base/util.h"
 
-#define BPF_MAX_LABELS 256
+#define BPF_MAX_LABELS 512
 #define BPF_MAX_FIXUPS 1024
 #define BPF_NEXT (-1) /* in place of a label: the following instruction */
 
