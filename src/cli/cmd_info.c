@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/strbuf.h"
 #include "cli/cli.h"
 #include "cli/container.h"
 #include "host/lifecycle.h"
