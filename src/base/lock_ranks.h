@@ -9,6 +9,7 @@
 enum lock_rank {
     RANK_NONE = 0,     /* never checked: tests */
     RANK_CONTROL,      /* control server: sessions, life cycle state */
+    RANK_READDIR,      /* one open directory being listed */
     RANK_PSEUDO_TREE,  /* tree_lock of proc and its like: lookups ask the process tree */
     RANK_KERNEL_TASKS, /* process tree, pids, groups, sessions, wait states */
     RANK_MOUNTS,       /* mount table */

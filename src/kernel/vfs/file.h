@@ -41,7 +41,7 @@ struct file_ops {
     int64_t (*seek)(struct file *f, int64_t off, int whence);        /* -ESPIPE */
     uint32_t (*poll)(struct file *f);       /* NULL: always IN|OUT. Level state now, no side effects */
     int (*poll_arm)(struct file *f, uint32_t mask); /* host descriptors: ask the poller to wake wq; NULL: wq is enough */
-    int (*readdir)(struct file *f, struct dirsink *out);             /* -ENOTDIR. Uses and moves f->pos */
+    int (*readdir)(struct file *f, struct dirsink *out);             /* -ENOTDIR. Uses and moves f->pos; dir_lock is held */
     long (*ioctl)(struct file *f, struct task *t, uint32_t cmd, uint64_t arg); /* -ENOTTY */
     int (*donate)(struct file *f, int prot, bool shared, int *ret_fd); /* host descriptor for a mapping; the caller closes it. -ENODEV */
     int (*fsync)(struct file *f, bool data_only);                    /* -EINVAL */
@@ -56,6 +56,7 @@ struct file_ops {
     void (*flags_changed)(struct file *f, uint32_t old_flags);       /* F_SETFL; may be NULL */
     void (*close)(struct file *f, struct task *t);                   /* each close(2) of a descriptor (POSIX locks, flush); may be NULL */
     void (*release)(struct file *f);        /* required; last reference gone, no locks held; frees the containing object */
+    bool write_all;                         /* streams (pipes, stream sockets, ttys): a blocking write(2) goes on after a short one */
     const char *name;                       /* for anonymous files: what /proc/PID/fd shows: "pipe" as pipe:[ino], with a colon as it is; NULL for named files */
 };
 
@@ -65,8 +66,9 @@ struct file {
     struct path path;            /* mount + dentry, both referenced; immutable; NULLs for anonymous files */
     _Atomic uint32_t flags;      /* LX_O_*; access mode bits immutable */
     struct waitq *wq;            /* immutable; in the driver's object; NULL: never blocks */
-    struct mutex pos_lock;       /* RANK_FILE: serialises readdir and synthetic files' offset */
-    int64_t pos;                 /* [pos_lock] for drivers that keep an offset here */
+    struct mutex dir_lock;       /* RANK_READDIR: one readdir at a time */
+    struct mutex pos_lock;       /* RANK_FILE: synthetic files' offset */
+    int64_t pos;                 /* [pos_lock; directories: dir_lock] for drivers that keep an offset here */
     struct list epitems;         /* [RANK_EPOLL] */
     uint64_t anon_ino;           /* shown for anonymous files */
 };
@@ -80,4 +82,12 @@ void file_put(struct file *f); /* may call release: no locks held */
 /* Generic transfers: access mode, blocking with signals, O_NONBLOCK. What read(2), write(2) and friends call. */
 ssize_t file_read(struct task *t, struct file *f, struct iobuf *io, int64_t pos) must_check;
 ssize_t file_write(struct task *t, struct file *f, struct iobuf *io, int64_t pos) must_check;
+/* A write that fails with -EPIPE sends SIGPIPE to t. */
 uint32_t file_poll(struct file *f);
+/*
+ * getdents(2): the driver's entries and then the mount points that exist in our own name space only.
+ * `out` receives nothing at the end of the directory; emit must not touch guest memory. -ENOTDIR.
+ */
+int file_readdir(struct file *f, struct dirsink *out) must_check;
+/* lseek(2), with the driver's rules. -ESPIPE */
+int64_t file_seek(struct file *f, int64_t off, int whence) must_check;

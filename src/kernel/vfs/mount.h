@@ -24,6 +24,9 @@ int vfs_new(struct vfs **ret) must_check;
  */
 int vfs_mount(struct vfs *v, struct super *sb, const char *dest, uint32_t flags, const char *source) must_check;
 
+/* Only when no task and no file is left. */
+void vfs_free(struct vfs *v);
+
 /* New references on the root. */
 int vfs_root(struct vfs *v, struct path *ret) must_check;
 

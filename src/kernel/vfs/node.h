@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/htab.h"
+#include "base/list.h"
 #include "base/mutex.h"
 #include "base/ref.h"
 #include "base/util.h"
@@ -40,7 +42,7 @@ struct create_args {
 };
 
 struct open_args {
-    uint32_t flags;       /* LX_O_*; O_CREAT, O_EXCL and O_NOFOLLOW are already dealt with */
+    uint32_t flags;       /* LX_O_*; O_CREAT, O_EXCL, O_TRUNC and O_CLOEXEC are dealt with and absent */
     struct task *task;    /* opener: /proc/self, /dev/tty; NULL at boot */
     const struct cred *cred;
 };
@@ -51,7 +53,8 @@ struct open_args {
  */
 struct node_ops {
     int (*lookup)(struct node *dir, const char *name, size_t len, struct node **ret); /* -ENOTDIR. -ENOENT becomes a negative dentry */
-    bool (*revalidate)(struct node *n, struct node *dir, const char *name); /* NULL: always valid. False: drop the dentry and look up again */
+    /* NULL: always valid. False: drop the dentry and look up again. Negative entries of shared supers are never kept. */
+    bool (*revalidate)(struct node *n, struct node *dir, const char *name);
     int (*create)(struct node *dir, const char *name, const struct create_args *a, struct node **ret); /* -EPERM. files, directories, links, devices */
     int (*link)(struct node *dir, const char *name, struct node *target);  /* -EPERM */
     int (*unlink)(struct node *dir, const char *name, struct node *target, bool is_rmdir); /* -EPERM */
@@ -78,6 +81,10 @@ struct node {
     struct super *sb;           /* immutable; the node holds a reference */
     uint32_t type;              /* immutable: the S_IFMT bits */
     uint64_t ino;               /* immutable */
+    /* vfs/ alone: */
+    _Atomic uint32_t search;    /* directories: change count << 1 | "everybody may search", see perm.c */
+    _Atomic(char *) link_text;  /* symlinks of exclusive supers: what readlink returned first */
+    struct list locks;          /* [vfs locks] record locks and flocks, see locks.c */
 };
 
 void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type, uint64_t ino);
@@ -98,7 +105,13 @@ struct super {
     struct node *root;           /* immutable after mount */
     uint64_t dev;                /* immutable: st_dev for synthetic file systems */
     bool exclusive;              /* nobody else changes it: dentries are trusted without revalidate */
+    uint32_t max_dentries;       /* how many names are kept; super_init() sets a default */
+    /* vfs/ alone: */
+    uint64_t hash_seed;          /* immutable */
+    struct htab dentries;        /* [tree_lock] by parent and name */
+    struct list lru;             /* [tree_lock] the same, roughly by age */
 };
 
 void super_init(struct super *sb, const struct super_ops *ops, const char *type_name);
+struct super *super_get(struct super *sb);
 void super_put(struct super *sb);

@@ -36,11 +36,13 @@ uint32_t fsctx_set_umask(struct fsctx *fs, uint32_t mask); /* returns the old on
 
 struct walkctx {
     struct path root, cwd;   /* referenced by walkctx_init, dropped by walkctx_done */
-    const struct cred *cred;
-    struct task *task;       /* only handed on to magic links */
+    const struct cred *cred; /* borrowed: the task's own; a caller may put another one here (access(2)) */
+    struct task *task;       /* handed on to magic links and openings; NULL at boot */
 };
 
 void walkctx_init(struct walkctx *w, struct task *t);
+/* Without a task (boot): root and cwd are the name space's root. cred is borrowed. */
+int walkctx_init_root(struct walkctx *w, struct vfs *v, const struct cred *cred) must_check;
 void walkctx_done(struct walkctx *w);
 
 enum {
@@ -48,7 +50,6 @@ enum {
     WALK_DIRECTORY = 1u << 1,  /* must be a directory */
     WALK_EMPTY = 1u << 2,      /* AT_EMPTY_PATH: "" names `at` */
     WALK_CREATE = 1u << 3,     /* a missing last component is a negative dentry, not -ENOENT */
-    WALK_PARENT = 1u << 4,     /* stop at the parent; the last name goes to *ret_last */
     WALK_BENEATH = 1u << 5, WALK_IN_ROOT = 1u << 6, WALK_NO_XDEV = 1u << 7, WALK_NO_MAGIC = 1u << 8,
     WALK_NO_SYMLINKS = 1u << 9,
 };
@@ -70,9 +71,12 @@ int path_at(struct task *t, int dirfd, uaddr_t name, uint32_t walk_flags, struct
 /* Absolute guest path of p as seen from root; "(unreachable)" prefix or " (deleted)" suffix as d_path has. Length or -ENAMETOOLONG. */
 ssize_t path_text(const struct path *p, const struct path *root, char *dst, size_t cap) must_check;
 
-/* Opens by path for the kernel's own needs (exec, boot). flags: LX_O_*. */
+/* open(2). flags: LX_O_*; mode: permissions of a file it makes, umask already applied. May sleep (FIFOs). */
 int path_open(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags, uint32_t mode,
               struct file **ret) must_check;
+/* The same with WALK_* restrictions of openat2(2). */
+int path_open_walk(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags, uint32_t mode,
+                   uint32_t walk_flags, struct file **ret) must_check;
 /* Opens an already walked path (exec of an O_PATH descriptor, magic links). */
 int path_open_at(const struct walkctx *w, const struct path *p, uint32_t flags, struct file **ret) must_check;
 

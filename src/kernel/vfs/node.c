@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Life of nodes and of the file systems they belong to. */
+#include "kernel/vfs/node.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "abi/linux/stat.h"
+
+#define DEFAULT_MAX_DENTRIES 16384u
+
+void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type, uint64_t ino)
+{
+    n->ops = ops;
+    ref_init(&n->ref);
+    n->sb = super_get(sb);
+    n->type = type & LX_S_IFMT;
+    n->ino = ino;
+    atomic_init(&n->search, 0);
+    atomic_init(&n->link_text, NULL);
+    list_init(&n->locks);
+}
+
+struct node *node_get(struct node *n)
+{
+    ref_get(&n->ref);
+    return n;
+}
+
+void node_put(struct node *n)
+{
+    if (!n || !ref_put(&n->ref))
+        return;
+    struct super *sb = n->sb;
+    free(atomic_load(&n->link_text));
+    n->ops->release(n);
+    super_put(sb);
+}
+
+void super_init(struct super *sb, const struct super_ops *ops, const char *type_name)
+{
+    sb->ops = ops;
+    ref_init(&sb->ref);
+    sb->type_name = type_name;
+    mutex_init(&sb->tree_lock, RANK_VFS_TREE);
+    sb->root = NULL;
+    sb->dev = 0;
+    sb->exclusive = false;
+    sb->max_dentries = DEFAULT_MAX_DENTRIES;
+    sb->hash_seed = 0;
+    /* Without randomness the seed is still different in every process by the address. */
+    if (getrandom(&sb->hash_seed, sizeof(sb->hash_seed), GRND_NONBLOCK) != (ssize_t) sizeof(sb->hash_seed))
+        sb->hash_seed = hash_u64((uint64_t) (uintptr_t) sb);
+    htab_init(&sb->dentries);
+    list_init(&sb->lru);
+}
+
+struct super *super_get(struct super *sb)
+{
+    ref_get(&sb->ref);
+    return sb;
+}
+
+void super_put(struct super *sb)
+{
+    if (!sb || !ref_put(&sb->ref))
+        return;
+    htab_free(&sb->dentries);
+    sb->ops->release(sb);
+}
