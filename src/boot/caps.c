@@ -127,7 +127,7 @@ int caps_settle_process(struct fail *f)
 {
     /* EPIPE and EFBIG are the guest's to see; job control of the caller's terminal is not for us. */
     static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU, SIGTSTP, SIGHUP, SIGINT, SIGQUIT};
-    static const int defaults[] = {SIGCHLD, SIGTERM, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+    static const int defaults[] = {SIGCHLD, SIGTERM};
     sigset_t none;
 
     for (size_t i = 0; i < ARRAY_LEN(ignored); i++)

@@ -178,7 +178,7 @@ static void place_checks(struct bpf *b, const int *label, int refuse)
 int seccomp_build(struct sock_filter *code, size_t cap)
 {
     struct bpf_case cases[ARRAY_LEN(rules)];
-    int label[N_CHECKS], refuse;
+    int label[N_CHECKS], refuse, ours;
     struct bpf b;
 
     bpf_init(&b, code, cap);
@@ -190,7 +190,10 @@ int seccomp_build(struct sock_filter *code, size_t cap)
     qsort(cases, ARRAY_LEN(cases), sizeof(cases[0]), by_number);
 
     bpf_load_arch(&b);
-    bpf_if(&b, BPF_IF_EQ, AUDIT_ARCH_X86_64, BPF_NEXT, refuse);
+    ours = bpf_label(&b);
+    bpf_if(&b, BPF_IF_EQ, AUDIT_ARCH_X86_64, ours, BPF_NEXT);
+    bpf_goto(&b, refuse);
+    bpf_place(&b, ours);
     bpf_load_nr(&b);
     bpf_switch(&b, cases, ARRAY_LEN(cases), refuse); /* x32 numbers are in no case */
     place_checks(&b, label, refuse);

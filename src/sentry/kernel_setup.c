@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A guest kernel and its mounts: see kernel_setup.h. The one place that names concrete file systems. */
+#include "sentry/kernel_setup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/log.h"
+#include "fdobj/pipe.h"
+#include "fs/dev/dev.h"
+#include "fs/host/hostfs.h"
+#include "fs/proc/proc.h"
+#include "fs/sys/sys.h"
+#include "kernel/host_facts.h"
+#include "kernel/task/task.h"
+#include "kernel/vfs/mount.h"
+#include "kernel/vfs/node.h"
+#include "kernel/vfs/special.h"
+
+/* What the kernel points to for its whole life, in one piece. */
+struct parts {
+    struct kernel kernel;
+    struct specials specials;
+    struct host_facts facts;
+};
+
+static void copy_name(char *dst, size_t cap, const char *given, const char *fallback)
+{
+    const char *name = given ? given : fallback;
+    size_t n = strnlen(name, cap - 1);
+
+    memcpy(dst, name, n);
+    dst[n] = '\0';
+}
+
+/* Without names of its own a container shows the host's: its UTS namespace is a copy. */
+static void set_names(struct kernel *k, const struct sandbox_spec *s)
+{
+    struct utsname u;
+
+    if (uname(&u) < 0)
+        u.nodename[0] = u.domainname[0] = '\0';
+    copy_name(k->hostname, sizeof(k->hostname), s->hostname, u.nodename);
+    copy_name(k->domainname, sizeof(k->domainname), s->domainname, u.domainname);
+}
+
+static void take_facts(struct host_facts *facts, struct handoff *h)
+{
+    facts->cpuinfo = h->cpuinfo;
+    facts->meminfo = h->meminfo;
+    facts->version = h->version;
+    h->cpuinfo = h->meminfo = h->version = NULL;
+}
+
+static int mount_host(struct kernel *k, struct mount_spec *m, struct super **ret)
+{
+    const bool tmpfs = m->kind == MOUNT_TMPFS || m->kind == MOUNT_MQUEUE;
+    struct hostfs_config c = {
+        .tree_fd = m->tree_fd,
+        .type_name = m->kind == MOUNT_MQUEUE ? "mqueue" : tmpfs ? "tmpfs" : "hostfs",
+        .exclusive = tmpfs || (m->flags & MOUNT_F_EXCLUSIVE),
+        .map_ids = k->rootless,
+    };
+
+    m->tree_fd = -1;
+    return hostfs_mount(k, &c, ret);
+}
+
+static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret)
+{
+    switch (m->kind) {
+    case MOUNT_TREE:
+    case MOUNT_TMPFS:
+    case MOUNT_MQUEUE:
+        return mount_host(k, m, ret);
+    case MOUNT_PROC:
+        return proc_mount(k, ret);
+    case MOUNT_SYS:
+        return sys_mount(k, ret);
+    case MOUNT_DEV:
+        return dev_mount(k, ret);
+    case MOUNT_DEVPTS:
+        return -EOPNOTSUPP;
+    }
+    return -EINVAL;
+}
+
+static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
+{
+    for (size_t i = 0; i < c->spec->n_mounts; i++) {
+        struct mount_spec *m = &c->spec->mounts[i];
+        struct super *sb;
+        int r;
+
+        if (m->kind == MOUNT_DEVPTS) {
+            /* Terminals made inside come with the tty layer; /dev/pts is then missing, and nothing pretends. */
+            log_debug("no devpts for %s yet", m->dest);
+            continue;
+        }
+        inventory_remove(&c->inventory, m->tree_fd);
+        r = make_super(k, m, &sb);
+        if (r == 0)
+            r = vfs_mount(k->vfs, sb, m->dest, m->flags, m->source ? m->source : "none");
+        if (r < 0)
+            return fail_errno(f, -r, "mounting %s onto %s", m->source ? m->source : "a file system", m->dest);
+    }
+    return 0;
+}
+
+int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
+{
+    const struct sandbox_spec *s = c->spec;
+    struct parts *p = calloc(1, sizeof(*p));
+    struct kernel *k;
+    int r;
+
+    if (!p)
+        return fail(f, ENOMEM, "out of memory");
+    k = &p->kernel;
+    k->platform = c->platform;
+    k->strace = s->strace;
+    k->rootless = s->rootless;
+    k->max_tasks = s->pids_max;
+    set_names(k, s);
+    take_facts(&p->facts, &c->handoff);
+    k->host = &p->facts;
+    p->specials.fifo_open = fifo_open;
+    p->specials.device_open = device_open;
+    k->specials = &p->specials;
+    r = kernel_tasks_init(k);
+    if (r == 0)
+        r = pipes_new(&p->specials.pipes);
+    if (r == 0)
+        r = vfs_new(&k->vfs);
+    if (r < 0)
+        return fail_errno(f, -r, "making the sandbox's kernel");
+    r = mount_all(k, c, f);
+    if (r < 0)
+        return r;
+    *ret = k;
+    return 0;
+}
