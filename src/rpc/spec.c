@@ -331,6 +331,12 @@ static char **get_strv(struct reader *r)
     return v;
 }
 
+/* Boot makes the tmpfs ones and writes their trees into the spec for its second stage. */
+static bool has_host_tree(uint32_t kind)
+{
+    return kind == MOUNT_TREE || kind == MOUNT_TMPFS || kind == MOUNT_MQUEUE;
+}
+
 static void get_mount(struct reader *r, struct mount_spec *m)
 {
     uint32_t kind = get_u32(r);
@@ -346,7 +352,7 @@ static void get_mount(struct reader *r, struct mount_spec *m)
         return;
     if (kind > MOUNT_MQUEUE || (m->flags & ~MOUNT_F_ALL) || (m->mode & ~07777u) ||
         (kind == MOUNT_TREE && m->tree_fd < 0 && !m->source) ||
-        (kind != MOUNT_TREE && m->tree_fd >= 0))
+        (!has_host_tree(kind) && m->tree_fd >= 0))
         r->error = -EBADMSG;
 }
 

@@ -48,7 +48,7 @@ enum {
 struct mount_spec {
     enum mount_kind kind;
     uint32_t flags;
-    int tree_fd;      /* MOUNT_TREE: donated detached tree, or -1 when `source` must be opened at boot */
+    int tree_fd;      /* donated detached tree, or -1: boot opens `source` (MOUNT_TREE) or makes it (MOUNT_TMPFS, MOUNT_MQUEUE) */
     char *source;     /* MOUNT_TREE, rootless: host path; otherwise what /proc/mounts shows; may be NULL */
     char *dest;       /* absolute guest path; "/" for the root, which comes first */
     uint64_t size;    /* MOUNT_TMPFS: bytes, 0 = the kernel's default */
