@@ -138,7 +138,6 @@ static void look_by_trying(struct look *l)
 
     sb_add(l->json, ",\"attempts\":{");
     attempt(l, "create a file in /", "/x", O_WRONLY | O_CREAT | O_EXCL, EROFS);
-    attempt(l, "create a file in /proc", "/proc/x", O_WRONLY | O_CREAT | O_EXCL, EROFS);
     attempt(l, "write to /proc/self/oom_score_adj", "/proc/self/oom_score_adj", O_WRONLY, EROFS);
     if (has_sentry(l)) {
         attempt(l, "write to /sentry", "/sentry", O_WRONLY, EROFS);
