@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -120,32 +121,43 @@ static void look_at_mounts(struct look *l)
 }
 
 /* What happens to one who tries. */
-static void attempt(struct look *l, const char *key, const char *path, int flags, int expected)
+static void tried(struct look *l, const char *what, const char *path, int err, int expected)
+{
+    sb_addf(l->json, "%s\"%s %s\":\"%s\"", l->json->data[l->json->len - 1] == '{' ? "" : ",", what, path,
+            error_name(err));
+    if (err != expected)
+        mismatch(l, "%s %s: %s instead of %s", what, path, error_name(err), error_name(expected));
+}
+
+static void try_open(struct look *l, const char *what, const char *path, int flags, int expected)
 {
     int fd = open(path, flags | O_CLOEXEC, 0600);
     int err = fd < 0 ? errno : 0;
 
     (void) close_fd(fd);
-    sb_addf(l->json, "%s\"%s\":\"%s\"", l->json->data[l->json->len - 1] == '{' ? "" : ",", key,
-            error_name(err));
-    if (err != expected)
-        mismatch(l, "%s: %s instead of %s", key, error_name(err), error_name(expected));
+    tried(l, what, path, err, expected);
+}
+
+/* A change that would do no harm, refused before anything but the mount is looked at. */
+static void try_touch(struct look *l, const char *path)
+{
+    tried(l, "touch", path, utimensat(AT_FDCWD, path, NULL, 0) < 0 ? errno : 0, EROFS);
 }
 
 static void look_by_trying(struct look *l)
 {
-    const bool locked = l->c->landlock_abi > 0;
-
     sb_add(l->json, ",\"attempts\":{");
-    attempt(l, "create a file in /", "/x", O_WRONLY | O_CREAT | O_EXCL, EROFS);
-    attempt(l, "write to /proc/self/oom_score_adj", "/proc/self/oom_score_adj", O_WRONLY, EROFS);
+    try_open(l, "create", "/x", O_WRONLY | O_CREAT | O_EXCL, EROFS);
+    try_touch(l, "/");
+    try_touch(l, "/proc");
+    try_open(l, "write", "/proc/self/oom_score_adj", O_WRONLY, EROFS);
     if (has_sentry(l)) {
-        attempt(l, "write to /sentry", "/sentry", O_WRONLY, EROFS);
+        try_touch(l, "/sentry");
         /* Nothing but Landlock stands in the way of reading it. */
-        attempt(l, "read /sentry", "/sentry", O_RDONLY, locked ? EACCES : 0);
+        try_open(l, "read", "/sentry", O_RDONLY, l->c->landlock_abi > 0 ? EACCES : 0);
     }
-    attempt(l, "open /../etc/passwd", "/../etc/passwd", O_RDONLY, ENOENT);
-    attempt(l, "open /proc/1/root/etc/passwd", "/proc/1/root/etc/passwd", O_RDONLY, ENOENT);
+    try_open(l, "read", "/../etc/passwd", O_RDONLY, ENOENT);
+    try_open(l, "read", "/proc/1/root/etc/passwd", O_RDONLY, ENOENT);
     sb_add(l->json, "}");
 }
 
