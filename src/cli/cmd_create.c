@@ -74,6 +74,7 @@ static int make(struct cli *cli, const struct create_options *o, const char *id,
         .pid_file = o->pid_file,
         .sentry = cli->sentry,
         .foreground = foreground,
+        .keep = o->keep,
         .strace = o->strace || cli->strace,
         .log_json = cli->json,
         /* A detached container's stderr is its own; our lines go to a log file or nowhere. */
@@ -111,15 +112,6 @@ static int run_create(struct cli *cli, const struct command *self, int argc, cha
     return 0;
 }
 
-/* The foreground container ended: nothing of it stays, unless that was wanted. */
-static int end_foreground(struct made *m, bool keep, struct fail *f)
-{
-    if (keep)
-        return 0;
-    m->c.status = STATUS_STOPPED;
-    return lifecycle_delete(&m->store, &m->c, true, f);
-}
-
 static int run_attached(struct cli *cli, const struct create_options *o, const char *id, struct made *m)
 {
     _cleanup_free_ char *control_path = NULL;
@@ -138,7 +130,7 @@ static int run_attached(struct cli *cli, const struct create_options *o, const c
     r = foreground_wait_exit(&m->fg, &m->s, &status, &f);
     if (r < 0)
         status = cli_fail(cli, &f, EXIT_OURS);
-    if (end_foreground(m, o->keep, &late) < 0)
+    if (!o->keep && lifecycle_end(&m->store, &m->c, &late) < 0)
         (void)cli_fail(cli, &late, EXIT_OURS);
     foreground_end(&m->fg);
     return status;

@@ -31,7 +31,7 @@ static const struct option do_option_table[] = {
     {"rw", 0, OPTION_FLAG, false, NULL, "writes go to the root directory, as the caller may", O(rw)},
     {"cwd", 0, OPTION_STRING, false, "DIR", "working directory inside (default: the caller's, if it is there)",
      O(cwd)},
-    {"env", 'e', OPTION_LIST, false, "K=V", "set a variable; K alone passes nothing, K= sets it empty", O(env)},
+    {"env", 'e', OPTION_LIST, false, "K=V", "set a variable of its environment; may be repeated", O(env)},
     {"network", 0, OPTION_STRING, false, "MODE", "none (default) or host", O(network)},
     {"strace", 0, OPTION_FLAG, false, NULL, "log every system call of the program", O(strace)},
 };

@@ -60,6 +60,11 @@ static int run_delete(struct cli *cli, const struct command *self, int argc, cha
     r = opened_open(cli, argv[1], LOCK_CHANGE, &o, &f);
     if (r == -ENOENT && d.force)
         return 0;
+    if (r == -EBADMSG && d.force) {
+        log_warn("%s: removing it; a process of it may still run", f.text);
+        r = container_discard(&o.store, argv[1], &f);
+        return r < 0 ? cli_fail(cli, &f, 1) : 0;
+    }
     if (r == 0)
         r = lifecycle_delete(&o.store, &o.c, d.force, &f);
     return r < 0 ? cli_fail(cli, &f, 1) : 0;

@@ -29,7 +29,6 @@ static const struct option global_options[] = {
     {"sentry", 0, OPTION_STRING, false, "PATH", "use this cloister-sentry", G(sentry)},
     {"systemd-cgroup", 0, OPTION_REFUSED, false, NULL, "let systemd make the cgroup", 0},
     {"rootless", 0, OPTION_IGNORED, true, "MODE", "accepted for runc's sake; found out by itself", 0},
-    {"version", 'v', OPTION_FLAG, false, NULL, "print the version", G(version)},
 };
 
 static const struct option_set global_set = {
@@ -45,6 +44,12 @@ static void print_help(void)
     printf("\nglobal options:\n");
     options_print(&global_set, stdout);
     printf("\n`cloister COMMAND --help` tells more about a command.\n");
+}
+
+/* runc's and runsc's users read the spec line. */
+static void print_version(void)
+{
+    printf("cloister version %s\nspec: 1.2.0\n", CLOISTER_VERSION);
 }
 
 static void print_command_help(const struct command *c)
@@ -76,6 +81,11 @@ int cli_options(struct cli *cli, const struct command *self, void *target, int *
 
     if (r == OPTIONS_HELP) {
         print_command_help(self);
+        *ret_status = 0;
+        return 1;
+    }
+    if (r == OPTIONS_VERSION) {
+        print_version();
         *ret_status = 0;
         return 1;
     }
@@ -143,15 +153,14 @@ int main(int argc, char **argv)
         print_help();
         return 0;
     }
+    if (r == OPTIONS_VERSION) {
+        print_version();
+        return 0;
+    }
     if (r == 0)
         r = open_log(&cli, &f);
     if (r < 0)
         return cli_fail(&cli, &f, 1);
-    if (cli.version) {
-        /* runsc's and runc's users read the spec line. */
-        printf("cloister version %s\nspec: 1.0.2\n", CLOISTER_VERSION);
-        return 0;
-    }
     if (argc < 2 || strcmp(argv[1], "help") == 0) {
         if (argc >= 3 && (c = find_command(argv[2])))
             print_command_help(c);

@@ -107,6 +107,9 @@ int options_parse(const struct option_set *set, void *target, int *argc, char **
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-help") == 0 || strcmp(argv[i], "-h") == 0)
             return OPTIONS_HELP;
         o = find(set, argv[i], &value);
+        if (!o && (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-version") == 0 ||
+                   strcmp(argv[i], "-v") == 0))
+            return OPTIONS_VERSION;
         if (!o)
             return fail(f, EINVAL, "unknown option %s (--help lists them)", argv[i]);
         if (wants_value(o) && !value) {
@@ -144,4 +147,5 @@ void options_print(const struct option_set *set, FILE *out)
                 o->kind == OPTION_REFUSED ? " (not supported yet: refused)" : "");
     }
     fprintf(out, "  %-28s %s\n", "-h, --help", "show this help");
+    fprintf(out, "  %-28s %s\n", "-v, --version", "print the version");
 }

@@ -38,7 +38,7 @@ struct string_list {
     size_t n;
 };
 
-enum { OPTIONS_HELP = 1 };
+enum { OPTIONS_HELP = 1, OPTIONS_VERSION };
 
 struct option_set {
     const struct option *table;
@@ -48,7 +48,8 @@ struct option_set {
 
 /*
  * Reads argv[1..] into the struct at `target` and moves the arguments to the front of argv+1, NULL-
- * terminated; *argc counts them plus argv[0]. 0, OPTIONS_HELP when --help or -h was given, or -EINVAL.
+ * terminated; *argc counts them plus argv[0]. 0, OPTIONS_HELP or OPTIONS_VERSION when --help or -h, --version
+ * or -v was given (unless the table has a -v of its own), or -EINVAL.
  */
 int options_parse(const struct option_set *set, void *target, int *argc, char **argv,
                   struct fail *f) must_check;

@@ -48,6 +48,9 @@ static int fill_container(const struct create_request *rq, const struct bundle *
     c->created = now_text();
     c->uid = geteuid();
     c->has_hooks = cfg->hooks[HOOK_POSTSTART].n || cfg->hooks[HOOK_POSTSTOP].n;
+    /* Hooks wait for a delete by someone who runs them. */
+    if (rq->foreground && !rq->keep && !c->has_hooks && procstat_start_time(getpid(), &c->maker_start) == 0)
+        c->maker = getpid();
     if (!c->id || !c->bundle || !c->rootfs || !c->version || !c->created)
         return fail(f, ENOMEM, "out of memory");
     if (b->cgroup && !(c->cgroup = strdup(b->cgroup)))
@@ -302,5 +305,19 @@ int lifecycle_delete(struct state_store *store, struct container *c, bool force,
     if (r == 0 && cfg)
         hooks_run_all(cfg, HOOK_POSTSTOP, c);
     oci_config_free(cfg);
+    return r;
+}
+
+int lifecycle_end(struct state_store *store, const struct container *c, struct fail *f)
+{
+    struct container now = CONTAINER_NONE;
+    int r = container_open(store, c->id, LOCK_CHANGE, &now, f);
+
+    /* Deleted meanwhile, and perhaps made anew. */
+    if (r == -ENOENT)
+        return 0;
+    if (r == 0 && now.pid == c->pid && now.start_time == c->start_time)
+        r = lifecycle_delete(store, &now, true, f);
+    container_close(&now);
     return r;
 }

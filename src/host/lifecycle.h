@@ -20,6 +20,7 @@ struct create_request {
     const char *bundle;   /* directory */
     const char *pid_file; /* or NULL */
     const char *sentry;   /* --sentry or NULL */
+    bool keep;            /* foreground: the container stays when its program has ended */
     bool foreground;      /* run without --detach: a plain child that starts at once and dies with us */
     bool strace, log_json;
     int log_fd;           /* for the sandbox, or -1 */
@@ -40,6 +41,9 @@ int lifecycle_start(struct container *c, struct fail *f) must_check;
 
 /* Ends the sandbox if `force`, removes cgroup and directory, runs poststop hooks. c is locked for change. */
 int lifecycle_delete(struct state_store *store, struct container *c, bool force, struct fail *f) must_check;
+
+/* Removes the container of a foreground run, whose sandbox has ended. Fine if someone else did already. */
+int lifecycle_end(struct state_store *store, const struct container *c, struct fail *f) must_check;
 
 /* A request to the container's sentry. ret_text: the answer, or NULL; the caller frees. */
 int lifecycle_call(const struct container *c, int type, const void *payload, size_t len, char **ret_text,

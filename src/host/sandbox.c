@@ -33,6 +33,7 @@ struct child_plan {
     int sync_fd; /* the sandbox's end */
     bool die_with_parent;
     const char *sentry_path;
+    int sentry_fd; /* O_PATH */
     sigset_t mask;
 };
 
@@ -109,6 +110,11 @@ static int place_descriptors(struct child_plan *p)
                 return -errno;
         }
     }
+    if (p->sentry_fd < end) {
+        p->sentry_fd = fcntl(p->sentry_fd, F_DUPFD_CLOEXEC, end);
+        if (p->sentry_fd < 0)
+            return -errno;
+    }
     for (int i = 0; i < p->n_passed; i++) {
         int target = SPEC_FD_SYNC + i;
         if (p->passed[i] == target) {
@@ -144,6 +150,9 @@ noreturn_ static void child_main(struct child_plan *p)
         child_fail(SPEC_FD_SYNC, -r, "keeping capabilities inside the user namespace");
     sigprocmask(SIG_SETMASK, &p->mask, NULL);
     execve(p->sentry_path, argv, envp);
+    /* A mapped root may be unable to walk there; executing what the host side opened needs no walk. */
+    if (errno == EACCES)
+        errno = -host_execveat(p->sentry_fd, "", argv, envp, AT_EMPTY_PATH);
     child_fail(SPEC_FD_SYNC, errno, "executing cloister-sentry");
 }
 
@@ -198,7 +207,7 @@ int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
         .sentry_path = p->sentry_path,
         .mask = *p->signal_mask,
     };
-    _cleanup_close_ int ours = -1, theirs = -1, spec_fd = -1;
+    _cleanup_close_ int ours = -1, theirs = -1, spec_fd = -1, sentry_fd = -1;
     int pidfd = -1, pair[2], r;
     pid_t pid;
     struct clone_args a = {
@@ -214,6 +223,9 @@ int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
         a.flags |= CLONE_PARENT;
         a.exit_signal = 0; /* the caller's own is taken */
     }
+    sentry_fd = plan.sentry_fd = open(p->sentry_path, O_PATH | O_CLOEXEC);
+    if (sentry_fd < 0)
+        return fail_errno(f, errno, "the sandbox program %s", p->sentry_path);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return fail_errno(f, errno, "making the sync socket");
     ours = pair[0];

@@ -24,6 +24,10 @@
 #define MAX_STATE_BYTES (4u << 20)
 #define KILL_TIMEOUT_MS 10000
 
+/* Directories that are not a container yet, or no longer. Identifiers do not begin with a dot. */
+#define NEW_PREFIX ".new-"
+#define OLD_PREFIX ".old-"
+
 static const char *const status_names[] = {
     [STATUS_CREATING] = "creating",
     [STATUS_CREATED] = "created",
@@ -157,6 +161,72 @@ static int remove_directory(int store_fd, int dir_fd, const char *name)
     return unlinkat(store_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* Opens directory and lock file. -ENOENT when it is gone, also if it went while we waited; -EWOULDBLOCK. */
+static int open_locked(struct state_store *s, const char *name, int operation, int *ret_dir, int *ret_lock)
+{
+    _cleanup_close_ int dir = openat(s->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_close_ int lock = -1;
+    struct stat st;
+
+    if (dir < 0)
+        return -errno;
+    lock = openat(dir, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (lock < 0)
+        return -errno;
+    while (flock(lock, operation) < 0)
+        if (errno != EINTR)
+            return -errno;
+    if (fstat(lock, &st) < 0 || st.st_nlink == 0)
+        return -ENOENT;
+    *ret_dir = take_fd(&dir);
+    *ret_lock = take_fd(&lock);
+    return 0;
+}
+
+static int fill_names(struct state_store *s, const char *id, struct container *c)
+{
+    c->id = strdup(id);
+    if (!c->id || asprintf(&c->dir, "%s/%s", s->path, id) < 0) {
+        c->dir = NULL;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* What makers and removers left that died between its two names. */
+static void sweep(struct state_store *s, const char *name)
+{
+    int dir, lock, r;
+
+    if (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) != 0 && strncmp(name, OLD_PREFIX, strlen(OLD_PREFIX)) != 0)
+        return;
+    r = open_locked(s, name, LOCK_EX | LOCK_NB, &dir, &lock);
+    if (r == 0) {
+        (void)!remove_directory(s->fd, dir, name);
+        close_fd(dir);
+        close_fd(lock);
+    } else if (r == -ENOENT) {
+        (void)unlinkat(s->fd, name, AT_REMOVEDIR); /* empty, or not removed */
+    }
+}
+
+/* Takes the name away first: whoever is killed while unlinking leaves only what sweep() removes. */
+static int discard(struct state_store *s, struct container *c, struct fail *f)
+{
+    char old[32];
+    int r = 0;
+
+    snprintf(old, sizeof(old), OLD_PREFIX "%d", (int)getpid());
+    sweep(s, old);
+    if (renameat(s->fd, c->id, s->fd, old) < 0)
+        r = -errno;
+    if (r == 0)
+        r = remove_directory(s->fd, c->dir_fd, old);
+    if (r < 0)
+        return fail_errno(f, -r, "removing the state directory %s", c->dir);
+    return 0;
+}
+
 int container_remove(struct state_store *s, struct container *c, struct fail *f)
 {
     int r;
@@ -166,10 +236,19 @@ int container_remove(struct state_store *s, struct container *c, struct fail *f)
         if (r < 0)
             return r;
     }
-    r = remove_directory(s->fd, c->dir_fd, c->id);
-    if (r < 0)
-        return fail_errno(f, -r, "removing the state directory %s", c->dir);
-    return 0;
+    return discard(s, c, f);
+}
+
+int container_discard(struct state_store *s, const char *id, struct fail *f)
+{
+    struct container c = CONTAINER_NONE;
+    int r = fill_names(s, id, &c);
+
+    if (r == 0)
+        r = open_locked(s, id, LOCK_EX, &c.dir_fd, &c.lock_fd);
+    r = r < 0 ? fail_errno(f, -r, "opening the state of container %s", id) : discard(s, &c, f);
+    container_close(&c);
+    return r;
 }
 
 int container_kill_sandbox(const struct container *c, struct fail *f)
@@ -215,28 +294,6 @@ void container_close(struct container *c)
 
 /* ---- opening ---- */
 
-/* Opens directory and lock file. -ENOENT when it is gone, also if it went while we waited; -EWOULDBLOCK. */
-static int open_locked(struct state_store *s, const char *name, int operation, int *ret_dir, int *ret_lock)
-{
-    _cleanup_close_ int dir = openat(s->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    _cleanup_close_ int lock = -1;
-    struct stat st;
-
-    if (dir < 0)
-        return -errno;
-    lock = openat(dir, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (lock < 0)
-        return -errno;
-    while (flock(lock, operation) < 0)
-        if (errno != EINTR)
-            return -errno;
-    if (fstat(lock, &st) < 0 || st.st_nlink == 0)
-        return -ENOENT;
-    *ret_dir = take_fd(&dir);
-    *ret_lock = take_fd(&lock);
-    return 0;
-}
-
 static int read_state(struct container *c, struct fail *f)
 {
     _cleanup_free_ char *text = NULL;
@@ -247,10 +304,18 @@ static int read_state(struct container *c, struct fail *f)
         return fail_errno(f, -r, "reading %s/state.json", c->dir);
     r = state_file_parse(text, len, c, f);
     if (r < 0)
-        return fail_wrap(f, r, "%s/state.json", c->dir);
+        return fail_wrap(f, r == -ENOMEM ? r : -EBADMSG, "%s/state.json", c->dir);
     if (c->status != STATUS_CREATING && !procstat_is_same(c->pid, c->start_time))
         c->status = STATUS_STOPPED;
     return 0;
+}
+
+/* Whether whoever was to finish or delete it has died. The lock is held, so nobody is making it now. */
+static bool is_orphan(const struct container *c)
+{
+    if (c->status == STATUS_CREATING)
+        return true;
+    return c->status == STATUS_STOPPED && c->maker > 0 && !procstat_is_same(c->maker, c->maker_start);
 }
 
 /* A maker died over it: ends what it began. The lock is held exclusively. */
@@ -258,19 +323,9 @@ static void purge(struct state_store *s, struct container *c)
 {
     struct fail f = {0};
 
-    log_info("container %s was left half-made: removing it", c->id);
+    log_info("container %s was left by a command that died: removing it", c->id);
     if (container_kill_sandbox(c, &f) < 0 || container_remove(s, c, &f) < 0)
         log_warn("container %s: %s", c->id, f.text);
-}
-
-static int fill_names(struct state_store *s, const char *id, struct container *c)
-{
-    c->id = strdup(id);
-    if (!c->id || asprintf(&c->dir, "%s/%s", s->path, id) < 0) {
-        c->dir = NULL;
-        return -ENOMEM;
-    }
-    return 0;
 }
 
 int container_open(struct state_store *s, const char *id, enum container_lock lock, struct container *ret,
@@ -291,8 +346,7 @@ int container_open(struct state_store *s, const char *id, enum container_lock lo
         return fail_errno(f, -r, "opening the state of container %s", id);
     }
     r = read_state(&c, f);
-    if (r == 0 && c.status == STATUS_CREATING) {
-        /* Nobody makes it any more, or the maker would hold the lock. */
+    if (r == 0 && is_orphan(&c)) {
         if (flock(c.lock_fd, LOCK_EX) == 0)
             purge(s, &c);
         r = fail(f, ENOENT, "container \"%s\" does not exist: container does not exist", id);
@@ -327,23 +381,44 @@ static int publish(struct state_store *s, const char *temporary, const char *id)
     return -EEXIST;
 }
 
+/* A directory under a name of our own, with a lock that is held. Another's sweep() may take it for a
+ * dead maker's until it is: then once more. */
+static int make_temporary(struct state_store *s, const char *name, struct container *c)
+{
+    struct stat st;
+    int r = -EBUSY;
+
+    for (int tries = 0; tries < 100; tries++) {
+        c->dir_fd = close_fd(c->dir_fd);
+        c->lock_fd = close_fd(c->lock_fd);
+        if (mkdirat(s->fd, name, 0700) < 0 && errno != EEXIST)
+            return -errno;
+        c->dir_fd = openat(s->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (c->dir_fd >= 0)
+            c->lock_fd = openat(c->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (c->lock_fd >= 0 && flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0 && fstat(c->lock_fd, &st) == 0 &&
+            st.st_nlink > 0)
+            return 0;
+        r = -errno;
+        if (c->lock_fd < 0 && errno != ENOENT)
+            break;
+    }
+    return r;
+}
+
 int container_create(struct state_store *s, struct container *c, struct fail *f)
 {
     char temporary[64];
     int r;
 
-    snprintf(temporary, sizeof(temporary), ".new-%d", (int)getpid());
+    snprintf(temporary, sizeof(temporary), NEW_PREFIX "%d", (int)getpid());
     if (asprintf(&c->dir, "%s/%s", s->path, c->id) < 0) {
         c->dir = NULL;
         return fail(f, ENOMEM, "out of memory");
     }
-    if (mkdirat(s->fd, temporary, 0700) < 0 && errno != EEXIST)
-        return fail_errno(f, errno, "making a directory in %s", s->path);
-    c->dir_fd = openat(s->fd, temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (c->dir_fd >= 0)
-        c->lock_fd = openat(c->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (c->lock_fd < 0 || flock(c->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return fail_errno(f, errno, "locking the new container %s", c->id);
+    r = make_temporary(s, temporary, c);
+    if (r < 0)
+        return fail_errno(f, -r, "making a directory in %s", s->path);
     c->status = STATUS_CREATING;
     r = container_save(c, false, f);
     if (r == 0) {
@@ -360,18 +435,6 @@ int container_create(struct state_store *s, struct container *c, struct fail *f)
 
 /* ---- all of them ---- */
 
-/* Directories of makers that died before they could give them their name. */
-static void sweep(struct state_store *s, const char *name)
-{
-    int dir, lock;
-
-    if (strncmp(name, ".new-", 5) != 0 || open_locked(s, name, LOCK_EX | LOCK_NB, &dir, &lock) < 0)
-        return;
-    (void)!remove_directory(s->fd, dir, name);
-    close_fd(dir);
-    close_fd(lock);
-}
-
 static int visit(struct state_store *s, const char *name, int (*fn)(struct container *c, void *arg), void *arg)
 {
     struct container c = CONTAINER_NONE;
@@ -387,18 +450,17 @@ static int visit(struct state_store *s, const char *name, int (*fn)(struct conta
         r = c.dir_fd < 0 ? -errno : read_state(&c, &f);
     } else if (r == 0) {
         r = read_state(&c, &f);
-        if (r == 0 && c.status == STATUS_CREATING) {
+        if (r == 0 && is_orphan(&c)) {
             if (flock(c.lock_fd, LOCK_EX | LOCK_NB) == 0)
                 purge(s, &c);
             r = -ENOENT;
         }
     }
-    if (r == 0)
-        r = fn(&c, arg);
-    else if (f.text[0])
+    if (r < 0 && f.text[0])
         log_warn("%s", f.text);
+    r = r < 0 ? 0 : fn(&c, arg);
     container_close(&c);
-    return r > 0 ? r : 0;
+    return r;
 }
 
 int state_store_each(struct state_store *s, int (*fn)(struct container *c, void *arg), void *arg, struct fail *f)
@@ -421,5 +483,5 @@ int state_store_each(struct state_store *s, int (*fn)(struct container *c, void 
             r = visit(s, e->d_name, fn, arg);
     }
     closedir(d);
-    return 0;
+    return r < 0 ? fail_errno(f, -r, "reading the state directory %s", s->path) : 0;
 }

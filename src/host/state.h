@@ -10,7 +10,8 @@
  * A container's directory is made under a name that begins with a dot and renamed when it is locked
  * and has a state, so nobody ever sees half of one. A container is `creating` only as long as its
  * maker holds the lock; one that is found unlocked and `creating` was left by a maker that died, and
- * is purged by whoever finds it.
+ * is purged by whoever finds it. The same goes for the container of a foreground `run` that was
+ * killed: its sandbox died with it.
  *
  * Whether a container runs is asked of the kernel each time: its sandbox's pid with the start time.
  */
@@ -40,6 +41,8 @@ struct container {
     char *version;         /* ociVersion of the config */
     uint32_t uid;          /* who made it */
     bool has_hooks;        /* config.json was kept */
+    pid_t maker;           /* foreground `run` without --keep: who deletes it at its end; else 0 */
+    uint64_t maker_start;
 };
 
 #define CONTAINER_NONE {.dir_fd = -1, .lock_fd = -1}
@@ -73,6 +76,8 @@ int container_open(struct state_store *s, const char *id, enum container_lock lo
 int container_save(struct container *c, bool durable, struct fail *f) must_check;
 /* Removes everything the container has on disk. The sandbox must be gone. */
 int container_remove(struct state_store *s, struct container *c, struct fail *f) must_check;
+/* The same for one whose state cannot be read: its sandbox, if it still runs, is not ended. */
+int container_discard(struct state_store *s, const char *id, struct fail *f) must_check;
 /* Kills the sandbox, if it is still the one we know, and waits for its end (at most 10 s). */
 int container_kill_sandbox(const struct container *c, struct fail *f) must_check;
 /* Frees, closes, unlocks. */
@@ -81,6 +86,7 @@ void container_close(struct container *c);
 /* Path of the control socket; the caller frees. NULL when out of memory. */
 char *container_control_path(const struct container *c);
 
-/* Calls fn for each container found, read-locked; one that is being created appears as CREATING. */
+/* Calls fn for each container found, read-locked; one that is being created appears as CREATING. Goes on
+ * while fn returns 0; its negative errno is an error. */
 int state_store_each(struct state_store *s, int (*fn)(struct container *c, void *arg), void *arg,
                      struct fail *f) must_check;

@@ -20,6 +20,8 @@ struct stored {
     json_object *annotations;
     uint32_t uid;
     bool has_hooks;
+    uint32_t maker;
+    uint64_t maker_start;
 };
 
 #define S(field) offsetof(struct stored, field)
@@ -36,6 +38,8 @@ static const struct json_field fields[] = {
     {.name = "cgroup", .kind = JSON_STRING, .offset = S(cgroup)},
     {.name = "uid", .kind = JSON_U32, .required = true, .offset = S(uid)},
     {.name = "hasHooks", .kind = JSON_BOOL, .offset = S(has_hooks)},
+    {.name = "maker", .kind = JSON_U32, .offset = S(maker)},
+    {.name = "makerStart", .kind = JSON_U64, .offset = S(maker_start)},
     {.name = "annotations", .kind = JSON_KEEP, .offset = S(annotations)},
 };
 static const struct json_table table = JSON_TABLE(fields);
@@ -54,6 +58,8 @@ int state_file_format(const struct container *c, char **ret)
 
     sb_addf(&sb, "{\"pid\":%d,\"startTime\":%llu,\"uid\":%u,\"hasHooks\":%s", (int)c->pid,
             (unsigned long long)c->start_time, c->uid, c->has_hooks ? "true" : "false");
+    if (c->maker > 0)
+        sb_addf(&sb, ",\"maker\":%d,\"makerStart\":%llu", (int)c->maker, (unsigned long long)c->maker_start);
     add_member(&sb, "id", c->id);
     add_member(&sb, "status", container_status_name(c->status));
     add_member(&sb, "ociVersion", c->version);
@@ -93,6 +99,8 @@ static int take_over(struct stored *s, struct container *c, struct fail *f)
     c->start_time = s->start_time;
     c->uid = s->uid;
     c->has_hooks = s->has_hooks;
+    c->maker = (pid_t)s->maker;
+    c->maker_start = s->maker_start;
     c->bundle = take_ptr(&s->bundle);
     c->rootfs = take_ptr(&s->rootfs);
     c->created = take_ptr(&s->created);
