@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every command sees: the global options, how to complain, and the table of commands. A command
- * is one file, cmd_NAME.c, that defines one `const struct command`.
+ * What every command sees: the global options, how to complain, and the table of commands. A
+ * command is one file, cmd_NAME.c, that defines one `const struct command`.
  */
 #pragma once
 
@@ -19,8 +19,8 @@ struct cli {
     const char *sentry;     /* --sentry: path of cloister-sentry */
     bool debug, strace;
 
-    const char *command;    /* its name, for messages */
-    int log_fd;             /* file of --log, or 2 */
+    const char *command; /* its name, for messages */
+    int log_fd;          /* file of --log, or 2 */
     enum log_level level;
     bool json;
 };
@@ -38,7 +38,8 @@ struct command {
 extern const struct command cmd_do, cmd_run, cmd_create, cmd_start, cmd_state, cmd_kill, cmd_delete,
     cmd_list, cmd_ps, cmd_spec, cmd_posture, cmd_doctor, cmd_features;
 
-/* Says "cloister: COMMAND: text" on stderr (and in the log file, in its format); returns the status to exit with. */
+/* Says "cloister: COMMAND: text" on stderr (and in the log file, in its format); returns the status
+ * to exit with. */
 int cli_fail(const struct cli *cli, const struct fail *f, int status);
 
 /*
@@ -48,4 +49,7 @@ int cli_fail(const struct cli *cli, const struct fail *f, int status);
 int cli_options(struct cli *cli, const struct command *self, void *target, int *argc, char **argv,
                 int min_args, int max_args, int bad_status, int *ret_status) must_check;
 
-#define OPTION_TABLE(t) {.table = (t), .n = ARRAY_LEN(t)}
+#define OPTION_TABLE(t)                 \
+    {                                   \
+        .table = (t), .n = ARRAY_LEN(t) \
+    }

@@ -19,26 +19,30 @@ struct create_options {
 
 static const struct option create_option_table[] = {
     {"bundle", 'b', OPTION_STRING, false, "DIR", "the bundle's directory (default: .)", O(bundle)},
-    {"pid-file", 0, OPTION_STRING, false, "FILE", "write the sandbox's process id to FILE", O(pid_file)},
+    {"pid-file", 0, OPTION_STRING, false, "FILE", "write the sandbox's process id to FILE",
+     O(pid_file)},
     {"console-socket", 0, OPTION_REFUSED, true, "PATH", "send a terminal over this socket", 0},
     {"no-pivot", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
-    {"no-new-keyring", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
-    {"preserve-fds", 0, OPTION_NUMBER, false, "N", "hand N further descriptors over (only 0 is supported)",
-     O(preserve_fds)},
+    {"no-new-keyring", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect",
+     0},
+    {"preserve-fds", 0, OPTION_NUMBER, false, "N",
+     "hand N further descriptors over (only 0 is supported)", O(preserve_fds)},
     {"strace", 0, OPTION_FLAG, false, NULL, "log every system call of the container", O(strace)},
 };
 
 static const struct option run_option_table[] = {
     {"bundle", 'b', OPTION_STRING, false, "DIR", "the bundle's directory (default: .)", O(bundle)},
-    {"pid-file", 0, OPTION_STRING, false, "FILE", "write the sandbox's process id to FILE", O(pid_file)},
+    {"pid-file", 0, OPTION_STRING, false, "FILE", "write the sandbox's process id to FILE",
+     O(pid_file)},
     {"detach", 'd', OPTION_FLAG, false, NULL, "return as soon as the program runs", O(detach)},
     {"keep", 0, OPTION_FLAG, false, NULL, "do not delete the container at its end", O(keep)},
     {"console-socket", 0, OPTION_REFUSED, true, "PATH", "send a terminal over this socket", 0},
     {"no-subreaper", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
     {"no-pivot", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
-    {"no-new-keyring", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
-    {"preserve-fds", 0, OPTION_NUMBER, false, "N", "hand N further descriptors over (only 0 is supported)",
-     O(preserve_fds)},
+    {"no-new-keyring", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect",
+     0},
+    {"preserve-fds", 0, OPTION_NUMBER, false, "N",
+     "hand N further descriptors over (only 0 is supported)", O(preserve_fds)},
     {"strace", 0, OPTION_FLAG, false, NULL, "log every system call of the container", O(strace)},
 };
 
@@ -51,10 +55,10 @@ struct made {
     struct foreground fg;
 };
 
-#define MADE_NONE                                                                                  \
-    {                                                                                              \
-        .store = {.fd = -1}, .c = CONTAINER_NONE, .s = SANDBOX_NONE,                               \
-        .fg = {.control_fd = -1, .signal_fd = -1},                                                 \
+#define MADE_NONE                                                    \
+    {                                                                \
+        .store = {.fd = -1}, .c = CONTAINER_NONE, .s = SANDBOX_NONE, \
+        .fg = {.control_fd = -1, .signal_fd = -1},                   \
     }
 
 static void made_end(struct made *m)
@@ -78,7 +82,9 @@ static int make(struct cli *cli, const struct create_options *o, const char *id,
         .strace = o->strace || cli->strace,
         .log_json = cli->json,
         /* A detached container's stderr is its own; our lines go to a log file or nowhere. */
-        .log_fd = cli->log_fd > 2 || foreground || cli->debug || o->strace || cli->strace ? cli->log_fd : -1,
+        .log_fd = cli->log_fd > 2 || foreground || cli->debug || o->strace || cli->strace
+                      ? cli->log_fd
+                      : -1,
         .log_level = cli->level,
         .signal_mask = &m->fg.saved_mask,
         .fg = foreground ? &m->fg : NULL,
@@ -112,7 +118,8 @@ static int run_create(struct cli *cli, const struct command *self, int argc, cha
     return 0;
 }
 
-static int run_attached(struct cli *cli, const struct create_options *o, const char *id, struct made *m)
+static int run_attached(struct cli *cli, const struct create_options *o, const char *id,
+                        struct made *m)
 {
     _cleanup_free_ char *control_path = NULL;
     struct fail f = {0}, late = {0};
@@ -131,12 +138,13 @@ static int run_attached(struct cli *cli, const struct create_options *o, const c
     if (r < 0)
         status = cli_fail(cli, &f, EXIT_OURS);
     if (!o->keep && lifecycle_end(&m->store, &m->c, &late) < 0)
-        (void)cli_fail(cli, &late, EXIT_OURS);
+        (void) cli_fail(cli, &late, EXIT_OURS);
     foreground_end(&m->fg);
     return status;
 }
 
-static int run_detached(struct cli *cli, const struct create_options *o, const char *id, struct made *m)
+static int run_detached(struct cli *cli, const struct create_options *o, const char *id,
+                        struct made *m)
 {
     struct fail f = {0}, ignored = {0};
     int r;
@@ -177,7 +185,8 @@ const struct command cmd_run = {
     .name = "run",
     .arguments = "CONTAINER",
     .summary = "make a container from a bundle, run it, delete it at its end",
-    .more = "Exit status: the program's, 128+N if signal N killed it, 125 if cloister failed, 126 if the\n"
+    .more = "Exit status: the program's, 128+N if signal N killed it, 125 if cloister failed, 126 "
+            "if the\n"
             "program cannot be executed, 127 if it is not there.",
     .options = OPTION_TABLE(run_option_table),
     .run = run_run,

@@ -26,12 +26,15 @@ struct do_options {
 #define O(field) offsetof(struct do_options, field)
 
 static const struct option do_option_table[] = {
-    {"root", 0, OPTION_STRING, false, "DIR", "the container's root directory (default: /)", O(root)},
+    {"root", 0, OPTION_STRING, false, "DIR", "the container's root directory (default: /)",
+     O(root)},
     {"ro", 0, OPTION_FLAG, false, NULL, "nothing below the root can be written (default)", O(ro)},
-    {"rw", 0, OPTION_FLAG, false, NULL, "writes go to the root directory, as the caller may", O(rw)},
-    {"cwd", 0, OPTION_STRING, false, "DIR", "working directory inside (default: the caller's, if it is there)",
-     O(cwd)},
-    {"env", 'e', OPTION_LIST, false, "K=V", "set a variable of its environment; may be repeated", O(env)},
+    {"rw", 0, OPTION_FLAG, false, NULL, "writes go to the root directory, as the caller may",
+     O(rw)},
+    {"cwd", 0, OPTION_STRING, false, "DIR",
+     "working directory inside (default: the caller's, if it is there)", O(cwd)},
+    {"env", 'e', OPTION_LIST, false, "K=V", "set a variable of its environment; may be repeated",
+     O(env)},
     {"network", 0, OPTION_STRING, false, "MODE", "none (default) or host", O(network)},
     {"strace", 0, OPTION_FLAG, false, NULL, "log every system call of the program", O(strace)},
 };
@@ -71,7 +74,8 @@ static int choose_cwd(struct sandbox_spec *s, const struct do_options *o, const 
     return s->process.cwd ? 0 : fail(f, ENOMEM, "out of memory");
 }
 
-static int fill_process(struct sandbox_spec *s, const struct do_options *o, char **argv, struct fail *f)
+static int fill_process(struct sandbox_spec *s, const struct do_options *o, char **argv,
+                        struct fail *f)
 {
     struct process_spec *p = &s->process;
     int r = spec_copy_strv(argv, -1, &p->argv);
@@ -80,7 +84,8 @@ static int fill_process(struct sandbox_spec *s, const struct do_options *o, char
         r = spec_copy_strv(environ, -1, &p->envp);
     for (size_t i = 0; i < o->env.n && r == 0; i++) {
         if (o->env.items[i][0] == '=' || !strchr(o->env.items[i], '='))
-            return fail(f, EINVAL, "option --env: expected NAME=VALUE, found \"%s\"", o->env.items[i]);
+            return fail(f, EINVAL, "option --env: expected NAME=VALUE, found \"%s\"",
+                        o->env.items[i]);
         r = spec_setenv(&p->envp, o->env.items[i]);
     }
     if (r == 0)
@@ -132,7 +137,7 @@ static int build_spec(const struct cli *cli, const struct do_options *o, char **
     r = hostroot_add_mounts(s, &h, f);
     if (r < 0)
         return r;
-    snprintf(id, sizeof(id), "do-%d", (int)getpid());
+    snprintf(id, sizeof(id), "do-%d", (int) getpid());
     s->id = strdup(id);
     if (!s->id)
         return fail(f, ENOMEM, "out of memory");
@@ -230,9 +235,13 @@ const struct command cmd_do = {
     .name = "do",
     .arguments = "[--] COMMAND [ARGS...]",
     .summary = "run a command in a sandbox that sees the host's files",
-    .more = "The root is the host's own, read-only, with a /tmp, /proc, /dev and /sys of the sandbox's\n"
-            "own. Exit status: the command's, 128+N if signal N killed it, 125 if cloister failed,\n"
-            "126 if the command cannot be executed, 127 if it is not there.",
-    .options = {.table = do_option_table, .n = ARRAY_LEN(do_option_table), .stop_at_argument = true},
+    .more =
+        "The root is the host's own, read-only, with a /tmp, /proc, /dev and /sys of the "
+        "sandbox's\n"
+        "own. Exit status: the command's, 128+N if signal N killed it, 125 if cloister failed,\n"
+        "126 if the command cannot be executed, 127 if it is not there.",
+    .options = {.table = do_option_table,
+                .n = ARRAY_LEN(do_option_table),
+                .stop_at_argument = true},
     .run = run_do,
 };

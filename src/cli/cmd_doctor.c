@@ -30,7 +30,8 @@ static void print_table(const struct probe *v, size_t n, bool ready)
         if (v[i].advice)
             printf("%-25s -> %s\n", "", v[i].advice);
     }
-    printf("%s\n", ready ? "Containers can run here." : "Containers cannot run here: see what is missing.");
+    printf("%s\n",
+           ready ? "Containers can run here." : "Containers cannot run here: see what is missing.");
 }
 
 static int print_json(const struct probe *v, size_t n, bool ready)
@@ -39,7 +40,8 @@ static int print_json(const struct probe *v, size_t n, bool ready)
 
     sb_addf(&sb, "{\n  \"ready\": %s,\n  \"checks\": [\n", ready ? "true" : "false");
     for (size_t i = 0; i < n; i++) {
-        sb_addf(&sb, "    {\"name\": \"%s\", \"verdict\": \"%s\", \"detail\": ", v[i].name, verdicts[v[i].verdict]);
+        sb_addf(&sb, "    {\"name\": \"%s\", \"verdict\": \"%s\", \"detail\": ", v[i].name,
+                verdicts[v[i].verdict]);
         sb_add_json_string(&sb, v[i].detail);
         if (v[i].advice) {
             sb_add(&sb, ", \"advice\": ");

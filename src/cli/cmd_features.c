@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cloister features: what of the specification is honoured; source: features.md of the OCI runtime specification. */
+/* cloister features: what of the specification is honoured; source: features.md of the OCI runtime
+ * specification. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -15,7 +16,8 @@
 #endif
 
 /* Those a config may ask for; joining an existing one by path is refused at create. */
-static const char *const namespaces[] = {"cgroup", "ipc", "mount", "network", "pid", "user", "uts", NULL};
+static const char *const namespaces[] = {"cgroup", "ipc",  "mount", "network",
+                                         "pid",    "user", "uts",   NULL};
 
 static void add_list(struct strbuf *sb, const char *name, const char *const *items)
 {
@@ -60,10 +62,11 @@ static void describe(struct strbuf *sb)
     add_list(sb, "namespaces", namespaces);
     sb_add(sb, ",\n    ");
     add_capabilities(sb);
-    sb_addf(sb,
-            ",\n    \"cgroup\": {\"v1\": %s, \"v2\": %s, \"systemd\": false, \"systemdUser\": false, "
-            "\"rdma\": false},\n",
-            version == 1 ? "true" : "false", version == 2 ? "true" : "false");
+    sb_addf(
+        sb,
+        ",\n    \"cgroup\": {\"v1\": %s, \"v2\": %s, \"systemd\": false, \"systemdUser\": false, "
+        "\"rdma\": false},\n",
+        version == 1 ? "true" : "false", version == 2 ? "true" : "false");
     sb_add(sb, "    \"seccomp\": {\"enabled\": false},\n"
                "    \"apparmor\": {\"enabled\": false},\n"
                "    \"selinux\": {\"enabled\": false},\n"
@@ -93,7 +96,8 @@ const struct command cmd_features = {
     .name = "features",
     .arguments = "",
     .summary = "print what of the OCI specification is honoured, as JSON",
-    .more = "A config's seccomp profile, AppArmor or SELinux label is left out with a warning: the\n"
-            "container's system calls do not reach the host kernel they would be checked by.",
+    .more =
+        "A config's seccomp profile, AppArmor or SELinux label is left out with a warning: the\n"
+        "container's system calls do not reach the host kernel they would be checked by.",
     .run = run_features,
 };

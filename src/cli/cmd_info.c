@@ -20,7 +20,8 @@ static void print_pretty(const char *json)
     json_object *v = json_tokener_parse(json);
 
     if (v)
-        puts(json_object_to_json_string_ext(v, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        puts(json_object_to_json_string_ext(v, JSON_C_TO_STRING_PRETTY |
+                                                   JSON_C_TO_STRING_NOSLASHESCAPE));
     else
         puts(json);
     json_object_put(v);
@@ -61,8 +62,10 @@ struct list_options {
 };
 
 static const struct option list_option_table[] = {
-    {"format", 'f', OPTION_STRING, false, "FORMAT", "table (default) or json", offsetof(struct list_options, format)},
-    {"quiet", 'q', OPTION_FLAG, false, NULL, "print names only", offsetof(struct list_options, quiet)},
+    {"format", 'f', OPTION_STRING, false, "FORMAT", "table (default) or json",
+     offsetof(struct list_options, format)},
+    {"quiet", 'q', OPTION_FLAG, false, NULL, "print names only",
+     offsetof(struct list_options, quiet)},
 };
 
 struct listing {
@@ -94,9 +97,9 @@ static int list_one(struct container *c, void *arg)
             return -ENOMEM;
         sb_addf(&l->json, "%s%s", l->n ? "," : "", text);
     } else {
-        printf("%-20s %-8d %-10s %-32s %-31s %s\n", c->id, c->status == STATUS_STOPPED ? 0 : (int)c->pid,
-               container_status_name(c->status), c->bundle, c->created,
-               owner_name(c->uid, number, sizeof(number)));
+        printf("%-20s %-8d %-10s %-32s %-31s %s\n", c->id,
+               c->status == STATUS_STOPPED ? 0 : (int) c->pid, container_status_name(c->status),
+               c->bundle, c->created, owner_name(c->uid, number, sizeof(number)));
     }
     l->n++;
     return 0;
@@ -119,7 +122,8 @@ static int run_list(struct cli *cli, const struct command *self, int argc, char 
     l.quiet = o.quiet;
     l.as_json = o.format && strcmp(o.format, "json") == 0;
     if (!l.quiet && !l.as_json)
-        printf("%-20s %-8s %-10s %-32s %-31s %s\n", "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER");
+        printf("%-20s %-8s %-10s %-32s %-31s %s\n", "ID", "PID", "STATUS", "BUNDLE", "CREATED",
+               "OWNER");
     r = state_store_open(cli->root, false, &store, &f);
     if (r == 0)
         r = state_store_each(&store, list_one, &l, &f);
@@ -187,7 +191,8 @@ struct ps_options {
 };
 
 static const struct option ps_option_table[] = {
-    {"format", 'f', OPTION_STRING, false, "FORMAT", "table (default) or json", offsetof(struct ps_options, format)},
+    {"format", 'f', OPTION_STRING, false, "FORMAT", "table (default) or json",
+     offsetof(struct ps_options, format)},
 };
 
 static void print_process(json_object *p)
@@ -218,7 +223,8 @@ static int run_ps(struct cli *cli, const struct command *self, int argc, char **
     }
     doc = json_tokener_parse(text);
     printf("%8s %8s %8s %s\n", "PID", "PPID", "UID", "CMD");
-    if (doc && json_object_object_get_ex(doc, "processes", &list) && json_object_is_type(list, json_type_array))
+    if (doc && json_object_object_get_ex(doc, "processes", &list) &&
+        json_object_is_type(list, json_type_array))
         for (size_t i = 0; i < json_object_array_length(list); i++)
             print_process(json_object_array_get_idx(list, i));
     json_object_put(doc);

@@ -44,7 +44,8 @@ struct delete_options {
 };
 
 static const struct option delete_option_table[] = {
-    {"force", 'f', OPTION_FLAG, false, NULL, "kill it first if it still runs; fine if it does not exist",
+    {"force", 'f', OPTION_FLAG, false, NULL,
+     "kill it first if it still runs; fine if it does not exist",
      offsetof(struct delete_options, force)},
 };
 
@@ -96,17 +97,17 @@ static int parse_signal(const char *text, int *ret)
     bool from_max;
 
     if (parse_u32(text, &n) == 0) {
-        *ret = (int)n;
+        *ret = (int) n;
         return n >= 1 && n <= 64 ? 0 : -ERANGE;
     }
     if (strncasecmp(text, "SIG", 3) == 0)
         text += 3;
     if (strncasecmp(text, "RTMIN", 5) == 0 || strncasecmp(text, "RTMAX", 5) == 0) {
-        from_max = toupper((unsigned char)text[4]) == 'X';
+        from_max = toupper((unsigned char) text[4]) == 'X';
         n = 0;
         if (text[5] && (text[5] != (from_max ? '-' : '+') || parse_u32(text + 6, &n) < 0 || n > 30))
             return -EINVAL;
-        *ret = from_max ? 64 - (int)n : 34 + (int)n;
+        *ret = from_max ? 64 - (int) n : 34 + (int) n;
         return 0;
     }
     for (int i = 1; i < 32; i++) {
@@ -116,8 +117,11 @@ static int parse_signal(const char *text, int *ret)
             return 0;
         }
     }
-    if (strcasecmp(text, "POLL") == 0 || strcasecmp(text, "IOT") == 0 || strcasecmp(text, "CLD") == 0) {
-        *ret = toupper((unsigned char)text[0]) == 'P' ? SIGIO : toupper((unsigned char)text[0]) == 'I' ? SIGABRT : SIGCHLD;
+    if (strcasecmp(text, "POLL") == 0 || strcasecmp(text, "IOT") == 0 ||
+        strcasecmp(text, "CLD") == 0) {
+        *ret = toupper((unsigned char) text[0]) == 'P'   ? SIGIO
+               : toupper((unsigned char) text[0]) == 'I' ? SIGABRT
+                                                         : SIGCHLD;
         return 0;
     }
     return -EINVAL;
@@ -130,8 +134,8 @@ static int kill_container(const struct container *c, int signo, bool all, struct
 
     if (c->status == STATUS_STOPPED)
         return fail(f, ESRCH, "container not running");
-    /* The sandbox is its container's life: ending it needs no cooperation. Before the start there is
-     * no program yet that could handle a signal. */
+    /* The sandbox is its container's life: ending it needs no cooperation. Before the start there
+     * is no program yet that could handle a signal. */
     if (signo == SIGKILL || (c->status == STATUS_CREATED && (signo == SIGTERM || signo == SIGINT)))
         return container_kill_sandbox(c, f);
     return lifecycle_call(c, CONTROL_KILL, &k, sizeof(k), &text, f);

@@ -18,12 +18,14 @@ struct spec_options {
 #define O(field) offsetof(struct spec_options, field)
 
 static const struct option spec_option_table[] = {
-    {"bundle", 'b', OPTION_STRING, false, "DIR", "where to write config.json (default: .)", O(bundle)},
-    {"rootless", 0, OPTION_FLAG, false, NULL, "for a plain user: container root is the caller", O(rootless)},
+    {"bundle", 'b', OPTION_STRING, false, "DIR", "where to write config.json (default: .)",
+     O(bundle)},
+    {"rootless", 0, OPTION_FLAG, false, NULL, "for a plain user: container root is the caller",
+     O(rootless)},
 };
 
-/* What a shell in a container commonly needs. The container's /proc, /sys and /dev are synthetic, so
- * that nothing has to be masked. */
+/* What a shell in a container commonly needs. The container's /proc, /sys and /dev are synthetic,
+ * so that nothing has to be masked. */
 static const char head[] =
     "{\n"
     "  \"ociVersion\": \"1.0.2\",\n"
@@ -53,7 +55,8 @@ static const char head[] =
     "    {\"destination\": \"/dev\", \"type\": \"tmpfs\", \"source\": \"tmpfs\",\n"
     "     \"options\": [\"nosuid\", \"strictatime\", \"mode=755\", \"size=65536k\"]},\n"
     "    {\"destination\": \"/dev/pts\", \"type\": \"devpts\", \"source\": \"devpts\",\n"
-    "     \"options\": [\"nosuid\", \"noexec\", \"newinstance\", \"ptmxmode=0666\", \"mode=0620\"]},\n"
+    "     \"options\": [\"nosuid\", \"noexec\", \"newinstance\", \"ptmxmode=0666\", "
+    "\"mode=0620\"]},\n"
     "    {\"destination\": \"/dev/shm\", \"type\": \"tmpfs\", \"source\": \"shm\",\n"
     "     \"options\": [\"nosuid\", \"noexec\", \"nodev\", \"mode=1777\", \"size=65536k\"]},\n"
     "    {\"destination\": \"/dev/mqueue\", \"type\": \"mqueue\", \"source\": \"mqueue\",\n"
@@ -70,7 +73,7 @@ static void format_config(struct strbuf *sb, bool rootless)
         sb_addf(sb,
                 "    \"uidMappings\": [{\"containerID\": 0, \"hostID\": %u, \"size\": 1}],\n"
                 "    \"gidMappings\": [{\"containerID\": 0, \"hostID\": %u, \"size\": 1}],\n",
-                (unsigned)geteuid(), (unsigned)getegid());
+                (unsigned) geteuid(), (unsigned) getegid());
     sb_add(sb, "    \"namespaces\": [\n");
     for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)
         sb_addf(sb, "      {\"type\": \"%s\"}%s\n", namespaces[i],
@@ -99,7 +102,7 @@ static int write_config(const char *dir, bool rootless, struct fail *f)
         return fail_errno(f, errno, "writing %s/config.json", dir);
     r = write_full(fd, sb_text(&sb), sb.len);
     if (r < 0) {
-        (void)unlinkat(dir_fd, "config.json", 0);
+        (void) unlinkat(dir_fd, "config.json", 0);
         return fail_errno(f, -r, "writing %s/config.json", dir);
     }
     return 0;

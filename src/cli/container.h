@@ -11,7 +11,10 @@ struct opened {
     struct container c;
 };
 
-#define OPENED_NONE {.store = {.fd = -1}, .c = CONTAINER_NONE}
+#define OPENED_NONE                              \
+    {                                            \
+        .store = {.fd = -1}, .c = CONTAINER_NONE \
+    }
 
 int opened_open(const struct cli *cli, const char *id, enum container_lock lock, struct opened *ret,
                 struct fail *f) must_check;

@@ -14,8 +14,8 @@
 #endif
 
 static const struct command *const commands[] = {
-    &cmd_do,   &cmd_run,  &cmd_create, &cmd_start,   &cmd_state,  &cmd_kill,     &cmd_delete,
-    &cmd_list, &cmd_ps,   &cmd_spec,   &cmd_posture, &cmd_doctor, &cmd_features,
+    &cmd_do,   &cmd_run, &cmd_create, &cmd_start,   &cmd_state,  &cmd_kill,     &cmd_delete,
+    &cmd_list, &cmd_ps,  &cmd_spec,   &cmd_posture, &cmd_doctor, &cmd_features,
 };
 
 #define G(field) offsetof(struct cli, field)
@@ -28,11 +28,13 @@ static const struct option global_options[] = {
     {"strace", 0, OPTION_FLAG, false, NULL, "log every system call of the container", G(strace)},
     {"sentry", 0, OPTION_STRING, false, "PATH", "use this cloister-sentry", G(sentry)},
     {"systemd-cgroup", 0, OPTION_REFUSED, false, NULL, "let systemd make the cgroup", 0},
-    {"rootless", 0, OPTION_IGNORED, true, "MODE", "accepted for runc's sake; found out by itself", 0},
+    {"rootless", 0, OPTION_IGNORED, true, "MODE", "accepted for runc's sake; found out by itself",
+     0},
 };
 
-static const struct option_set global_set = {
-    .table = global_options, .n = ARRAY_LEN(global_options), .stop_at_argument = true};
+static const struct option_set global_set = {.table = global_options,
+                                             .n = ARRAY_LEN(global_options),
+                                             .stop_at_argument = true};
 
 static void print_help(void)
 {
@@ -90,7 +92,8 @@ int cli_options(struct cli *cli, const struct command *self, void *target, int *
         return 1;
     }
     if (r == 0 && *argc - 1 < min_args)
-        r = fail(&f, EINVAL, "missing argument: %s (see cloister %s --help)", self->arguments, self->name);
+        r = fail(&f, EINVAL, "missing argument: %s (see cloister %s --help)", self->arguments,
+                 self->name);
     else if (r == 0 && max_args >= 0 && *argc - 1 > max_args)
         r = fail(&f, EINVAL, "unexpected argument \"%s\"", argv[max_args + 1]);
     if (r < 0) {

@@ -30,7 +30,7 @@ static const struct option *find(const struct option_set *set, const char *word,
 {
     const char *name = word + (word[1] == '-' ? 2 : 1);
     const char *eq = strchr(name, '=');
-    size_t n = eq ? (size_t)(eq - name) : strlen(name);
+    size_t n = eq ? (size_t) (eq - name) : strlen(name);
 
     *ret_value = eq ? eq + 1 : NULL;
     for (size_t i = 0; i < set->n; i++) {
@@ -57,17 +57,17 @@ static int add_to_list(struct string_list *l, const char *value)
 static int store(const struct option *o, const char *word, const char *value, void *target,
                  struct fail *f)
 {
-    void *field = (char *)target + o->offset;
+    void *field = (char *) target + o->offset;
 
     switch (o->kind) {
     case OPTION_FLAG:
         if (!value)
-            *(bool *)field = true;
+            *(bool *) field = true;
         else if (parse_bool(value, field) < 0)
             return fail(f, EINVAL, "option %s: expected true or false, found \"%s\"", word, value);
         return 0;
     case OPTION_STRING:
-        *(const char **)field = value;
+        *(const char **) field = value;
         return 0;
     case OPTION_LIST:
         if (add_to_list(field, value) < 0)
@@ -85,7 +85,8 @@ static int store(const struct option *o, const char *word, const char *value, vo
     return 0;
 }
 
-int options_parse(const struct option_set *set, void *target, int *argc, char **argv, struct fail *f)
+int options_parse(const struct option_set *set, void *target, int *argc, char **argv,
+                  struct fail *f)
 {
     int kept = 1, i;
 
@@ -104,7 +105,8 @@ int options_parse(const struct option_set *set, void *target, int *argc, char **
             argv[kept++] = argv[i];
             continue;
         }
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-help") == 0 || strcmp(argv[i], "-h") == 0)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-help") == 0 ||
+            strcmp(argv[i], "-h") == 0)
             return OPTIONS_HELP;
         o = find(set, argv[i], &value);
         if (!o && (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-version") == 0 ||

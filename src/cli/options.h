@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Command-line options from tables: one table both parses and is printed by --help, so the two agree.
- * Spelled as runc's users expect: --name VALUE, --name=VALUE, -n VALUE, and Go's -name; a flag may be
- * given as --flag=false.
+ * Command-line options from tables: one table both parses and is printed by --help, so the two
+ * agree. Spelled as runc's users expect: --name VALUE, --name=VALUE, -n VALUE, and Go's -name; a
+ * flag may be given as --flag=false.
  */
 #pragma once
 
@@ -24,13 +24,13 @@ enum option_kind {
 };
 
 struct option {
-    const char *name;   /* without dashes */
-    char letter;        /* 0: none */
+    const char *name; /* without dashes */
+    char letter;      /* 0: none */
     enum option_kind kind;
-    bool takes_value;   /* REFUSED and IGNORED only; the others follow from their kind */
-    const char *value;  /* how the help names the value */
+    bool takes_value;  /* REFUSED and IGNORED only; the others follow from their kind */
+    const char *value; /* how the help names the value */
     const char *help;
-    size_t offset;      /* of the field in the command's struct */
+    size_t offset; /* of the field in the command's struct */
 };
 
 struct string_list {
@@ -43,13 +43,14 @@ enum { OPTIONS_HELP = 1, OPTIONS_VERSION };
 struct option_set {
     const struct option *table;
     size_t n;
-    bool stop_at_argument; /* do, exec and the global options: what follows the first argument is not ours */
+    bool stop_at_argument; /* do, exec and the global options: what follows the first argument is
+                              not ours */
 };
 
 /*
  * Reads argv[1..] into the struct at `target` and moves the arguments to the front of argv+1, NULL-
- * terminated; *argc counts them plus argv[0]. 0, OPTIONS_HELP or OPTIONS_VERSION when --help or -h, --version
- * or -v was given (unless the table has a -v of its own), or -EINVAL.
+ * terminated; *argc counts them plus argv[0]. 0, OPTIONS_HELP or OPTIONS_VERSION when --help or -h,
+ * --version or -v was given (unless the table has a -v of its own), or -EINVAL.
  */
 int options_parse(const struct option_set *set, void *target, int *argc, char **argv,
                   struct fail *f) must_check;

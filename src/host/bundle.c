@@ -16,7 +16,8 @@
 #include "host/spectree.h"
 #include "oci/caps.h"
 
-/* The host needs tasks of its own for each guest task: a sentry thread and a stub thread, and a few more. */
+/* The host needs tasks of its own for each guest task: a sentry thread and a stub thread, and a few
+ * more. */
 #define HOST_TASKS(guest) ((guest) > (INT64_MAX - 64) / 2 ? (guest) : 2 * (guest) + 64)
 
 static int find_rootfs(struct bundle *b, struct fail *f)
@@ -38,8 +39,8 @@ static int find_rootfs(struct bundle *b, struct fail *f)
     return 0;
 }
 
-static int copy_ranges(const struct oci_id_mapping *m, size_t n, const char *what, struct id_range *to,
-                       size_t *ret_n, struct fail *f)
+static int copy_ranges(const struct oci_id_mapping *m, size_t n, const char *what,
+                       struct id_range *to, size_t *ret_n, struct fail *f)
 {
     if (n > IDMAP_MAX_RANGES)
         return fail(f, E2BIG, "linux.%s: more than %d entries", what, IDMAP_MAX_RANGES);
@@ -67,9 +68,11 @@ static int choose_ids(struct bundle *b, struct fail *f)
             idmap_single(&b->ids, c->process.uid, c->process.gid);
         return 0;
     }
-    r = copy_ranges(c->uid_mappings, c->n_uid_mappings, "uidMappings", b->ids.uid, &b->ids.n_uid, f);
+    r = copy_ranges(c->uid_mappings, c->n_uid_mappings, "uidMappings", b->ids.uid, &b->ids.n_uid,
+                    f);
     if (r == 0)
-        r = copy_ranges(c->gid_mappings, c->n_gid_mappings, "gidMappings", b->ids.gid, &b->ids.n_gid, f);
+        r = copy_ranges(c->gid_mappings, c->n_gid_mappings, "gidMappings", b->ids.gid,
+                        &b->ids.n_gid, f);
     return r;
 }
 
@@ -84,8 +87,9 @@ static int choose_cgroup(struct bundle *b, const char *id, struct fail *f)
     if (!b->privileged) {
         /* The pids limit holds all the same: the application kernel counts its tasks. */
         if (c->memory_limit > 0)
-            return fail(f, EPERM, "linux.resources.memory.limit: a plain user cannot set a limit for the "
-                                  "whole container here (run as root, or leave it out)");
+            return fail(f, EPERM,
+                        "linux.resources.memory.limit: a plain user cannot set a limit for the "
+                        "whole container here (run as root, or leave it out)");
         if (c->cgroups_path)
             log_info("linux.cgroupsPath: no cgroup is made for a plain user");
         return 0;
@@ -102,13 +106,14 @@ static int choose_cgroup(struct bundle *b, const char *id, struct fail *f)
     return 0;
 }
 
-/* The usual entries lie below /proc and /sys, where everything is our own and nothing needs hiding. */
+/* The usual entries lie below /proc and /sys, where everything is our own and nothing needs hiding.
+ */
 static void warn_paths(const char *what, char *const *paths)
 {
     for (size_t i = 0; paths && paths[i]; i++)
         if (!path_is_below(paths[i], "/proc") && !path_is_below(paths[i], "/sys"))
-            log_warn("%s[%zu]: %s is not supported outside /proc and /sys yet and is left out", what, i,
-                     paths[i]);
+            log_warn("%s[%zu]: %s is not supported outside /proc and /sys yet and is left out",
+                     what, i, paths[i]);
 }
 
 /* What this runtime cannot do, told by name rather than done halfway. */
@@ -119,16 +124,20 @@ static int check_supported(const struct bundle *b, struct fail *f)
     if (!c->has_process)
         return fail(f, EINVAL, "process: missing");
     if (c->process.terminal)
-        return fail(f, ENOTSUP, "process.terminal: a terminal for the container is not supported yet "
-                                "(set it to false)");
+        return fail(f, ENOTSUP,
+                    "process.terminal: a terminal for the container is not supported yet "
+                    "(set it to false)");
     for (size_t i = 0; i < c->n_namespaces; i++)
         if (c->namespaces[i].path && *c->namespaces[i].path)
-            return fail(f, ENOTSUP, "linux.namespaces[%zu].path: joining an existing namespace is not "
-                                    "supported yet", i);
+            return fail(f, ENOTSUP,
+                        "linux.namespaces[%zu].path: joining an existing namespace is not "
+                        "supported yet",
+                        i);
     if (oci_config_has_namespace(c, "time"))
         return fail(f, ENOTSUP, "linux.namespaces: a time namespace is not supported");
     if (c->hooks[HOOK_START_CONTAINER].n)
-        return fail(f, ENOTSUP, "hooks.startContainer: hooks inside the container are not supported yet");
+        return fail(f, ENOTSUP,
+                    "hooks.startContainer: hooks inside the container are not supported yet");
     warn_paths("linux.maskedPaths", c->masked_paths);
     warn_paths("linux.readonlyPaths", c->readonly_paths);
     if (*c->noted)
@@ -182,13 +191,15 @@ static int refuse_kernel_source(const char *path, size_t index, struct fail *f)
         return fail_errno(f, errno, "mounts[%zu].source: %s", index, path);
     for (size_t i = 0; i < ARRAY_LEN(refused); i++)
         if (sf.f_type == refused[i])
-            return fail(f, EPERM, "mounts[%zu].source: %s is a window into the host's kernel and is not "
-                                  "shown to containers", index, path);
+            return fail(f, EPERM,
+                        "mounts[%zu].source: %s is a window into the host's kernel and is not "
+                        "shown to containers",
+                        index, path);
     return 0;
 }
 
-static int add_bind(struct bundle *b, struct sandbox_spec *s, size_t index, const struct mount_spec *parsed,
-                    bool recursive, struct fail *f)
+static int add_bind(struct bundle *b, struct sandbox_spec *s, size_t index,
+                    const struct mount_spec *parsed, bool recursive, struct fail *f)
 {
     const struct oci_mount *m = &b->config->mounts[index];
     _cleanup_free_ char *joined = NULL, *real = NULL;
@@ -236,8 +247,8 @@ static int add_mounts(struct bundle *b, struct sandbox_spec *s, struct fail *f)
             r = add_bind(b, s, i, &parsed, recursive, f);
             continue;
         }
-        r = spec_add_mount(s, parsed.kind, m->destination, m->source ? m->source : m->type, parsed.flags,
-                           &added);
+        r = spec_add_mount(s, parsed.kind, m->destination, m->source ? m->source : m->type,
+                           parsed.flags, &added);
         if (r < 0)
             return fail(f, ENOMEM, "out of memory");
         added->size = parsed.size;
@@ -272,7 +283,7 @@ int bundle_make_spec(struct bundle *b, const char *id, struct sandbox_spec **ret
     s->domainname = take_ptr(&c->domainname);
     s->network = oci_config_has_namespace(c, "network") ? NETWORK_SANDBOX : NETWORK_HOST;
     s->rootless = !b->privileged;
-    s->pids_max = c->pids_limit > 0 && c->pids_limit < UINT32_MAX ? (uint32_t)c->pids_limit : 0;
+    s->pids_max = c->pids_limit > 0 && c->pids_limit < UINT32_MAX ? (uint32_t) c->pids_limit : 0;
     s->id = strdup(id);
     if (!s->id) {
         spec_close_trees(s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a bundle to a sandbox: the config's values become a sandbox_spec, id maps and a cgroup, or an
- * error that names the property that this host or this runtime cannot honour.
+ * From a bundle to a sandbox: the config's values become a sandbox_spec, id maps and a cgroup, or
+ * an error that names the property that this host or this runtime cannot honour.
  */
 #pragma once
 
@@ -13,9 +13,10 @@
 #include "rpc/spec.h"
 
 struct bundle {
-    char *dir;     /* absolute */
-    char *rootfs;  /* absolute, without links */
-    char *cgroup;  /* below the hierarchies, or NULL: none wanted or (rootless, without limits) none possible */
+    char *dir;    /* absolute */
+    char *rootfs; /* absolute, without links */
+    char *cgroup; /* below the hierarchies, or NULL: none wanted or (rootless, without limits) none
+                     possible */
     struct cgroup_limits limits;
     struct oci_config *config;
     struct idmap ids;
@@ -27,4 +28,5 @@ int bundle_load(const char *dir, const char *id, struct bundle *ret, struct fail
 void bundle_free(struct bundle *b);
 
 /* The spec with its trees opened; takes the process description out of the config. */
-int bundle_make_spec(struct bundle *b, const char *id, struct sandbox_spec **ret, struct fail *f) must_check;
+int bundle_make_spec(struct bundle *b, const char *id, struct sandbox_spec **ret, struct fail *f)
+    must_check;

@@ -14,8 +14,8 @@
 #include "base/log.h"
 #include "base/textio.h"
 
-#define TOP "/sys/fs/cgroup"
-#define OWN_PARENT "/cloister"
+#define TOP          "/sys/fs/cgroup"
+#define OWN_PARENT   "/cloister"
 #define REMOVE_TRIES 200 /* times 5 ms */
 
 /* Version 1: the hierarchies a container gets a group in. The first two have limits. */
@@ -33,7 +33,8 @@ int cgroup_check_path(const char *path, char **ret, struct fail *f)
     char *clean;
 
     if (strchr(path, ':'))
-        return fail(f, EINVAL, "linux.cgroupsPath: \"%s\" is systemd's form, which is not supported", path);
+        return fail(f, EINVAL,
+                    "linux.cgroupsPath: \"%s\" is systemd's form, which is not supported", path);
     for (const char *p = path; (p = strstr(p, "..")); p += 2)
         if ((p == path || p[-1] == '/') && (p[2] == '/' || p[2] == '\0'))
             return fail(f, EINVAL, "linux.cgroupsPath: \"%s\" must not contain \"..\"", path);
@@ -56,7 +57,7 @@ static int make_path(const char *base, const char *path, const char *enable)
     size_t base_len = strlen(base);
     int n = snprintf(dir, sizeof(dir), "%s%s", base, path);
 
-    if (n < 0 || (size_t)n >= sizeof(dir))
+    if (n < 0 || (size_t) n >= sizeof(dir))
         return -ENAMETOOLONG;
     for (char *p = dir + base_len; p; p = strchr(p + 1, '/')) {
         char saved = *p;
@@ -77,14 +78,14 @@ static int make_path(const char *base, const char *path, const char *enable)
     return mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int set_value(const char *base, const char *path, const char *file, int64_t value, const char *what,
-                     struct fail *f)
+static int set_value(const char *base, const char *path, const char *file, int64_t value,
+                     const char *what, struct fail *f)
 {
     char name[4096];
     int r;
 
     snprintf(name, sizeof(name), "%s%s/%s", base, path, file);
-    r = write_file_atf(AT_FDCWD, name, "%lld", (long long)value);
+    r = write_file_atf(AT_FDCWD, name, "%lld", (long long) value);
     if (r < 0)
         return fail_errno(f, -r, "%s: writing %s", what, name);
     return 0;
@@ -92,10 +93,11 @@ static int set_value(const char *base, const char *path, const char *file, int64
 
 static int make_v2(const char *path, const struct cgroup_limits *l, pid_t pid, struct fail *f)
 {
-    int r = make_path(TOP, path, l->memory > 0 && l->pids > 0 ? "+memory +pids"
-                                 : l->memory > 0             ? "+memory"
-                                 : l->pids > 0               ? "+pids"
-                                                             : NULL);
+    int r = make_path(TOP, path,
+                      l->memory > 0 && l->pids > 0 ? "+memory +pids"
+                      : l->memory > 0              ? "+memory"
+                      : l->pids > 0                ? "+pids"
+                                                   : NULL);
 
     if (r < 0)
         return fail_errno(f, -r, "making the cgroup %s%s", TOP, path);
@@ -119,7 +121,8 @@ static int make_v1(const char *path, const struct cgroup_limits *l, pid_t pid, s
         snprintf(base, sizeof(base), "%s/%s", TOP, name);
         if (access(base, F_OK) < 0) {
             if (limit > 0)
-                return fail(f, ENOENT, "linux.resources: the cgroup controller %s is not mounted", name);
+                return fail(f, ENOENT, "linux.resources: the cgroup controller %s is not mounted",
+                            name);
             continue;
         }
         r = make_path(base, path, NULL);
@@ -127,7 +130,8 @@ static int make_v1(const char *path, const struct cgroup_limits *l, pid_t pid, s
             return fail_errno(f, -r, "making the cgroup %s%s", base, path);
         if (limit > 0)
             r = set_value(base, path, i == 0 ? "memory.limit_in_bytes" : "pids.max", limit,
-                          i == 0 ? "linux.resources.memory.limit" : "linux.resources.pids.limit", f);
+                          i == 0 ? "linux.resources.memory.limit" : "linux.resources.pids.limit",
+                          f);
         if (r == 0)
             r = set_value(base, path, "cgroup.procs", pid, "linux.cgroupsPath", f);
         if (r < 0)
@@ -165,7 +169,7 @@ static int remove_one(const char *base, const char *path, struct fail *f)
     /* The parent of the groups we named ourselves goes with the last of them. */
     if (strncmp(path, OWN_PARENT "/", strlen(OWN_PARENT) + 1) == 0) {
         snprintf(dir, sizeof(dir), "%s%s", base, OWN_PARENT);
-        (void)rmdir(dir);
+        (void) rmdir(dir);
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The container's control group, on the unified hierarchy or on version 1's: made before the sandbox
- * goes on, removed at delete. Limits that cannot be set are errors, never dropped. Sources:
+ * The container's control group, on the unified hierarchy or on version 1's: made before the
+ * sandbox goes on, removed at delete. Limits that cannot be set are errors, never dropped. Sources:
  * cgroups(7), the kernel's cgroup-v2.rst.
  */
 #pragma once
@@ -21,10 +21,12 @@ struct cgroup_limits {
 /* 2, 1, or 0 when no hierarchy is mounted at /sys/fs/cgroup. */
 int cgroup_version(void);
 
-/* Turns a config's cgroupsPath into a clean absolute path below the hierarchies. Refuses systemd's a:b:c form. */
+/* Turns a config's cgroupsPath into a clean absolute path below the hierarchies. Refuses systemd's
+ * a:b:c form. */
 int cgroup_check_path(const char *path, char **ret, struct fail *f) must_check;
 
 /* Makes the group, sets the limits and moves pid into it. Removes it again on failure. */
-int cgroup_make(const char *path, const struct cgroup_limits *l, pid_t pid, struct fail *f) must_check;
+int cgroup_make(const char *path, const struct cgroup_limits *l, pid_t pid, struct fail *f)
+    must_check;
 /* Removes it; fine when it is not there. Waits a little for processes that are just dying. */
 int cgroup_remove(const char *path, struct fail *f) must_check;

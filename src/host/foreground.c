@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The foreground life of `do` and `run`: see foreground.h. Sources: signalfd(2), pidfd_open(2), waitid(2). */
+/* The foreground life of `do` and `run`: see foreground.h. Sources: signalfd(2), pidfd_open(2),
+ * waitid(2). */
 #include "host/foreground.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include "rpc/control.h"
 
 /* Job control of the caller's shell (STOP, TSTP, TTIN, TTOU, CONT) stays with us. */
-static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
+static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM,
                                 SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM};
 
 #define CONTROL_TIMEOUT_MS 2000
@@ -39,7 +40,8 @@ int foreground_begin(struct foreground *fg, struct fail *f)
     return 0;
 }
 
-/* 0 when the sandbox took it. The answer is not awaited on `do`'s socket: init may be long in dying. */
+/* 0 when the sandbox took it. The answer is not awaited on `do`'s socket: init may be long in
+ * dying. */
 static int deliver(const struct foreground *fg, int signo)
 {
     struct control_kill k = {.signo = signo};
@@ -65,9 +67,9 @@ static int read_signal(const struct foreground *fg)
 {
     struct signalfd_siginfo si;
 
-    if (read(fg->signal_fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
+    if (read(fg->signal_fd, &si, sizeof(si)) != (ssize_t) sizeof(si))
         return 0;
-    return (int)si.ssi_signo;
+    return (int) si.ssi_signo;
 }
 
 int foreground_wait_ready(struct foreground *fg, struct sandbox *s, struct fail *f)
@@ -97,7 +99,7 @@ static int read_status(struct sandbox *s, int *ret_status, struct fail *f)
 {
     siginfo_t si = {0};
 
-    if (waitid(P_PIDFD, (id_t)s->pidfd, &si, WEXITED) < 0)
+    if (waitid(P_PIDFD, (id_t) s->pidfd, &si, WEXITED) < 0)
         return fail_errno(f, errno, "waiting for the sandbox process");
     if (si.si_code == CLD_EXITED) {
         *ret_status = si.si_status;
@@ -130,7 +132,7 @@ int foreground_wait_exit(struct foreground *fg, struct sandbox *s, int *ret_stat
         if (r < 0) {
             log_debug("passing on signal %d: %s", signo, strerror(-r));
             if (asks_for_end(signo))
-                (void)!host_pidfd_send_signal(s->pidfd, SIGKILL);
+                (void) !host_pidfd_send_signal(s->pidfd, SIGKILL);
         }
     }
 }

@@ -74,17 +74,18 @@ static int run_one(const struct oci_hook *h, const struct container *ct, struct 
     p.fd = pidfd;
     if (h->timeout > 0 && pidfd >= 0) {
         do {
-            r = poll(&p, 1, (int)(h->timeout * 1000));
+            r = poll(&p, 1, (int) (h->timeout * 1000));
         } while (r < 0 && errno == EINTR);
         late = r == 0;
         if (late)
-            (void)kill(pid, SIGKILL);
+            (void) kill(pid, SIGKILL);
     }
-    while (waitid(P_PID, (id_t)pid, &si, WEXITED) < 0)
+    while (waitid(P_PID, (id_t) pid, &si, WEXITED) < 0)
         if (errno != EINTR)
             return fail_errno(f, errno, "waiting for the hook %s", h->path);
     if (late)
-        return fail(f, ETIMEDOUT, "the hook %s took longer than %lld s", h->path, (long long)h->timeout);
+        return fail(f, ETIMEDOUT, "the hook %s took longer than %lld s", h->path,
+                    (long long) h->timeout);
     if (si.si_code != CLD_EXITED)
         return fail(f, ECHILD, "the hook %s was killed by signal %d", h->path, si.si_status);
     if (si.si_status != 0)
@@ -92,7 +93,8 @@ static int run_one(const struct oci_hook *h, const struct container *ct, struct 
     return 0;
 }
 
-int hooks_run(const struct oci_config *c, enum oci_hook_kind kind, const struct container *ct, struct fail *f)
+int hooks_run(const struct oci_config *c, enum oci_hook_kind kind, const struct container *ct,
+              struct fail *f)
 {
     for (size_t i = 0; i < c->hooks[kind].n; i++) {
         int r = run_one(&c->hooks[kind].list[i], ct, f);

@@ -11,6 +11,7 @@
 #include "rpc/fail.h"
 
 /* Runs the hooks of one kind in order. The first that fails or exceeds its timeout ends it. */
-int hooks_run(const struct oci_config *c, enum oci_hook_kind kind, const struct container *ct, struct fail *f) must_check;
+int hooks_run(const struct oci_config *c, enum oci_hook_kind kind, const struct container *ct,
+              struct fail *f) must_check;
 /* For poststart and poststop, where the specification wants failures logged and the rest run. */
 void hooks_run_all(const struct oci_config *c, enum oci_hook_kind kind, const struct container *ct);

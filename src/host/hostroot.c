@@ -21,7 +21,8 @@ struct own_mount {
 
 static const struct own_mount own_mounts[] = {
     {MOUNT_PROC, "/proc", "proc", MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC, 0},
-    {MOUNT_SYS, "/sys", "sysfs", MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC, 0},
+    {MOUNT_SYS, "/sys", "sysfs", MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC,
+     0},
     {MOUNT_DEV, "/dev", "dev", MOUNT_F_NOSUID, 0},
     {MOUNT_DEVPTS, "/dev/pts", "devpts", MOUNT_F_NOSUID | MOUNT_F_NOEXEC, 0},
     {MOUNT_TMPFS, "/dev/shm", "tmpfs", MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_EXCLUSIVE, 01777},
@@ -52,7 +53,8 @@ int hostroot_add_mounts(struct sandbox_spec *s, const struct hostroot *h, struct
             return fail(f, ENOMEM, "out of memory");
         m->mode = o->mode;
     }
-    /* Standing in /tmp/work and finding it empty would surprise: the caller's directory stays in sight. */
+    /* Standing in /tmp/work and finding it empty would surprise: the caller's directory stays in
+     * sight. */
     cwd.path = cwd.dest = h->cwd;
     if (h->cwd && path_is_below(h->cwd, "/tmp") && strcmp(h->cwd, "/tmp") != 0)
         return spec_add_tree(s, &cwd, f);

@@ -15,8 +15,10 @@
 struct hostroot {
     const char *root; /* absolute host path */
     bool writable;
-    bool privileged;  /* open the trees here; otherwise the sandbox opens them by path */
-    const char *cwd;  /* also shown when it lies below a directory that is covered, such as /tmp; or NULL */
+    bool privileged; /* open the trees here; otherwise the sandbox opens them by path */
+    const char
+        *cwd; /* also shown when it lies below a directory that is covered, such as /tmp; or NULL */
 };
 
-int hostroot_add_mounts(struct sandbox_spec *s, const struct hostroot *h, struct fail *f) must_check;
+int hostroot_add_mounts(struct sandbox_spec *s, const struct hostroot *h, struct fail *f)
+    must_check;

@@ -31,11 +31,11 @@ static int write_proc(pid_t pid, const char *name, const char *text, size_t n)
     char path[64];
     int fd, r = 0;
 
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int) pid, name);
     fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    if (write(fd, text, n) != (ssize_t)n)
+    if (write(fd, text, n) != (ssize_t) n)
         r = -errno;
     close(fd);
     return r;
@@ -47,8 +47,8 @@ static size_t format_ranges(const struct id_range *v, size_t n, char *dst, size_
     size_t len = 0;
 
     for (size_t i = 0; i < n; i++)
-        len += (size_t)snprintf(dst + len, cap - len, "%u %u %u\n", v[i].inside, v[i].outside,
-                                v[i].count);
+        len += (size_t) snprintf(dst + len, cap - len, "%u %u %u\n", v[i].inside, v[i].outside,
+                                 v[i].count);
     return len;
 }
 
@@ -63,8 +63,8 @@ static int run_helper(const char *helper, pid_t pid, const struct id_range *v, s
     pid_t child;
     int status, r;
 
-    argv[a++] = (char *)(uintptr_t)helper;
-    snprintf(words[w], sizeof(words[w]), "%d", (int)pid);
+    argv[a++] = (char *) (uintptr_t) helper;
+    snprintf(words[w], sizeof(words[w]), "%d", (int) pid);
     argv[a++] = words[w++];
     for (size_t i = 0; i < n; i++) {
         const uint32_t three[3] = {v[i].inside, v[i].outside, v[i].count};

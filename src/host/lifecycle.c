@@ -18,7 +18,7 @@
 #include "rpc/control.h"
 
 #define CONTROL_TIMEOUT_MS 10000
-#define MAX_CONFIG_BYTES (8u << 20)
+#define MAX_CONFIG_BYTES   (8u << 20)
 
 /* ---- create ---- */
 
@@ -36,8 +36,8 @@ static char *now_text(void)
     return strdup(text);
 }
 
-static int fill_container(const struct create_request *rq, const struct bundle *b, struct container *c,
-                          struct fail *f)
+static int fill_container(const struct create_request *rq, const struct bundle *b,
+                          struct container *c, struct fail *f)
 {
     const struct oci_config *cfg = b->config;
 
@@ -49,14 +49,16 @@ static int fill_container(const struct create_request *rq, const struct bundle *
     c->uid = geteuid();
     c->has_hooks = cfg->hooks[HOOK_POSTSTART].n || cfg->hooks[HOOK_POSTSTOP].n;
     /* Hooks wait for a delete by someone who runs them. */
-    if (rq->foreground && !rq->keep && !c->has_hooks && procstat_start_time(getpid(), &c->maker_start) == 0)
+    if (rq->foreground && !rq->keep && !c->has_hooks &&
+        procstat_start_time(getpid(), &c->maker_start) == 0)
         c->maker = getpid();
     if (!c->id || !c->bundle || !c->rootfs || !c->version || !c->created)
         return fail(f, ENOMEM, "out of memory");
     if (b->cgroup && !(c->cgroup = strdup(b->cgroup)))
         return fail(f, ENOMEM, "out of memory");
     if (cfg->annotations) {
-        c->annotations = strdup(json_object_to_json_string_ext(cfg->annotations, JSON_C_TO_STRING_PLAIN));
+        c->annotations =
+            strdup(json_object_to_json_string_ext(cfg->annotations, JSON_C_TO_STRING_PLAIN));
         if (!c->annotations)
             return fail(f, ENOMEM, "out of memory");
     }
@@ -77,7 +79,8 @@ static int keep_config(const struct container *c, struct fail *f)
         return fail(f, ENOMEM, "out of memory");
     r = read_file_at(AT_FDCWD, path, MAX_CONFIG_BYTES, &text, &len);
     if (r == 0) {
-        fd = openat(c->dir_fd, "config.json", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        fd = openat(c->dir_fd, "config.json", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                    0600);
         r = fd < 0 ? -errno : write_full(fd, text, len);
     }
     return r < 0 ? fail_errno(f, -r, "keeping a copy of %s", path) : 0;
@@ -88,18 +91,18 @@ static int write_pid_file(const char *path, pid_t pid, struct fail *f)
     _cleanup_free_ char *temporary = NULL;
     _cleanup_close_ int fd = -1;
     char text[16];
-    int r, n = snprintf(text, sizeof(text), "%d", (int)pid);
+    int r, n = snprintf(text, sizeof(text), "%d", (int) pid);
 
-    if (asprintf(&temporary, "%s.%d", path, (int)getpid()) < 0)
+    if (asprintf(&temporary, "%s.%d", path, (int) getpid()) < 0)
         return fail(f, ENOMEM, "out of memory");
     fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    r = fd < 0 ? -errno : write_full(fd, text, (size_t)n);
+    r = fd < 0 ? -errno : write_full(fd, text, (size_t) n);
     /* A watcher must never read half a number. */
     if (r == 0 && rename(temporary, path) < 0)
         r = -errno;
     if (r < 0) {
         if (fd >= 0)
-            (void)unlink(temporary);
+            (void) unlink(temporary);
         return fail_errno(f, -r, "writing the pid file %s", path);
     }
     return 0;
@@ -113,8 +116,8 @@ static int listen_control(const struct container *c, int *ret_fd, struct fail *f
     return r < 0 ? fail_errno(f, -r, "making the control socket in %s", c->dir) : 0;
 }
 
-static int fill_spec(const struct create_request *rq, const struct bundle *b, struct sandbox_spec *s,
-                     const char *sentry, struct fail *f)
+static int fill_spec(const struct create_request *rq, const struct bundle *b,
+                     struct sandbox_spec *s, const char *sentry, struct fail *f)
 {
     s->start_now = s->die_with_parent = rq->foreground;
     s->log_fd = rq->log_fd;
@@ -124,9 +127,11 @@ static int fill_spec(const struct create_request *rq, const struct bundle *b, st
     return b->privileged ? tree_open(sentry, TREE_RDONLY, &s->self_fd, f) : 0;
 }
 
-/* From clone to GO: the state knows the pid before anything else is made, so that it can be purged. */
-static int bring_up(const struct create_request *rq, const struct bundle *b, struct sandbox_params *p,
-                    struct container *c, struct sandbox *s, struct fail *f)
+/* From clone to GO: the state knows the pid before anything else is made, so that it can be purged.
+ */
+static int bring_up(const struct create_request *rq, const struct bundle *b,
+                    struct sandbox_params *p, struct container *c, struct sandbox *s,
+                    struct fail *f)
 {
     int r = sandbox_clone(p, s, f);
 
@@ -176,7 +181,8 @@ static int make_sandbox(const struct create_request *rq, struct bundle *b, struc
     p.spec->control_fd = control;
     if (r == 0)
         r = bring_up(rq, b, &p, c, s, f);
-    /* A foreground container dies with us, and so with the machine: nothing to keep for after a crash. */
+    /* A foreground container dies with us, and so with the machine: nothing to keep for after a
+     * crash. */
     c->status = rq->foreground ? STATUS_RUNNING : STATUS_CREATED;
     if (r == 0)
         r = container_save(c, !rq->foreground, f);
@@ -188,8 +194,9 @@ static int make_sandbox(const struct create_request *rq, struct bundle *b, struc
     return r;
 }
 
-int lifecycle_create(struct state_store *store, const struct create_request *rq, struct container *ret,
-                     struct sandbox *ret_sandbox, struct bundle *ret_bundle, struct fail *f)
+int lifecycle_create(struct state_store *store, const struct create_request *rq,
+                     struct container *ret, struct sandbox *ret_sandbox, struct bundle *ret_bundle,
+                     struct fail *f)
 {
     struct container c = CONTAINER_NONE;
     struct sandbox s = SANDBOX_NONE;
@@ -226,15 +233,15 @@ int lifecycle_create(struct state_store *store, const struct create_request *rq,
 
 /* ---- afterwards ---- */
 
-int lifecycle_call(const struct container *c, int type, const void *payload, size_t len, char **ret_text,
-                   struct fail *f)
+int lifecycle_call(const struct container *c, int type, const void *payload, size_t len,
+                   char **ret_text, struct fail *f)
 {
     _cleanup_free_ char *path = container_control_path(c), *text = NULL;
     _cleanup_close_ int fd = -1;
     int r = path ? control_connect(path, CONTROL_TIMEOUT_MS, &fd) : -ENOMEM;
 
     if (r == 0)
-        r = control_call(fd, (enum control_type)type, payload, len, &text);
+        r = control_call(fd, (enum control_type) type, payload, len, &text);
     if (r == -EREMOTEIO)
         return fail(f, EREMOTEIO, "%s", text);
     if (r == -EAGAIN)
@@ -260,7 +267,8 @@ static struct oci_config *kept_config(const struct container *c)
     if (r == 0)
         r = oci_config_parse(text, len, &cfg, &f);
     if (r < 0)
-        log_warn("container %s: its hooks cannot be read: %s", c->id, f.text[0] ? f.text : strerror(-r));
+        log_warn("container %s: its hooks cannot be read: %s", c->id,
+                 f.text[0] ? f.text : strerror(-r));
     return cfg;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The steps of a container's life that several commands share. All take the state store's lock of the
- * container where they change it.
+ * The steps of a container's life that several commands share. All take the state store's lock of
+ * the container where they change it.
  */
 #pragma once
 
@@ -21,9 +21,9 @@ struct create_request {
     const char *pid_file; /* or NULL */
     const char *sentry;   /* --sentry or NULL */
     bool keep;            /* foreground: the container stays when its program has ended */
-    bool foreground;      /* run without --detach: a plain child that starts at once and dies with us */
+    bool foreground; /* run without --detach: a plain child that starts at once and dies with us */
     bool strace, log_json;
-    int log_fd;           /* for the sandbox, or -1 */
+    int log_fd; /* for the sandbox, or -1 */
     enum log_level log_level;
     const sigset_t *signal_mask;
     struct foreground *fg; /* foreground only: to wait for READY with */
@@ -33,18 +33,22 @@ struct create_request {
  * Makes the container up to "created" (foreground: up to its program running). On success *ret is
  * locked for change and *ret_sandbox is live; on failure nothing is left behind.
  */
-int lifecycle_create(struct state_store *store, const struct create_request *rq, struct container *ret,
-                     struct sandbox *ret_sandbox, struct bundle *ret_bundle, struct fail *f) must_check;
+int lifecycle_create(struct state_store *store, const struct create_request *rq,
+                     struct container *ret, struct sandbox *ret_sandbox, struct bundle *ret_bundle,
+                     struct fail *f) must_check;
 
 /* created -> running, with poststart hooks. c is locked for change. */
 int lifecycle_start(struct container *c, struct fail *f) must_check;
 
-/* Ends the sandbox if `force`, removes cgroup and directory, runs poststop hooks. c is locked for change. */
-int lifecycle_delete(struct state_store *store, struct container *c, bool force, struct fail *f) must_check;
+/* Ends the sandbox if `force`, removes cgroup and directory, runs poststop hooks. c is locked for
+ * change. */
+int lifecycle_delete(struct state_store *store, struct container *c, bool force, struct fail *f)
+    must_check;
 
-/* Removes the container of a foreground run, whose sandbox has ended. Fine if someone else did already. */
+/* Removes the container of a foreground run, whose sandbox has ended. Fine if someone else did
+ * already. */
 int lifecycle_end(struct state_store *store, const struct container *c, struct fail *f) must_check;
 
 /* A request to the container's sentry. ret_text: the answer, or NULL; the caller frees. */
-int lifecycle_call(const struct container *c, int type, const void *payload, size_t len, char **ret_text,
-                   struct fail *f) must_check;
+int lifecycle_call(const struct container *c, int type, const void *payload, size_t len,
+                   char **ret_text, struct fail *f) must_check;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Probes of the host: see probe.h. Sources: namespaces(7), landlock(7), seccomp(2), the kernel's Yama.rst. */
+/* Probes of the host: see probe.h. Sources: namespaces(7), landlock(7), seccomp(2), the kernel's
+ * Yama.rst. */
 #include "host/probe.h"
 
 #include <errno.h>
@@ -25,9 +26,10 @@
 #include "host/idmap.h"
 #include "host/sandbox.h"
 
-static void found(struct probe *p, enum probe_verdict verdict, const char *advice, const char *fmt, ...)
-    printf_like(4, 5);
-static void found(struct probe *p, enum probe_verdict verdict, const char *advice, const char *fmt, ...)
+static void found(struct probe *p, enum probe_verdict verdict, const char *advice, const char *fmt,
+                  ...) printf_like(4, 5);
+static void found(struct probe *p, enum probe_verdict verdict, const char *advice, const char *fmt,
+                  ...)
 {
     va_list ap;
 
@@ -56,7 +58,8 @@ static void probe_kernel(struct probe *p, const char *sentry)
     unsigned major = 0, minor = 0;
 
     uname(&u);
-    if (sscanf(u.release, "%u.%u", &major, &minor) == 2 && (major > 5 || (major == 5 && minor >= 14)))
+    if (sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+        (major > 5 || (major == 5 && minor >= 14)))
         found(p, PROBE_OK, NULL, "Linux %s", u.release);
     else
         found(p, PROBE_MISSING, "use Linux 5.14 or newer", "Linux %s", u.release);
@@ -101,16 +104,17 @@ noreturn_ static void try_mounts(int go, int report)
         step = STEP_PROC;
     err = errno;
     if (step != STEP_NONE)
-        (void)!write(report, &err, sizeof(err));
+        (void) !write(report, &err, sizeof(err));
     _exit(step);
 }
 
-/* 0 and the step that failed with its errno; a negative errno when there was no namespace at all. */
+/* 0 and the step that failed with its errno; a negative errno when there was no namespace at all.
+ */
 static int try_namespaces(int *ret_step, int *ret_err)
 {
     struct clone_args a = {
-        .flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
-                 CLONE_NEWNET,
+        .flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+                 CLONE_NEWCGROUP | CLONE_NEWNET,
         .exit_signal = SIGCHLD,
     };
     bool privileged = geteuid() == 0;
@@ -145,11 +149,11 @@ static int try_namespaces(int *ret_step, int *ret_err)
     r = idmap_write(m, pid, privileged, &f);
     free(m);
     if (r == 0)
-        (void)!write(go_w, "g", 1);
+        (void) !write(go_w, "g", 1);
     go_w = close_fd(go_w);
     say_w = close_fd(say_w);
     *ret_err = r < 0 ? -r : 0;
-    (void)!read(say_r, ret_err, sizeof(*ret_err));
+    (void) !read(say_r, ret_err, sizeof(*ret_err));
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     *ret_step = WIFEXITED(status) ? WEXITSTATUS(status) : STEP_MAPS;
@@ -166,12 +170,14 @@ static const char *namespace_advice(void)
         return "as root: sysctl kernel.unprivileged_userns_clone=1";
     first_line("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", text, sizeof(text));
     if (text[0] && strcmp(text, "0") != 0)
-        return "as root: sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for "
+        return "as root: sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor "
+               "profile for "
                "cloister that allows userns";
     first_line("/proc/sys/user/max_user_namespaces", text, sizeof(text));
     if (strcmp(text, "0") == 0)
         return "as root: sysctl user.max_user_namespaces=10000";
-    return "inside another container: let its seccomp profile allow clone with namespaces; else ask the "
+    return "inside another container: let its seccomp profile allow clone with namespaces; else "
+           "ask the "
            "administrator";
 }
 
@@ -189,7 +195,8 @@ static void probe_namespaces(struct probe *p, const char *sentry)
               geteuid() == 0 ? "root" : "a plain user", strerror(-r));
     else if (step == STEP_PROC)
         found(p, PROBE_WEAK, "inside a container: run it without masked paths below /proc",
-              "user, mount, pid, ipc, uts, cgroup, net; no fresh /proc (%s): the sandbox binds the existing one",
+              "user, mount, pid, ipc, uts, cgroup, net; no fresh /proc (%s): the sandbox binds the "
+              "existing one",
               strerror(err));
     else if (step != STEP_NONE)
         found(p, PROBE_MISSING, namespace_advice(), "%s fails: %s", steps[step], strerror(err));
@@ -211,7 +218,8 @@ static void probe_id_maps(struct probe *p, const char *sentry)
     for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
         snprintf(path, sizeof(path), "%s/newuidmap", dirs[i]);
         if (access(path, X_OK) == 0) {
-            found(p, PROBE_OK, NULL, "a plain user: the caller's own, and those of /etc/subuid by %s", path);
+            found(p, PROBE_OK, NULL,
+                  "a plain user: the caller's own, and those of /etc/subuid by %s", path);
             return;
         }
     }
@@ -227,7 +235,8 @@ static void probe_seccomp(struct probe *p, const char *sentry)
     if (strstr(actions, "trap") && strstr(actions, "kill_process") && strstr(actions, "errno"))
         found(p, PROBE_OK, NULL, "filters with trap, errno and kill_process");
     else
-        found(p, PROBE_MISSING, "use a kernel with CONFIG_SECCOMP_FILTER", "filters are not available");
+        found(p, PROBE_MISSING, "use a kernel with CONFIG_SECCOMP_FILTER",
+              "filters are not available");
 }
 
 static void probe_landlock(struct probe *p, const char *sentry)
@@ -249,10 +258,12 @@ static void probe_memory_access(struct probe *p, const char *sentry)
     if (!scope[0] || strcmp(scope, "0") == 0 || strcmp(scope, "1") == 0)
         found(p, PROBE_OK, NULL, scope[0] ? "Yama ptrace_scope %s" : "no Yama%s", scope);
     else if (strcmp(scope, "2") == 0)
-        found(p, PROBE_OK, NULL, "Yama ptrace_scope 2: by CAP_SYS_PTRACE in the sandbox's user namespace");
+        found(p, PROBE_OK, NULL,
+              "Yama ptrace_scope 2: by CAP_SYS_PTRACE in the sandbox's user namespace");
     else
         found(p, PROBE_WEAK, "set kernel.yama.ptrace_scope to 2 or less (needs a reboot)",
-              "Yama ptrace_scope %s forbids it: guest memory is copied by the guest's side, slower", scope);
+              "Yama ptrace_scope %s forbids it: guest memory is copied by the guest's side, slower",
+              scope);
 }
 
 static void probe_cgroups(struct probe *p, const char *sentry)
@@ -260,7 +271,8 @@ static void probe_cgroups(struct probe *p, const char *sentry)
     int version = cgroup_version();
 
     if (version == 0)
-        found(p, PROBE_WEAK, "mount cgroup2 at /sys/fs/cgroup", "none: memory limits cannot be set");
+        found(p, PROBE_WEAK, "mount cgroup2 at /sys/fs/cgroup",
+              "none: memory limits cannot be set");
     else if (geteuid() != 0)
         found(p, PROBE_WEAK, "run as root if a container needs a memory limit",
               "version %d, not used for a plain user", version);
@@ -279,7 +291,8 @@ static void probe_processors(struct probe *p, const char *sentry)
     if (n > 1)
         found(p, PROBE_OK, NULL, "%d: system calls may be handed over by spinning", n);
     else
-        found(p, PROBE_WEAK, "allow it two or more processors", "1: every system call costs a switch");
+        found(p, PROBE_WEAK, "allow it two or more processors",
+              "1: every system call costs a switch");
 }
 
 static void probe_surroundings(struct probe *p, const char *sentry)
@@ -296,16 +309,11 @@ static const struct {
     const char *name;
     void (*run)(struct probe *p, const char *sentry);
 } probes[] = {
-    {"caller", probe_surroundings},
-    {"kernel", probe_kernel},
-    {"sandbox program", probe_sentry},
-    {"namespaces", probe_namespaces},
-    {"id maps", probe_id_maps},
-    {"seccomp", probe_seccomp},
-    {"landlock", probe_landlock},
-    {"memory access", probe_memory_access},
-    {"cgroups", probe_cgroups},
-    {"processors", probe_processors},
+    {"caller", probe_surroundings},    {"kernel", probe_kernel},
+    {"sandbox program", probe_sentry}, {"namespaces", probe_namespaces},
+    {"id maps", probe_id_maps},        {"seccomp", probe_seccomp},
+    {"landlock", probe_landlock},      {"memory access", probe_memory_access},
+    {"cgroups", probe_cgroups},        {"processors", probe_processors},
 };
 
 size_t probe_host(const char *sentry, struct probe v[PROBE_MAX])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What this host allows, found out by trying wherever trying is harmless: processes in namespaces of
- * their own, which end before the answer is given. Nothing of the host is changed.
+ * What this host allows, found out by trying wherever trying is harmless: processes in namespaces
+ * of their own, which end before the answer is given. Nothing of the host is changed.
  */
 #pragma once
 

@@ -19,14 +19,15 @@ int procstat_start_time(pid_t pid, uint64_t *ret)
     char path[48], *p, *save = NULL;
     int r, field = STATE_FIELD;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
     r = read_file_at(AT_FDCWD, path, 4096, &text, NULL);
     if (r < 0)
         return r == -ENOENT ? -ESRCH : r;
     p = strrchr(text, ')'); /* the name may hold anything, spaces and parentheses too */
     if (!p)
         return -EBADMSG;
-    for (char *word = strtok_r(p + 1, " \n", &save); word; word = strtok_r(NULL, " \n", &save), field++) {
+    for (char *word = strtok_r(p + 1, " \n", &save); word;
+         word = strtok_r(NULL, " \n", &save), field++) {
         if (field == STATE_FIELD && (*word == 'Z' || *word == 'X'))
             return -ESRCH;
         if (field == START_TIME_FIELD)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is a process still the one we knew? A pid alone may have been given to another. Source: proc_pid_stat(5). */
+/* Is a process still the one we knew? A pid alone may have been given to another. Source:
+ * proc_pid_stat(5). */
 #pragma once
 
 #include <stdint.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making the sandbox process: see sandbox.h. Sources: clone(2), namespaces(7), capabilities(7), prctl(2). */
+/* Making the sandbox process: see sandbox.h. Sources: clone(2), namespaces(7), capabilities(7),
+ * prctl(2). */
 #include "host/sandbox.h"
 
 #include <errno.h>
@@ -70,7 +71,7 @@ noreturn_ static void child_fail(int sync_fd, int err, const char *what)
     char text[256];
 
     snprintf(text, sizeof(text), "%s: %s", what, strerror(err));
-    (void)!sync_send(sync_fd, SYNC_ERROR, EXIT_OURS, text);
+    (void) !sync_send(sync_fd, SYNC_ERROR, EXIT_OURS, text);
     _exit(EXIT_OURS);
 }
 
@@ -124,13 +125,13 @@ static int place_descriptors(struct child_plan *p)
             return -errno;
         }
     }
-    return host_close_range((unsigned)end, ~0u, CLOSE_RANGE_CLOEXEC);
+    return host_close_range((unsigned) end, ~0u, CLOSE_RANGE_CLOEXEC);
 }
 
 noreturn_ static void child_main(struct child_plan *p)
 {
-    static char *const argv[] = {(char *)(uintptr_t) "cloister-sentry", (char *)(uintptr_t) "boot",
-                                 NULL};
+    static char *const argv[] = {(char *) (uintptr_t) "cloister-sentry",
+                                 (char *) (uintptr_t) "boot", NULL};
     static char *const envp[] = {NULL};
     int r;
 
@@ -139,7 +140,7 @@ noreturn_ static void child_main(struct child_plan *p)
     if (p->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         child_fail(p->sync_fd, errno, "asking for a parent-death signal");
     /* A session of its own: the caller's terminal must not send signals to stubs directly. */
-    (void)setsid();
+    (void) setsid();
     r = place_descriptors(p);
     if (r < 0)
         child_fail(p->sync_fd, -r, "placing the sandbox's descriptors");
@@ -150,7 +151,8 @@ noreturn_ static void child_main(struct child_plan *p)
         child_fail(SPEC_FD_SYNC, -r, "keeping capabilities inside the user namespace");
     sigprocmask(SIG_SETMASK, &p->mask, NULL);
     execve(p->sentry_path, argv, envp);
-    /* A mapped root may be unable to walk there; executing what the host side opened needs no walk. */
+    /* A mapped root may be unable to walk there; executing what the host side opened needs no walk.
+     */
     if (errno == EACCES)
         errno = -host_execveat(p->sentry_fd, "", argv, envp, AT_EMPTY_PATH);
     child_fail(SPEC_FD_SYNC, errno, "executing cloister-sentry");
@@ -194,8 +196,9 @@ static int plan_descriptors(struct child_plan *p, struct sandbox_spec *s, int *r
 static int explain_clone(struct fail *f, int err)
 {
     if (err == ENOSPC || err == EPERM)
-        return fail(f, err, "making the sandbox's namespaces: %s (unprivileged user namespaces are "
-                            "off or used up here; `cloister doctor` says how to allow them)",
+        return fail(f, err,
+                    "making the sandbox's namespaces: %s (unprivileged user namespaces are "
+                    "off or used up here; `cloister doctor` says how to allow them)",
                     strerror(err));
     return fail_errno(f, err, "making the sandbox process");
 }
@@ -213,7 +216,7 @@ int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
     struct clone_args a = {
         .flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
                  CLONE_NEWCGROUP | CLONE_PIDFD,
-        .pidfd = (uintptr_t)&pidfd,
+        .pidfd = (uintptr_t) &pidfd,
         .exit_signal = SIGCHLD,
     };
 
@@ -264,11 +267,12 @@ static int explain_death(struct sandbox *s, struct fail *f)
 {
     siginfo_t si = {0};
 
-    if (waitid(P_PIDFD, (id_t)s->pidfd, &si, WEXITED | WNOWAIT) == 0) {
+    if (waitid(P_PIDFD, (id_t) s->pidfd, &si, WEXITED | WNOWAIT) == 0) {
         if (si.si_code == CLD_EXITED)
             return fail(f, ECHILD, "the sandbox process ended with status %d before it was ready",
                         si.si_status);
-        return fail(f, ECHILD, "the sandbox process was killed by signal %d (%s) before it was ready",
+        return fail(f, ECHILD,
+                    "the sandbox process was killed by signal %d (%s) before it was ready",
                     si.si_status, strsignal(si.si_status));
     }
     return fail(f, ECHILD, "the sandbox process ended before it was ready");
@@ -284,7 +288,7 @@ int sandbox_wait_ready(struct sandbox *s, struct fail *f)
     if (r < 0)
         return fail_errno(f, -r, "reading the sandbox's report");
     if (report.kind == SYNC_ERROR) {
-        f->status = report.code >= 1 && report.code <= 255 ? (int)report.code : EXIT_OURS;
+        f->status = report.code >= 1 && report.code <= 255 ? (int) report.code : EXIT_OURS;
         return fail(f, ECANCELED, "%s", report.text);
     }
     if (report.kind != SYNC_READY)
@@ -313,10 +317,11 @@ void sandbox_destroy(struct sandbox *s)
     if (s->pidfd >= 0) {
         struct pollfd pfd = {.fd = s->pidfd, .events = POLLIN};
 
-        (void)!host_pidfd_send_signal(s->pidfd, SIGKILL);
-        /* Wait for its end, so that callers who look find nothing left; it has at most a few processes. */
-        (void)!poll(&pfd, 1, 10000);
-        (void)waitid(P_PIDFD, (id_t)s->pidfd, NULL, WEXITED | WNOHANG);
+        (void) !host_pidfd_send_signal(s->pidfd, SIGKILL);
+        /* Wait for its end, so that callers who look find nothing left; it has at most a few
+         * processes. */
+        (void) !poll(&pfd, 1, 10000);
+        (void) waitid(P_PIDFD, (id_t) s->pidfd, NULL, WEXITED | WNOHANG);
     }
     sandbox_forget(s);
     s->pid = -1;

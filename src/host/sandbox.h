@@ -23,24 +23,29 @@
 #include "rpc/spec.h"
 
 struct sandbox_params {
-    /* Descriptors in it are ours on entry; sandbox_clone() replaces them by the inherited numbers. */
+    /* Descriptors in it are ours on entry; sandbox_clone() replaces them by the inherited numbers.
+     */
     struct sandbox_spec *spec;
     struct idmap ids;
-    bool privileged;         /* we may write any id map: real root */
-    bool sibling;            /* create: the sandbox becomes a child of our own parent */
-    const char *sentry_path; /* cloister-sentry */
+    bool privileged;             /* we may write any id map: real root */
+    bool sibling;                /* create: the sandbox becomes a child of our own parent */
+    const char *sentry_path;     /* cloister-sentry */
     const sigset_t *signal_mask; /* the mask the sandbox starts with */
 };
 
 struct sandbox {
-    pid_t pid;   /* as our pid namespace counts */
+    pid_t pid; /* as our pid namespace counts */
     int pidfd;
     int sync_fd; /* our end; -1 once done */
 };
 
-#define SANDBOX_NONE {.pid = -1, .pidfd = -1, .sync_fd = -1}
+#define SANDBOX_NONE                          \
+    {                                         \
+        .pid = -1, .pidfd = -1, .sync_fd = -1 \
+    }
 
-/* Finds cloister-sentry: `override`, else beside our own executable, else in the libexec directory. */
+/* Finds cloister-sentry: `override`, else beside our own executable, else in the libexec directory.
+ */
 int sandbox_find_sentry(const char *override, char **ret, struct fail *f) must_check;
 
 int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f) must_check;
@@ -48,7 +53,8 @@ int sandbox_release(struct sandbox *s, const struct sandbox_params *p, struct fa
 int sandbox_wait_ready(struct sandbox *s, struct fail *f) must_check;
 int sandbox_commit(struct sandbox *s, struct fail *f) must_check;
 
-/* Kills it if it still runs (and reaps it when it is our child), closes our descriptors. Any state. */
+/* Kills it if it still runs (and reaps it when it is our child), closes our descriptors. Any state.
+ */
 void sandbox_destroy(struct sandbox *s);
 /* Closes our descriptors and leaves it running. */
 void sandbox_forget(struct sandbox *s);

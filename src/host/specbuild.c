@@ -21,8 +21,8 @@ struct sandbox_spec *spec_new(void)
     return s;
 }
 
-int spec_add_mount(struct sandbox_spec *s, enum mount_kind kind, const char *dest, const char *source,
-                   uint32_t flags, struct mount_spec **ret)
+int spec_add_mount(struct sandbox_spec *s, enum mount_kind kind, const char *dest,
+                   const char *source, uint32_t flags, struct mount_spec **ret)
 {
     struct mount_spec m = {.kind = kind, .flags = flags, .tree_fd = -1};
     struct mount_spec *v;
@@ -50,7 +50,7 @@ int spec_copy_strv(char *const *v, long n, char ***ret)
     size_t count = 0;
     char **copy;
 
-    while (n < 0 ? v[count] != NULL : count < (size_t)n)
+    while (n < 0 ? v[count] != NULL : count < (size_t) n)
         count++;
     copy = calloc(count + 1, sizeof(*copy));
     if (!copy)
@@ -113,7 +113,7 @@ int spec_set_caller_ids(struct sandbox_spec *s)
     s->process.gid = getegid();
     if (n < 0)
         return -errno;
-    groups = calloc((size_t)n + 1, sizeof(*groups));
+    groups = calloc((size_t) n + 1, sizeof(*groups));
     if (!groups)
         return -ENOMEM;
     n = getgroups(n, groups);
@@ -123,7 +123,7 @@ int spec_set_caller_ids(struct sandbox_spec *s)
     }
     free(s->process.groups);
     s->process.groups = groups;
-    s->process.n_groups = (size_t)n;
+    s->process.n_groups = (size_t) n;
     return 0;
 }
 

@@ -16,8 +16,8 @@
 struct sandbox_spec *spec_new(void);
 
 /* Appends a mount; `source` may be NULL. -ENOMEM. The pointer is valid until the next addition. */
-int spec_add_mount(struct sandbox_spec *s, enum mount_kind kind, const char *dest, const char *source,
-                   uint32_t flags, struct mount_spec **ret) must_check;
+int spec_add_mount(struct sandbox_spec *s, enum mount_kind kind, const char *dest,
+                   const char *source, uint32_t flags, struct mount_spec **ret) must_check;
 
 /* Copies a NULL-terminated vector; n < 0 counts it. */
 int spec_copy_strv(char *const *v, long n, char ***ret) must_check;

@@ -15,15 +15,16 @@
 #include "host/specbuild.h"
 #include "host/tree.h"
 
-/* More mounts than this are not shown (with a warning): a desktop has dozens, a container host thousands. */
+/* More mounts than this are not shown (with a warning): a desktop has dozens, a container host
+ * thousands. */
 #define MAX_HOST_MOUNTS 256
 
 /* Windows into the host's kernel: never inside. */
 static const char *const kernel_types[] = {
-    "autofs",    "binfmt_misc", "bpf",      "cgroup",     "cgroup2", "configfs",    "debugfs",
-    "devpts",    "devtmpfs",    "efivarfs", "fusectl",    "mqueue",  "nsfs",        "proc",
-    "pstore",    "rpc_pipefs",  "ramfs",    "securityfs", "sysfs",   "selinuxfs",   "tracefs",
-    "hugetlbfs",
+    "autofs",  "binfmt_misc", "bpf",      "cgroup",     "cgroup2", "configfs",
+    "debugfs", "devpts",      "devtmpfs", "efivarfs",   "fusectl", "mqueue",
+    "nsfs",    "proc",        "pstore",   "rpc_pipefs", "ramfs",   "securityfs",
+    "sysfs",   "selinuxfs",   "tracefs",  "hugetlbfs",
 };
 
 bool path_is_below(const char *path, const char *dir)
@@ -49,9 +50,9 @@ static void unescape(char *s)
     char *out = s;
 
     while (*s) {
-        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
-            s[3] <= '7') {
-            *out++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+            s[3] >= '0' && s[3] <= '7') {
+            *out++ = (char) ((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
             s += 4;
         } else {
             *out++ = *s++;
@@ -76,7 +77,8 @@ static bool has_option(const char *options, const char *name)
     return false;
 }
 
-/* One line of mountinfo, cut in place: id parent maj:min root point options [tags] - type source superoptions. */
+/* One line of mountinfo, cut in place: id parent maj:min root point options [tags] - type source
+ * superoptions. */
 static bool parse_line(char *line, struct mount_line *ret)
 {
     char *save = NULL, *word, *options = NULL;
@@ -164,7 +166,8 @@ static int add_submounts(struct sandbox_spec *s, const struct tree_source *t, st
 
     if (r < 0)
         return fail_errno(f, -r, "reading /proc/self/mountinfo");
-    for (char *line = strtok_r(text, "\n", &save); line && r == 0; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line && r == 0;
+         line = strtok_r(NULL, "\n", &save)) {
         struct mount_line m;
 
         if (!parse_line(line, &m) || is_kernel_type(m.type) || !path_is_below(m.point, t->path) ||
@@ -179,7 +182,9 @@ static int add_submounts(struct sandbox_spec *s, const struct tree_source *t, st
             break;
         }
         r = add_submount(s, t, m.point,
-                         t->flags | (m.readonly ? MOUNT_F_RDONLY : 0u) | (m.noexec ? MOUNT_F_NOEXEC : 0u), f);
+                         t->flags | (m.readonly ? MOUNT_F_RDONLY : 0u) |
+                             (m.noexec ? MOUNT_F_NOEXEC : 0u),
+                         f);
     }
     return r;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Directories and files of the host as mounts of a spec. As real root each mount of the host is cloned
- * by itself, never recursively: no kernel file system (proc, sysfs, devtmpfs ...) comes along with
- * `recursive`, and nothing has to be covered. A plain user's mounts are locked together; the sandbox
- * clones them at one go (MOUNT_F_RECURSIVE) and covers what must not be seen.
+ * Directories and files of the host as mounts of a spec. As real root each mount of the host is
+ * cloned by itself, never recursively: no kernel file system (proc, sysfs, devtmpfs ...) comes
+ * along with `recursive`, and nothing has to be covered. A plain user's mounts are locked together;
+ * the sandbox clones them at one go (MOUNT_F_RECURSIVE) and covers what must not be seen.
  */
 #pragma once
 
@@ -15,12 +15,13 @@
 #include "rpc/spec.h"
 
 struct tree_source {
-    const char *path;  /* absolute on the host, without links */
-    const char *dest;  /* absolute inside */
-    uint32_t flags;    /* MOUNT_F_ */
-    bool privileged;   /* real root: opened here */
-    bool recursive;    /* with the mounts below */
-    const char *const *covered; /* recursive: places below `path` ("/proc") left out, NULL-terminated; or NULL */
+    const char *path; /* absolute on the host, without links */
+    const char *dest; /* absolute inside */
+    uint32_t flags;   /* MOUNT_F_ */
+    bool privileged;  /* real root: opened here */
+    bool recursive;   /* with the mounts below */
+    const char *const
+        *covered; /* recursive: places below `path` ("/proc") left out, NULL-terminated; or NULL */
 };
 
 int spec_add_trees(struct sandbox_spec *s, const struct tree_source *t, struct fail *f) must_check;

@@ -72,7 +72,7 @@ static char *default_root(void)
     if (runtime && runtime[0] == '/')
         n = asprintf(&path, "%s/cloister", runtime);
     else
-        n = asprintf(&path, "/tmp/cloister-%u", (unsigned)geteuid());
+        n = asprintf(&path, "/tmp/cloister-%u", (unsigned) geteuid());
     return n < 0 ? NULL : path;
 }
 
@@ -122,7 +122,8 @@ int container_check_id(const char *id, struct fail *f)
 
     if (n == 0 || n > 200 || id[0] == '.' || id[0] == '-' ||
         strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") != n)
-        return fail(f, EINVAL, "invalid container ID \"%s\" (letters, digits, _ + - . and at most 200)", id);
+        return fail(f, EINVAL,
+                    "invalid container ID \"%s\" (letters, digits, _ + - . and at most 200)", id);
     return 0;
 }
 
@@ -136,7 +137,8 @@ int container_save(struct container *c, bool durable, struct fail *f)
 
     if (r < 0)
         return fail_errno(f, -r, "formatting the state of %s", c->id);
-    fd = openat(c->dir_fd, ".state.json", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd = openat(c->dir_fd, ".state.json", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                0600);
     if (fd < 0)
         return fail_errno(f, errno, "writing %s/state.json", c->dir);
     r = write_full(fd, text, strlen(text));
@@ -151,7 +153,8 @@ int container_save(struct container *c, bool durable, struct fail *f)
     return 0;
 }
 
-static const char *const known_files[] = {"control.sock", "config.json", ".state.json", "state.json", "lock"};
+static const char *const known_files[] = {"control.sock", "config.json", ".state.json",
+                                          "state.json", "lock"};
 
 static int remove_directory(int store_fd, int dir_fd, const char *name)
 {
@@ -161,8 +164,10 @@ static int remove_directory(int store_fd, int dir_fd, const char *name)
     return unlinkat(store_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* Opens directory and lock file. -ENOENT when it is gone, also if it went while we waited; -EWOULDBLOCK. */
-static int open_locked(struct state_store *s, const char *name, int operation, int *ret_dir, int *ret_lock)
+/* Opens directory and lock file. -ENOENT when it is gone, also if it went while we waited;
+ * -EWOULDBLOCK. */
+static int open_locked(struct state_store *s, const char *name, int operation, int *ret_dir,
+                       int *ret_lock)
 {
     _cleanup_close_ int dir = openat(s->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     _cleanup_close_ int lock = -1;
@@ -198,15 +203,16 @@ static void sweep(struct state_store *s, const char *name)
 {
     int dir, lock, r;
 
-    if (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) != 0 && strncmp(name, OLD_PREFIX, strlen(OLD_PREFIX)) != 0)
+    if (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) != 0 &&
+        strncmp(name, OLD_PREFIX, strlen(OLD_PREFIX)) != 0)
         return;
     r = open_locked(s, name, LOCK_EX | LOCK_NB, &dir, &lock);
     if (r == 0) {
-        (void)!remove_directory(s->fd, dir, name);
+        (void) !remove_directory(s->fd, dir, name);
         close_fd(dir);
         close_fd(lock);
     } else if (r == -ENOENT) {
-        (void)unlinkat(s->fd, name, AT_REMOVEDIR); /* empty, or not removed */
+        (void) unlinkat(s->fd, name, AT_REMOVEDIR); /* empty, or not removed */
     }
 }
 
@@ -216,7 +222,7 @@ static int discard(struct state_store *s, struct container *c, struct fail *f)
     char old[32];
     int r = 0;
 
-    snprintf(old, sizeof(old), OLD_PREFIX "%d", (int)getpid());
+    snprintf(old, sizeof(old), OLD_PREFIX "%d", (int) getpid());
     sweep(s, old);
     if (renameat(s->fd, c->id, s->fd, old) < 0)
         r = -errno;
@@ -266,7 +272,8 @@ int container_kill_sandbox(const struct container *c, struct fail *f)
         return 0;
     p.fd = pidfd;
     if (poll(&p, 1, KILL_TIMEOUT_MS) == 0)
-        return fail(f, ETIMEDOUT, "the sandbox of %s (process %d) does not die", c->id, (int)c->pid);
+        return fail(f, ETIMEDOUT, "the sandbox of %s (process %d) does not die", c->id,
+                    (int) c->pid);
     return 0;
 }
 
@@ -289,7 +296,7 @@ void container_close(struct container *c)
     free(c->version);
     c->dir_fd = close_fd(c->dir_fd);
     c->lock_fd = close_fd(c->lock_fd);
-    *c = (struct container)CONTAINER_NONE;
+    *c = (struct container) CONTAINER_NONE;
 }
 
 /* ---- opening ---- */
@@ -310,12 +317,14 @@ static int read_state(struct container *c, struct fail *f)
     return 0;
 }
 
-/* Whether whoever was to finish or delete it has died. The lock is held, so nobody is making it now. */
+/* Whether whoever was to finish or delete it has died. The lock is held, so nobody is making it
+ * now. */
 static bool is_orphan(const struct container *c)
 {
     if (c->status == STATUS_CREATING)
         return true;
-    return c->status == STATUS_STOPPED && c->maker > 0 && !procstat_is_same(c->maker, c->maker_start);
+    return c->status == STATUS_STOPPED && c->maker > 0 &&
+           !procstat_is_same(c->maker, c->maker_start);
 }
 
 /* A maker died over it: ends what it began. The lock is held exclusively. */
@@ -328,8 +337,8 @@ static void purge(struct state_store *s, struct container *c)
         log_warn("container %s: %s", c->id, f.text);
 }
 
-int container_open(struct state_store *s, const char *id, enum container_lock lock, struct container *ret,
-                   struct fail *f)
+int container_open(struct state_store *s, const char *id, enum container_lock lock,
+                   struct container *ret, struct fail *f)
 {
     struct container c = CONTAINER_NONE;
     int r = container_check_id(id, f);
@@ -381,8 +390,8 @@ static int publish(struct state_store *s, const char *temporary, const char *id)
     return -EEXIST;
 }
 
-/* A directory under a name of our own, with a lock that is held. Another's sweep() may take it for a
- * dead maker's until it is: then once more. */
+/* A directory under a name of our own, with a lock that is held. Another's sweep() may take it for
+ * a dead maker's until it is: then once more. */
 static int make_temporary(struct state_store *s, const char *name, struct container *c)
 {
     struct stat st;
@@ -396,8 +405,8 @@ static int make_temporary(struct state_store *s, const char *name, struct contai
         c->dir_fd = openat(s->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (c->dir_fd >= 0)
             c->lock_fd = openat(c->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (c->lock_fd >= 0 && flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0 && fstat(c->lock_fd, &st) == 0 &&
-            st.st_nlink > 0)
+        if (c->lock_fd >= 0 && flock(c->lock_fd, LOCK_EX | LOCK_NB) == 0 &&
+            fstat(c->lock_fd, &st) == 0 && st.st_nlink > 0)
             return 0;
         r = -errno;
         if (c->lock_fd < 0 && errno != ENOENT)
@@ -411,7 +420,7 @@ int container_create(struct state_store *s, struct container *c, struct fail *f)
     char temporary[64];
     int r;
 
-    snprintf(temporary, sizeof(temporary), NEW_PREFIX "%d", (int)getpid());
+    snprintf(temporary, sizeof(temporary), NEW_PREFIX "%d", (int) getpid());
     if (asprintf(&c->dir, "%s/%s", s->path, c->id) < 0) {
         c->dir = NULL;
         return fail(f, ENOMEM, "out of memory");
@@ -429,13 +438,14 @@ int container_create(struct state_store *s, struct container *c, struct fail *f)
             fail_errno(f, -r, "making the state directory %s", c->dir);
     }
     if (r < 0)
-        (void)!remove_directory(s->fd, c->dir_fd, temporary);
+        (void) !remove_directory(s->fd, c->dir_fd, temporary);
     return r;
 }
 
 /* ---- all of them ---- */
 
-static int visit(struct state_store *s, const char *name, int (*fn)(struct container *c, void *arg), void *arg)
+static int visit(struct state_store *s, const char *name, int (*fn)(struct container *c, void *arg),
+                 void *arg)
 {
     struct container c = CONTAINER_NONE;
     struct fail f = {0};
@@ -463,7 +473,8 @@ static int visit(struct state_store *s, const char *name, int (*fn)(struct conta
     return r;
 }
 
-int state_store_each(struct state_store *s, int (*fn)(struct container *c, void *arg), void *arg, struct fail *f)
+int state_store_each(struct state_store *s, int (*fn)(struct container *c, void *arg), void *arg,
+                     struct fail *f)
 {
     int copy = fcntl(s->fd, F_DUPFD_CLOEXEC, 3), r = 0;
     DIR *d = copy < 0 ? NULL : fdopendir(copy);

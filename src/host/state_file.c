@@ -56,10 +56,11 @@ int state_file_format(const struct container *c, char **ret)
 {
     _cleanup_sb_ struct strbuf sb = STRBUF_INIT;
 
-    sb_addf(&sb, "{\"pid\":%d,\"startTime\":%llu,\"uid\":%u,\"hasHooks\":%s", (int)c->pid,
-            (unsigned long long)c->start_time, c->uid, c->has_hooks ? "true" : "false");
+    sb_addf(&sb, "{\"pid\":%d,\"startTime\":%llu,\"uid\":%u,\"hasHooks\":%s", (int) c->pid,
+            (unsigned long long) c->start_time, c->uid, c->has_hooks ? "true" : "false");
     if (c->maker > 0)
-        sb_addf(&sb, ",\"maker\":%d,\"makerStart\":%llu", (int)c->maker, (unsigned long long)c->maker_start);
+        sb_addf(&sb, ",\"maker\":%d,\"makerStart\":%llu", (int) c->maker,
+                (unsigned long long) c->maker_start);
     add_member(&sb, "id", c->id);
     add_member(&sb, "status", container_status_name(c->status));
     add_member(&sb, "ociVersion", c->version);
@@ -76,8 +77,8 @@ int state_file_format(const struct container *c, char **ret)
 static int parse_status(const char *name, enum container_status *ret)
 {
     for (int i = STATUS_CREATING; i <= STATUS_STOPPED; i++) {
-        if (strcmp(container_status_name((enum container_status)i), name) == 0) {
-            *ret = (enum container_status)i;
+        if (strcmp(container_status_name((enum container_status) i), name) == 0) {
+            *ret = (enum container_status) i;
             return 0;
         }
     }
@@ -91,15 +92,16 @@ static int take_over(struct stored *s, struct container *c, struct fail *f)
     if (parse_status(s->status, &c->status) < 0)
         return fail(f, EBADMSG, "status: unknown \"%s\"", s->status);
     if (s->annotations) {
-        c->annotations = strdup(json_object_to_json_string_ext(s->annotations, JSON_C_TO_STRING_PLAIN));
+        c->annotations =
+            strdup(json_object_to_json_string_ext(s->annotations, JSON_C_TO_STRING_PLAIN));
         if (!c->annotations)
             return fail(f, ENOMEM, "out of memory");
     }
-    c->pid = (pid_t)s->pid;
+    c->pid = (pid_t) s->pid;
     c->start_time = s->start_time;
     c->uid = s->uid;
     c->has_hooks = s->has_hooks;
-    c->maker = (pid_t)s->maker;
+    c->maker = (pid_t) s->maker;
     c->maker_start = s->maker_start;
     c->bundle = take_ptr(&s->bundle);
     c->rootfs = take_ptr(&s->rootfs);
@@ -142,7 +144,7 @@ int state_file_format_oci(const struct container *c, bool extended, char **ret)
     sb_add(&sb, "{\"ociVersion\":");
     sb_add_json_string(&sb, c->version);
     add_member(&sb, "id", c->id);
-    sb_addf(&sb, ",\"pid\":%d", gone ? 0 : (int)c->pid);
+    sb_addf(&sb, ",\"pid\":%d", gone ? 0 : (int) c->pid);
     add_member(&sb, "status", container_status_name(c->status));
     add_member(&sb, "bundle", c->bundle);
     if (extended) {

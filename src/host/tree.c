@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Detached mount trees: see tree.h. Source: open_tree(2), mount_setattr(2) and the kernel's mount.h. */
+/* Detached mount trees: see tree.h. Source: open_tree(2), mount_setattr(2) and the kernel's
+ * mount.h. */
 #include "host/tree.h"
 
 #include <errno.h>
@@ -18,7 +19,8 @@ static int set_attributes(int fd, uint64_t set, bool recursive)
 {
     struct mount_attr a = {.attr_set = set, .propagation = 1 << 18 /* MS_PRIVATE */};
 
-    return host_mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u), &a, sizeof(a));
+    return host_mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u), &a,
+                              sizeof(a));
 }
 
 int tree_open(const char *path, unsigned flags, int *ret_fd, struct fail *f)

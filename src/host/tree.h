@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Detached mount trees: the only way by which a sandbox reaches files. Real root opens them here,
- * on the host side, and hands the descriptors over; a plain user's are opened by the sandbox itself.
+ * on the host side, and hands the descriptors over; a plain user's are opened by the sandbox
+ * itself.
  */
 #pragma once
 
@@ -14,13 +15,14 @@
 
 enum {
     TREE_RDONLY = 1 << 0,
-    TREE_RECURSIVE = 1 << 1, /* with the mounts below */
+    TREE_RECURSIVE = 1 << 1,       /* with the mounts below */
     TREE_EXECUTABLE_ONLY = 1 << 2, /* the sentry's own binary: nothing but read and execute */
 };
 
 /*
- * Clones the tree at `path` into a detached one with NOSYMFOLLOW, NODEV, NOSUID (and RDONLY), private:
- * the kernel itself then refuses to follow a link for the sentry. The descriptor is CLOEXEC.
+ * Clones the tree at `path` into a detached one with NOSYMFOLLOW, NODEV, NOSUID (and RDONLY),
+ * private: the kernel itself then refuses to follow a link for the sentry. The descriptor is
+ * CLOEXEC.
  */
 int tree_open(const char *path, unsigned flags, int *ret_fd, struct fail *f) must_check;
 

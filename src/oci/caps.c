@@ -53,7 +53,7 @@ int caps_by_name(const char *name)
 {
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(names[i], name) == 0)
-            return (int)i;
+            return (int) i;
     return -EINVAL;
 }
 

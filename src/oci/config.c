@@ -49,12 +49,12 @@ static int read_cap_set(struct json_reader *r, json_object *v, uint64_t *ret)
     return 0;
 }
 
-#define CAP_READER(name)                                                                           \
-    static int read_cap_##name(struct json_reader *r, json_object *v, void *target)                \
-    {                                                                                              \
-        struct oci_config *c = target;                                                             \
-        c->has_capabilities = true;                                                                \
-        return read_cap_set(r, v, &c->process.cap_##name);                                         \
+#define CAP_READER(name)                                                            \
+    static int read_cap_##name(struct json_reader *r, json_object *v, void *target) \
+    {                                                                               \
+        struct oci_config *c = target;                                              \
+        c->has_capabilities = true;                                                 \
+        return read_cap_set(r, v, &c->process.cap_##name);                          \
     }
 CAP_READER(bounding)
 CAP_READER(effective)
@@ -75,14 +75,14 @@ static const struct {
     const char *name;
     uint32_t number;
 } rlimit_names[] = {
-    {"RLIMIT_CPU", RLIMIT_CPU},         {"RLIMIT_FSIZE", RLIMIT_FSIZE},
-    {"RLIMIT_DATA", RLIMIT_DATA},       {"RLIMIT_STACK", RLIMIT_STACK},
-    {"RLIMIT_CORE", RLIMIT_CORE},       {"RLIMIT_RSS", RLIMIT_RSS},
-    {"RLIMIT_NPROC", RLIMIT_NPROC},     {"RLIMIT_NOFILE", RLIMIT_NOFILE},
-    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK}, {"RLIMIT_AS", RLIMIT_AS},
-    {"RLIMIT_LOCKS", RLIMIT_LOCKS},     {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+    {"RLIMIT_CPU", RLIMIT_CPU},           {"RLIMIT_FSIZE", RLIMIT_FSIZE},
+    {"RLIMIT_DATA", RLIMIT_DATA},         {"RLIMIT_STACK", RLIMIT_STACK},
+    {"RLIMIT_CORE", RLIMIT_CORE},         {"RLIMIT_RSS", RLIMIT_RSS},
+    {"RLIMIT_NPROC", RLIMIT_NPROC},       {"RLIMIT_NOFILE", RLIMIT_NOFILE},
+    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},   {"RLIMIT_AS", RLIMIT_AS},
+    {"RLIMIT_LOCKS", RLIMIT_LOCKS},       {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
     {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE}, {"RLIMIT_NICE", RLIMIT_NICE},
-    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},   {"RLIMIT_RTTIME", RLIMIT_RTTIME},
+    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},     {"RLIMIT_RTTIME", RLIMIT_RTTIME},
 };
 
 static int read_rlimit_type(struct json_reader *r, json_object *v, void *target)
@@ -104,8 +104,14 @@ static int read_rlimit_type(struct json_reader *r, json_object *v, void *target)
 
 static const struct json_field rlimit_fields[] = {
     {.name = "type", .kind = JSON_CUSTOM, .required = true, .read = read_rlimit_type},
-    {.name = "soft", .kind = JSON_U64, .required = true, .offset = offsetof(struct rlimit_spec, soft)},
-    {.name = "hard", .kind = JSON_U64, .required = true, .offset = offsetof(struct rlimit_spec, hard)},
+    {.name = "soft",
+     .kind = JSON_U64,
+     .required = true,
+     .offset = offsetof(struct rlimit_spec, soft)},
+    {.name = "hard",
+     .kind = JSON_U64,
+     .required = true,
+     .offset = offsetof(struct rlimit_spec, hard)},
 };
 static const struct json_table rlimit_table = JSON_TABLE(rlimit_fields);
 
@@ -117,7 +123,7 @@ static int read_umask(struct json_reader *r, json_object *v, void *target)
         return json_fail_type(r, "a whole number", v);
     if (json_object_get_int64(v) < 0 || json_object_get_int64(v) > 0777)
         return json_fail(r, ERANGE, "must be between 0 and 511 (octal 0777)");
-    c->process.umask = (uint32_t)json_object_get_int64(v);
+    c->process.umask = (uint32_t) json_object_get_int64(v);
     c->has_umask = true;
     return 0;
 }
@@ -126,7 +132,10 @@ static const struct json_field user_fields[] = {
     {.name = "uid", .kind = JSON_U32, .required = true, .offset = C(process.uid)},
     {.name = "gid", .kind = JSON_U32, .required = true, .offset = C(process.gid)},
     {.name = "umask", .kind = JSON_CUSTOM, .read = read_umask},
-    {.name = "additionalGids", .kind = JSON_NUMBERS, .offset = C(process.groups), .count = C(process.n_groups)},
+    {.name = "additionalGids",
+     .kind = JSON_NUMBERS,
+     .offset = C(process.groups),
+     .count = C(process.n_groups)},
 };
 static const struct json_table user_table = JSON_TABLE(user_fields);
 
@@ -137,8 +146,12 @@ static const struct json_field process_fields[] = {
     {.name = "env", .kind = JSON_STRINGS, .offset = C(process.envp)},
     {.name = "cwd", .kind = JSON_STRING, .required = true, .offset = C(process.cwd)},
     {.name = "capabilities", .kind = JSON_OBJECT, .table = &cap_table},
-    {.name = "rlimits", .kind = JSON_ARRAY, .offset = C(process.rlimits), .count = C(process.n_rlimits),
-     .size = sizeof(struct rlimit_spec), .table = &rlimit_table},
+    {.name = "rlimits",
+     .kind = JSON_ARRAY,
+     .offset = C(process.rlimits),
+     .count = C(process.n_rlimits),
+     .size = sizeof(struct rlimit_spec),
+     .table = &rlimit_table},
     {.name = "noNewPrivileges", .kind = JSON_BOOL, .offset = C(process.no_new_privs)},
     {.name = "apparmorProfile", .kind = JSON_NOTED},
     {.name = "selinuxLabel", .kind = JSON_NOTED},
@@ -237,9 +250,11 @@ static const struct json_field hook_fields[] = {
 };
 static const struct json_table hook_table = JSON_TABLE(hook_fields);
 
-#define HOOKS(json_name, which)                                                                    \
-    {.name = json_name, .kind = JSON_ARRAY, .offset = C(hooks[which].list), .count = C(hooks[which].n),         \
-     .size = sizeof(struct oci_hook), .table = &hook_table}
+#define HOOKS(json_name, which)                                                           \
+    {                                                                                     \
+        .name = json_name, .kind = JSON_ARRAY, .offset = C(hooks[which].list),            \
+        .count = C(hooks[which].n), .size = sizeof(struct oci_hook), .table = &hook_table \
+    }
 
 static const struct json_field hooks_fields[] = {
     HOOKS("prestart", HOOK_PRESTART),
@@ -255,7 +270,8 @@ static const struct json_table hooks_table = JSON_TABLE(hooks_fields);
 
 static int read_namespace_type(struct json_reader *r, json_object *v, void *target)
 {
-    static const char *const known[] = {"pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"};
+    static const char *const known[] = {"pid", "network", "mount",  "ipc",
+                                        "uts", "user",    "cgroup", "time"};
     struct oci_namespace *n = target;
     const char *text;
     int e = json_get_text(r, v, &text);
@@ -278,9 +294,18 @@ static const struct json_field namespace_fields[] = {
 static const struct json_table namespace_table = JSON_TABLE(namespace_fields);
 
 static const struct json_field id_mapping_fields[] = {
-    {.name = "containerID", .kind = JSON_U32, .required = true, .offset = offsetof(struct oci_id_mapping, container_id)},
-    {.name = "hostID", .kind = JSON_U32, .required = true, .offset = offsetof(struct oci_id_mapping, host_id)},
-    {.name = "size", .kind = JSON_U32, .required = true, .offset = offsetof(struct oci_id_mapping, size)},
+    {.name = "containerID",
+     .kind = JSON_U32,
+     .required = true,
+     .offset = offsetof(struct oci_id_mapping, container_id)},
+    {.name = "hostID",
+     .kind = JSON_U32,
+     .required = true,
+     .offset = offsetof(struct oci_id_mapping, host_id)},
+    {.name = "size",
+     .kind = JSON_U32,
+     .required = true,
+     .offset = offsetof(struct oci_id_mapping, size)},
 };
 static const struct json_table id_mapping_table = JSON_TABLE(id_mapping_fields);
 
@@ -313,12 +338,24 @@ static const struct json_field resources_fields[] = {
 static const struct json_table resources_table = JSON_TABLE(resources_fields);
 
 static const struct json_field linux_fields[] = {
-    {.name = "namespaces", .kind = JSON_ARRAY, .offset = C(namespaces), .count = C(n_namespaces),
-     .size = sizeof(struct oci_namespace), .table = &namespace_table},
-    {.name = "uidMappings", .kind = JSON_ARRAY, .offset = C(uid_mappings), .count = C(n_uid_mappings),
-     .size = sizeof(struct oci_id_mapping), .table = &id_mapping_table},
-    {.name = "gidMappings", .kind = JSON_ARRAY, .offset = C(gid_mappings), .count = C(n_gid_mappings),
-     .size = sizeof(struct oci_id_mapping), .table = &id_mapping_table},
+    {.name = "namespaces",
+     .kind = JSON_ARRAY,
+     .offset = C(namespaces),
+     .count = C(n_namespaces),
+     .size = sizeof(struct oci_namespace),
+     .table = &namespace_table},
+    {.name = "uidMappings",
+     .kind = JSON_ARRAY,
+     .offset = C(uid_mappings),
+     .count = C(n_uid_mappings),
+     .size = sizeof(struct oci_id_mapping),
+     .table = &id_mapping_table},
+    {.name = "gidMappings",
+     .kind = JSON_ARRAY,
+     .offset = C(gid_mappings),
+     .count = C(n_gid_mappings),
+     .size = sizeof(struct oci_id_mapping),
+     .table = &id_mapping_table},
     {.name = "cgroupsPath", .kind = JSON_STRING, .offset = C(cgroups_path)},
     {.name = "resources", .kind = JSON_OBJECT, .table = &resources_table},
     {.name = "maskedPaths", .kind = JSON_STRINGS, .offset = C(masked_paths)},
@@ -345,7 +382,8 @@ static int read_linux(struct json_reader *r, json_object *v, void *target)
     for (size_t i = 0; i < c->n_namespaces; i++)
         for (size_t k = 0; k < i; k++)
             if (strcmp(c->namespaces[i].type, c->namespaces[k].type) == 0)
-                return json_fail(r, EINVAL, "namespaces[%zu]: the same type as namespaces[%zu]", i, k);
+                return json_fail(r, EINVAL, "namespaces[%zu]: the same type as namespaces[%zu]", i,
+                                 k);
     return 0;
 }
 
@@ -355,8 +393,12 @@ static const struct json_field config_fields[] = {
     {.name = "root", .kind = JSON_OBJECT, .required = true, .table = &root_table},
     {.name = "hostname", .kind = JSON_STRING, .offset = C(hostname)},
     {.name = "domainname", .kind = JSON_STRING, .offset = C(domainname)},
-    {.name = "mounts", .kind = JSON_ARRAY, .offset = C(mounts), .count = C(n_mounts),
-     .size = sizeof(struct oci_mount), .table = &mount_table},
+    {.name = "mounts",
+     .kind = JSON_ARRAY,
+     .offset = C(mounts),
+     .count = C(n_mounts),
+     .size = sizeof(struct oci_mount),
+     .table = &mount_table},
     {.name = "hooks", .kind = JSON_OBJECT, .table = &hooks_table},
     {.name = "annotations", .kind = JSON_KEEP, .offset = C(annotations)},
     {.name = "linux", .kind = JSON_CUSTOM, .read = read_linux},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An OCI bundle's config.json as a C struct; source: the OCI runtime specification, config.md and
- * config-linux.md. Values are checked for type, range and spelling here; whether the host can honour
- * them is the host side's business.
+ * config-linux.md. Values are checked for type, range and spelling here; whether the host can
+ * honour them is the host side's business.
  */
 #pragma once
 
@@ -82,7 +82,8 @@ struct oci_config {
 /* Reads DIR/config.json. The caller frees with oci_config_free(). */
 int oci_config_load(const char *bundle_dir, struct oci_config **ret, struct fail *f) must_check;
 /* The same from text. */
-int oci_config_parse(const char *text, size_t len, struct oci_config **ret, struct fail *f) must_check;
+int oci_config_parse(const char *text, size_t len, struct oci_config **ret, struct fail *f)
+    must_check;
 void oci_config_free(struct oci_config *c);
 /* For cleanup attributes. */
 void oci_config_freep(struct oci_config **c);
@@ -90,11 +91,11 @@ void oci_config_freep(struct oci_config **c);
 bool oci_config_has_namespace(const struct oci_config *c, const char *type);
 
 /*
- * A container's mount in our terms: kind, flags, size and mode from type and options. `index` is for
- * messages. ret->dest and ret->source stay empty. *ret_skip is set for what the guest gets otherwise or
- * not at all (cgroup), with a word in the log.
+ * A container's mount in our terms: kind, flags, size and mode from type and options. `index` is
+ * for messages. ret->dest and ret->source stay empty. *ret_skip is set for what the guest gets
+ * otherwise or not at all (cgroup), with a word in the log.
  */
-int oci_mount_parse(const struct oci_mount *m, size_t index, struct mount_spec *ret, bool *ret_recursive,
-                    bool *ret_skip, struct fail *f) must_check;
+int oci_mount_parse(const struct oci_mount *m, size_t index, struct mount_spec *ret,
+                    bool *ret_recursive, bool *ret_skip, struct fail *f) must_check;
 /* Names of all mount options understood, NULL-terminated, for `features`. */
 const char *const *oci_mount_option_names(void);

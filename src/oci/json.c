@@ -43,7 +43,7 @@ int json_parse(const char *text, size_t len, const char *name, json_object **ret
         return fail(f, ENOMEM, "out of memory");
     json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     /* With its NUL, so that a document that ends with a number is known to have ended. */
-    v = len < INT32_MAX ? json_tokener_parse_ex(tok, text, (int)len + 1) : NULL;
+    v = len < INT32_MAX ? json_tokener_parse_ex(tok, text, (int) len + 1) : NULL;
     e = json_tokener_get_error(tok);
     if (e != json_tokener_success || !v) {
         size_t line = 1, end = json_tokener_get_parse_end(tok);
@@ -52,7 +52,7 @@ int json_parse(const char *text, size_t len, const char *name, json_object **ret
         json_object_put(v);
         json_tokener_free(tok);
         return fail(f, EINVAL, "%s: line %zu: invalid JSON: %s", name, line,
-                    e == json_tokener_continue ? "the text ends too early"
+                    e == json_tokener_continue  ? "the text ends too early"
                     : e == json_tokener_success ? "nothing there"
                                                 : json_tokener_error_desc(e));
     }
@@ -106,7 +106,7 @@ int json_get_text(struct json_reader *r, json_object *v, const char **ret)
     if (!json_object_is_type(v, json_type_string))
         return json_fail_type(r, "a string", v);
     *ret = json_object_get_string(v);
-    if (strlen(*ret) != (size_t)json_object_get_string_len(v))
+    if (strlen(*ret) != (size_t) json_object_get_string_len(v))
         return json_fail(r, EINVAL, "the string has a NUL byte inside");
     return 0;
 }
@@ -155,7 +155,7 @@ static int read_u64(struct json_reader *r, json_object *v, uint64_t max, uint64_
         return json_fail(r, ERANGE, "must not be negative");
     *ret = json_object_get_uint64(v);
     if (*ret > max)
-        return json_fail(r, ERANGE, "must not be greater than %llu", (unsigned long long)max);
+        return json_fail(r, ERANGE, "must not be greater than %llu", (unsigned long long) max);
     return 0;
 }
 
@@ -176,17 +176,18 @@ static int read_numbers(struct json_reader *r, json_object *v, uint32_t **field,
         int e = read_u64(r, json_object_array_get_idx(v, i), UINT32_MAX, &value);
         if (e < 0)
             return e;
-        (*field)[i] = (uint32_t)value;
+        (*field)[i] = (uint32_t) value;
         leave(r, old);
     }
     *count = n;
     return 0;
 }
 
-static int read_array(struct json_reader *r, json_object *v, const struct json_field *d, char *target)
+static int read_array(struct json_reader *r, json_object *v, const struct json_field *d,
+                      char *target)
 {
-    void **array = (void **)(void *)(target + d->offset);
-    size_t *count = (size_t *)(void *)(target + d->count);
+    void **array = (void **) (void *) (target + d->offset);
+    size_t *count = (size_t *) (void *) (target + d->count);
     size_t n;
 
     if (!json_object_is_type(v, json_type_array))
@@ -202,7 +203,7 @@ static int read_array(struct json_reader *r, json_object *v, const struct json_f
         int e;
 
         *count = i + 1; /* counted first: a half-read element is freed with the others */
-        e = json_read(r, json_object_array_get_idx(v, i), d->table, (char *)*array + i * d->size);
+        e = json_read(r, json_object_array_get_idx(v, i), d->table, (char *) *array + i * d->size);
         if (e < 0)
             return e;
         leave(r, old);
@@ -231,7 +232,8 @@ static bool is_empty(json_object *v)
     return false;
 }
 
-static int read_field(struct json_reader *r, json_object *v, const struct json_field *d, char *target)
+static int read_field(struct json_reader *r, json_object *v, const struct json_field *d,
+                      char *target)
 {
     void *field = target + d->offset;
     uint64_t number;
@@ -245,31 +247,31 @@ static int read_field(struct json_reader *r, json_object *v, const struct json_f
     case JSON_BOOL:
         if (!json_object_is_type(v, json_type_boolean))
             return json_fail_type(r, "a boolean", v);
-        *(bool *)field = json_object_get_boolean(v);
+        *(bool *) field = json_object_get_boolean(v);
         return 0;
     case JSON_U32:
         e = read_u64(r, v, UINT32_MAX, &number);
         if (e == 0)
-            *(uint32_t *)field = (uint32_t)number;
+            *(uint32_t *) field = (uint32_t) number;
         return e;
     case JSON_U64:
         return read_u64(r, v, UINT64_MAX, field);
     case JSON_I64:
         if (!json_object_is_type(v, json_type_int))
             return json_fail_type(r, "a whole number", v);
-        *(int64_t *)field = json_object_get_int64(v);
+        *(int64_t *) field = json_object_get_int64(v);
         return 0;
     case JSON_OBJECT:
         return json_read(r, v, d->table, target);
     case JSON_ARRAY:
         return read_array(r, v, d, target);
     case JSON_NUMBERS:
-        return read_numbers(r, v, field, (size_t *)(void *)(target + d->count));
+        return read_numbers(r, v, field, (size_t *) (void *) (target + d->count));
     case JSON_KEEP:
         if (!json_object_is_type(v, json_type_object))
             return json_fail_type(r, "an object", v);
-        if (!*(json_object **)field)
-            *(json_object **)field = json_object_get(v);
+        if (!*(json_object **) field)
+            *(json_object **) field = json_object_get(v);
         return 0;
     case JSON_CUSTOM:
         return d->read(r, v, target);

@@ -32,7 +32,7 @@ enum json_kind {
     JSON_NUMBERS, /* an array of uint32_t with a count */
     JSON_KEEP,    /* json_object *, a new reference; must be an object */
     JSON_CUSTOM,  /* read() decides */
-    JSON_NOTED,   /* not honoured: its path goes into `noted` unless it is empty, false, 0 or null */
+    JSON_NOTED, /* not honoured: its path goes into `noted` unless it is empty, false, 0 or null */
 };
 
 struct json_table;
@@ -42,8 +42,8 @@ struct json_field {
     enum json_kind kind;
     bool required;
     size_t offset;
-    size_t count;  /* ARRAY, NUMBERS: offset of the size_t that counts */
-    size_t size;   /* ARRAY: bytes of an element */
+    size_t count;                   /* ARRAY, NUMBERS: offset of the size_t that counts */
+    size_t size;                    /* ARRAY: bytes of an element */
     const struct json_table *table; /* OBJECT, ARRAY */
     int (*read)(struct json_reader *r, json_object *v, void *target);
 };
@@ -53,13 +53,19 @@ struct json_table {
     size_t n;
 };
 
-#define JSON_TABLE(f) {.fields = (f), .n = ARRAY_LEN(f)}
+#define JSON_TABLE(f)                    \
+    {                                    \
+        .fields = (f), .n = ARRAY_LEN(f) \
+    }
 
 /* Parses a whole document. `name` is for messages. 0 and a reference in *ret. */
-int json_parse(const char *text, size_t len, const char *name, json_object **ret, struct fail *f) must_check;
+int json_parse(const char *text, size_t len, const char *name, json_object **ret, struct fail *f)
+    must_check;
 
-/* Reads object v by the table into target; may leave it half-filled on error, to be freed as usual. */
-int json_read(struct json_reader *r, json_object *v, const struct json_table *t, void *target) must_check;
+/* Reads object v by the table into target; may leave it half-filled on error, to be freed as usual.
+ */
+int json_read(struct json_reader *r, json_object *v, const struct json_table *t, void *target)
+    must_check;
 
 /* For read() callbacks: an error at the current path. Returns -err. */
 int json_fail(struct json_reader *r, int err, const char *fmt, ...) printf_like(3, 4);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mount types and options of config.json; sources: config.md of the OCI runtime specification, mount(8). */
+/* Mount types and options of config.json; sources: config.md of the OCI runtime specification,
+ * mount(8). */
 #include <errno.h>
 #include <string.h>
 
@@ -17,7 +18,8 @@ struct mount_option {
     uint32_t set, clear;
 };
 
-/* Options without an effect are those that describe what holds anyway: trees are private, times lazy. */
+/* Options without an effect are those that describe what holds anyway: trees are private, times
+ * lazy. */
 static const struct mount_option options[] = {
     {"async", 0, 0},
     {"atime", 0, MOUNT_F_NOATIME},
@@ -50,10 +52,11 @@ static const struct mount_option options[] = {
 };
 
 static const char *const option_names[] = {
-    "async", "atime", "bind", "defaults", "dev", "diratime", "exec", "newinstance", "noatime",
-    "nodev", "nodiratime", "noexec", "norelatime", "nostrictatime", "nosuid", "private", "rbind",
-    "relatime", "ro", "rprivate", "rro", "rslave", "rw", "slave", "strictatime", "suid",
-    "unbindable", "runbindable", "size", "mode", NULL,
+    "async",       "atime",   "bind",  "defaults",    "dev",    "diratime",   "exec",
+    "newinstance", "noatime", "nodev", "nodiratime",  "noexec", "norelatime", "nostrictatime",
+    "nosuid",      "private", "rbind", "relatime",    "ro",     "rprivate",   "rro",
+    "rslave",      "rw",      "slave", "strictatime", "suid",   "unbindable", "runbindable",
+    "size",        "mode",    NULL,
 };
 
 const char *const *oci_mount_option_names(void)
@@ -107,8 +110,8 @@ static int parse_option(const char *o, struct mount_spec *m)
     return parse_value(o, m);
 }
 
-static int choose_kind(const struct oci_mount *m, size_t index, struct mount_spec *s, bool *ret_skip,
-                       struct fail *f)
+static int choose_kind(const struct oci_mount *m, size_t index, struct mount_spec *s,
+                       bool *ret_skip, struct fail *f)
 {
     if (s->flags & (OPT_BIND | OPT_RBIND) || (m->type && strcmp(m->type, "bind") == 0)) {
         s->kind = MOUNT_TREE;
@@ -119,25 +122,29 @@ static int choose_kind(const struct oci_mount *m, size_t index, struct mount_spe
     if (!m->type)
         return fail(f, EINVAL, "mounts[%zu].type: missing", index);
     if (strcmp(m->type, "cgroup") == 0 || strcmp(m->type, "cgroup2") == 0) {
-        log_info("mounts[%zu]: a %s mount is left out (cgroups are not shown inside)", index, m->type);
+        log_info("mounts[%zu]: a %s mount is left out (cgroups are not shown inside)", index,
+                 m->type);
         *ret_skip = true;
         return 0;
     }
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         if (strcmp(types[i].type, m->type) == 0) {
             s->kind = types[i].kind;
-            /* A tmpfs on /dev is to be filled with the default devices: that is our synthetic /dev. */
+            /* A tmpfs on /dev is to be filled with the default devices: that is our synthetic /dev.
+             */
             if (s->kind == MOUNT_TMPFS && strcmp(m->destination, "/dev") == 0)
                 s->kind = MOUNT_DEV;
             return 0;
         }
     }
-    return fail(f, ENOTSUP, "mounts[%zu].type: \"%s\" is not supported (proc, sysfs, tmpfs, devpts, "
-                            "mqueue, cgroup and bind are)", index, m->type);
+    return fail(f, ENOTSUP,
+                "mounts[%zu].type: \"%s\" is not supported (proc, sysfs, tmpfs, devpts, "
+                "mqueue, cgroup and bind are)",
+                index, m->type);
 }
 
-int oci_mount_parse(const struct oci_mount *m, size_t index, struct mount_spec *ret, bool *ret_recursive,
-                    bool *ret_skip, struct fail *f)
+int oci_mount_parse(const struct oci_mount *m, size_t index, struct mount_spec *ret,
+                    bool *ret_recursive, bool *ret_skip, struct fail *f)
 {
     struct mount_spec s = {.tree_fd = -1, .mode = 0755};
     bool skip = false;
@@ -152,8 +159,8 @@ int oci_mount_parse(const struct oci_mount *m, size_t index, struct mount_spec *
         if (r == -ENOENT && m->type && strncmp(m->type, "cgroup", 6) == 0)
             continue; /* controller names and the like; the mount is left out anyway */
         if (r == -ENOENT)
-            return fail(f, EINVAL, "mounts[%zu].options[%zu]: mount option \"%s\" is not supported", index,
-                        i, m->options[i]);
+            return fail(f, EINVAL, "mounts[%zu].options[%zu]: mount option \"%s\" is not supported",
+                        index, i, m->options[i]);
         if (r < 0)
             return fail(f, EINVAL, "mounts[%zu].options[%zu]: \"%s\" has no valid value", index, i,
                         m->options[i]);
@@ -162,7 +169,7 @@ int oci_mount_parse(const struct oci_mount *m, size_t index, struct mount_spec *
     if (r < 0)
         return r;
     *ret_recursive = s.flags & OPT_RBIND;
-    s.flags &= ~(uint32_t)(OPT_BIND | OPT_RBIND);
+    s.flags &= ~(uint32_t) (OPT_BIND | OPT_RBIND);
     *ret = s;
     *ret_skip = skip;
     return 0;

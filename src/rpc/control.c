@@ -20,7 +20,8 @@ struct wire_header {
     uint32_t len;
 };
 
-_Static_assert(sizeof(struct wire_header) == CONTROL_MAX_FRAME - CONTROL_MAX_PAYLOAD, "header size");
+_Static_assert(sizeof(struct wire_header) == CONTROL_MAX_FRAME - CONTROL_MAX_PAYLOAD,
+               "header size");
 
 static bool type_is_known(uint32_t type)
 {
@@ -30,10 +31,10 @@ static bool type_is_known(uint32_t type)
 
 int control_send(int fd, enum control_type type, const void *payload, size_t len)
 {
-    struct wire_header h = {.magic = CONTROL_MAGIC, .type = type, .len = (uint32_t)len};
+    struct wire_header h = {.magic = CONTROL_MAGIC, .type = type, .len = (uint32_t) len};
     struct iovec iov[2] = {
         {.iov_base = &h, .iov_len = sizeof(h)},
-        {.iov_base = (void *)(uintptr_t)payload, .iov_len = len},
+        {.iov_base = (void *) (uintptr_t) payload, .iov_len = len},
     };
     struct msghdr m = {.msg_iov = iov, .msg_iovlen = len ? 2 : 1};
 
@@ -42,7 +43,7 @@ int control_send(int fd, enum control_type type, const void *payload, size_t len
     for (;;) {
         ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL);
         if (n >= 0)
-            return (size_t)n == sizeof(h) + len ? 0 : -EPIPE;
+            return (size_t) n == sizeof(h) + len ? 0 : -EPIPE;
         if (errno == ECONNRESET)
             return -EPIPE;
         if (errno != EINTR)
@@ -77,14 +78,14 @@ int control_recv(int fd, char *buf, size_t cap, struct control_frame *ret)
         return errno == ECONNRESET ? -ENOTCONN : -errno;
     if (n == 0)
         return -ENOTCONN;
-    if ((size_t)n < sizeof(h) || (m.msg_flags & MSG_TRUNC))
+    if ((size_t) n < sizeof(h) || (m.msg_flags & MSG_TRUNC))
         return -EBADMSG;
     memcpy(&h, buf, sizeof(h));
-    if (h.magic != CONTROL_MAGIC || !type_is_known(h.type) || h.len != (size_t)n - sizeof(h))
+    if (h.magic != CONTROL_MAGIC || !type_is_known(h.type) || h.len != (size_t) n - sizeof(h))
         return -EBADMSG;
     buf[n] = '\0';
     *ret = (struct control_frame){
-        .type = (enum control_type)h.type,
+        .type = (enum control_type) h.type,
         .len = h.len,
         .payload = buf + sizeof(h),
     };
@@ -120,7 +121,8 @@ int control_call(int fd, enum control_type type, const void *payload, size_t len
         if (f.type == CONTROL_OK) {
             r = 0;
         } else if (f.type == CONTROL_TEXT || f.type == CONTROL_ERROR) {
-            char *text = strdup(f.payload); /* an embedded NUL ends it, which is what a reader wants */
+            char *text =
+                strdup(f.payload); /* an embedded NUL ends it, which is what a reader wants */
             r = text ? (f.type == CONTROL_ERROR ? -EREMOTEIO : 0) : -ENOMEM;
             *ret_text = text;
         } else {
@@ -131,7 +133,8 @@ int control_call(int fd, enum control_type type, const void *payload, size_t len
     return r;
 }
 
-/* Fills a unix address for path; a long path goes through its directory's descriptor, kept in *ret_dir. */
+/* Fills a unix address for path; a long path goes through its directory's descriptor, kept in
+ * *ret_dir. */
 static int make_address(const char *path, struct sockaddr_un *sa, int *ret_dir)
 {
     const char *slash = strrchr(path, '/');
@@ -144,15 +147,15 @@ static int make_address(const char *path, struct sockaddr_un *sa, int *ret_dir)
         memcpy(sa->sun_path, path, strlen(path) + 1);
         return 0;
     }
-    if (!slash || (size_t)(slash - path) >= sizeof(dir))
+    if (!slash || (size_t) (slash - path) >= sizeof(dir))
         return -ENAMETOOLONG;
-    memcpy(dir, path, (size_t)(slash - path));
+    memcpy(dir, path, (size_t) (slash - path));
     dir[slash - path] = '\0';
     *ret_dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (*ret_dir < 0)
         return -errno;
     n = snprintf(sa->sun_path, sizeof(sa->sun_path), "/proc/self/fd/%d/%s", *ret_dir, slash + 1);
-    return n > 0 && (size_t)n < sizeof(sa->sun_path) ? 0 : -ENAMETOOLONG;
+    return n > 0 && (size_t) n < sizeof(sa->sun_path) ? 0 : -ENAMETOOLONG;
 }
 
 static int with_address(const char *path, bool listening, int timeout_ms, int *ret_fd)
@@ -169,13 +172,13 @@ static int with_address(const char *path, bool listening, int timeout_ms, int *r
         goto out_dir;
     }
     if (listening) {
-        if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 16) < 0)
+        if (bind(fd, (struct sockaddr *) &sa, sizeof(sa)) < 0 || listen(fd, 16) < 0)
             r = -errno;
     } else {
         struct timeval tv = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
-        if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+        (void) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+        (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+        if (connect(fd, (struct sockaddr *) &sa, sizeof(sa)) < 0)
             r = -errno;
     }
     if (r < 0)

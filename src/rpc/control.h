@@ -4,8 +4,8 @@
  * socket that the host side binds in the container's state directory and the sentry listens on.
  *
  * One connection carries any number of requests; each request gets exactly one answer. A frame is
- * one packet: {u32 magic, u32 type, u32 len} followed by len bytes, native byte order (both ends run
- * on one machine and come from one build; the magic says which). Both sides treat the other as
+ * one packet: {u32 magic, u32 type, u32 len} followed by len bytes, native byte order (both ends
+ * run on one machine and come from one build; the magic says which). Both sides treat the other as
  * hostile: a frame that is too long, truncated, or of an unknown type ends the connection.
  */
 #pragma once
@@ -20,15 +20,15 @@
 
 /* Largest payload of a frame. A buffer of CONTROL_MAX_FRAME bytes holds any frame. */
 #define CONTROL_MAX_PAYLOAD (128u << 10)
-#define CONTROL_MAX_FRAME (CONTROL_MAX_PAYLOAD + 12u)
+#define CONTROL_MAX_FRAME   (CONTROL_MAX_PAYLOAD + 12u)
 
 enum control_type {
     /* requests */
     CONTROL_START = 1, /* let the created init run; no payload; OK, or ERROR if it runs already */
     CONTROL_KILL,      /* struct control_kill; OK, or ERROR */
     CONTROL_STATE,     /* TEXT: {"status": "created"|"running"|"stopped"} */
-    CONTROL_PS,        /* TEXT: {"processes": [{"pid", "ppid", "uid", "cmd"}...]}, the guest's numbers */
-    CONTROL_POSTURE,   /* TEXT: the posture as JSON */
+    CONTROL_PS, /* TEXT: {"processes": [{"pid", "ppid", "uid", "cmd"}...]}, the guest's numbers */
+    CONTROL_POSTURE, /* TEXT: the posture as JSON */
     /* answers */
     CONTROL_OK = 0x100,
     CONTROL_ERROR, /* one line of text, no newline */
@@ -48,15 +48,16 @@ struct control_frame {
     const char *payload;
 };
 
-/* Sends one frame. 0, -EMSGSIZE when len is too large, -EPIPE when the peer has gone. No SIGPIPE. */
+/* Sends one frame. 0, -EMSGSIZE when len is too large, -EPIPE when the peer has gone. No SIGPIPE.
+ */
 int control_send(int fd, enum control_type type, const void *payload, size_t len) must_check;
 /* The same with a text, cut at CONTROL_MAX_PAYLOAD only for CONTROL_ERROR. */
 int control_send_text(int fd, enum control_type type, const char *text) must_check;
 
 /*
  * Receives one frame into buf, which must have cap >= CONTROL_MAX_FRAME + 1 bytes. 0; -ENOTCONN at
- * the end of the connection; -EBADMSG for anything malformed; -EAGAIN on a non-blocking or timed socket.
- * Descriptors sent along are not received.
+ * the end of the connection; -EBADMSG for anything malformed; -EAGAIN on a non-blocking or timed
+ * socket. Descriptors sent along are not received.
  */
 int control_recv(int fd, char *buf, size_t cap, struct control_frame *ret) must_check;
 
@@ -68,9 +69,12 @@ int control_parse_kill(const struct control_frame *f, struct control_kill *ret) 
  * NULL for OK); -EREMOTEIO for ERROR, with the peer's line in *ret_text; other negative errno when
  * the connection failed (*ret_text = NULL). ret_text may not be NULL.
  */
-int control_call(int fd, enum control_type type, const void *payload, size_t len, char **ret_text) must_check;
+int control_call(int fd, enum control_type type, const void *payload, size_t len, char **ret_text)
+    must_check;
 
-/* Connects to a control socket by path; paths longer than sun_path go through a directory descriptor. */
+/* Connects to a control socket by path; paths longer than sun_path go through a directory
+ * descriptor. */
 int control_connect(const char *path, int timeout_ms, int *ret_fd) must_check;
-/* Makes the listening socket (mode 0600 by umask of the caller's directory), CLOEXEC, non-blocking off. */
+/* Makes the listening socket (mode 0600 by umask of the caller's directory), CLOEXEC, non-blocking
+ * off. */
 int control_listen(const char *path, int *ret_fd) must_check;

@@ -10,7 +10,7 @@
 static void make_printable(char *s)
 {
     for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+        if ((unsigned char) *s < 0x20 || *s == 0x7f)
             *s = ' ';
 }
 
@@ -33,8 +33,8 @@ int fail_errno(struct fail *f, int err, const char *fmt, ...)
     va_start(ap, fmt);
     n = vsnprintf(f->text, sizeof(f->text), fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof(f->text))
-        snprintf(f->text + n, sizeof(f->text) - (size_t)n, ": %s", strerror(err));
+    if (n >= 0 && (size_t) n < sizeof(f->text))
+        snprintf(f->text + n, sizeof(f->text) - (size_t) n, ": %s", strerror(err));
     make_printable(f->text);
     return -err;
 }
@@ -49,8 +49,8 @@ int fail_wrap(struct fail *f, int err, const char *fmt, ...)
     va_start(ap, fmt);
     n = vsnprintf(f->text, sizeof(f->text), fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof(f->text))
-        snprintf(f->text + n, sizeof(f->text) - (size_t)n, ": %s", inner);
+    if (n >= 0 && (size_t) n < sizeof(f->text))
+        snprintf(f->text + n, sizeof(f->text) - (size_t) n, ": %s", inner);
     make_printable(f->text);
     return err;
 }

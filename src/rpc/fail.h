@@ -16,7 +16,7 @@ enum {
 };
 
 struct fail {
-    int status; /* exit status the command should end with; 0: the command's usual one */
+    int status;      /* exit status the command should end with; 0: the command's usual one */
     char text[1024]; /* "what on what: why (what to do)", one line, no newline */
 };
 

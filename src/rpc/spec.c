@@ -3,7 +3,8 @@
  * Encoding and decoding of the sandbox specification: a header (magic, version, size) and then the
  * fields in one fixed order, native byte order, no padding. Strings carry their length; the length
  * STR_NULL stands for a NULL pointer. One table-free pass per direction: the writer and the reader
- * below must list the same fields in the same order, and the unit test compares them field by field.
+ * below must list the same fields in the same order, and the unit test compares them field by
+ * field.
  */
 #include "rpc/spec.h"
 
@@ -15,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SPEC_MAGIC 0x43505343u /* "CSPC" */
+#define SPEC_MAGIC   0x43505343u /* "CSPC" */
 #define SPEC_VERSION 1u
-#define STR_NULL UINT32_MAX
+#define STR_NULL     UINT32_MAX
 
 enum {
     MAX_MOUNTS = 1024,
@@ -26,8 +27,8 @@ enum {
     MAX_FD = 1 << 20,
 };
 
-#define MOUNT_F_ALL                                                                                \
-    (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC | MOUNT_F_NOATIME |          \
+#define MOUNT_F_ALL                                                                       \
+    (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC | MOUNT_F_NOATIME | \
      MOUNT_F_EXCLUSIVE | MOUNT_F_RECURSIVE)
 
 /* ---- writing ---- */
@@ -81,7 +82,7 @@ static void put_str(struct writer *w, const char *s)
         w->error = -E2BIG;
         return;
     }
-    put_u32(w, s ? (uint32_t)n : STR_NULL);
+    put_u32(w, s ? (uint32_t) n : STR_NULL);
     put(w, s, n);
 }
 
@@ -100,7 +101,7 @@ static void put_mount(struct writer *w, const struct mount_spec *m)
 {
     put_u32(w, m->kind);
     put_u32(w, m->flags);
-    put_u32(w, (uint32_t)m->tree_fd);
+    put_u32(w, (uint32_t) m->tree_fd);
     put_str(w, m->source);
     put_str(w, m->dest);
     put_u64(w, m->size);
@@ -114,7 +115,7 @@ static void put_process(struct writer *w, const struct process_spec *p)
     put_str(w, p->cwd);
     put_u32(w, p->uid);
     put_u32(w, p->gid);
-    put_u32(w, (uint32_t)p->n_groups);
+    put_u32(w, (uint32_t) p->n_groups);
     for (size_t i = 0; i < p->n_groups; i++)
         put_u32(w, p->groups[i]);
     put_u32(w, p->umask);
@@ -123,7 +124,7 @@ static void put_process(struct writer *w, const struct process_spec *p)
     put_u64(w, p->cap_permitted);
     put_u64(w, p->cap_inheritable);
     put_u64(w, p->cap_ambient);
-    put_u32(w, (uint32_t)p->n_rlimits);
+    put_u32(w, (uint32_t) p->n_rlimits);
     for (size_t i = 0; i < p->n_rlimits; i++) {
         put_u32(w, p->rlimits[i].resource);
         put_u64(w, p->rlimits[i].soft);
@@ -141,14 +142,14 @@ static void put_spec(struct writer *w, const struct sandbox_spec *s)
     put_str(w, s->id);
     put_str(w, s->hostname);
     put_str(w, s->domainname);
-    put_u32(w, (uint32_t)s->n_mounts);
+    put_u32(w, (uint32_t) s->n_mounts);
     for (size_t i = 0; i < s->n_mounts; i++)
         put_mount(w, &s->mounts[i]);
     put_process(w, &s->process);
     put_u32(w, s->network);
-    put_u32(w, (uint32_t)s->control_fd);
-    put_u32(w, (uint32_t)s->log_fd);
-    put_u32(w, (uint32_t)s->self_fd);
+    put_u32(w, (uint32_t) s->control_fd);
+    put_u32(w, (uint32_t) s->log_fd);
+    put_u32(w, (uint32_t) s->self_fd);
     put_u32(w, s->rootless);
     put_u32(w, s->start_now);
     put_u32(w, s->die_with_parent);
@@ -157,7 +158,7 @@ static void put_spec(struct writer *w, const struct sandbox_spec *s)
     put_u32(w, s->log_json);
     put_u32(w, s->pids_max);
     if (!w->error) {
-        uint32_t total = (uint32_t)w->len;
+        uint32_t total = (uint32_t) w->len;
         memcpy(w->data + 8, &total, sizeof(total));
     }
 }
@@ -172,7 +173,7 @@ static int write_whole(int fd, const unsigned char *p, size_t n)
             return -errno;
         }
         p += k;
-        n -= (size_t)k;
+        n -= (size_t) k;
     }
     return 0;
 }
@@ -259,7 +260,7 @@ static int get_fd(struct reader *r)
         return -1;
     if (v >= MAX_FD && !r->error)
         r->error = -EBADMSG;
-    return (int)v;
+    return (int) v;
 }
 
 /* A count whose items take at least min_size bytes each: bounded by what is left to read. */
@@ -302,7 +303,7 @@ static char *get_str(struct reader *r, bool required)
         r->error = -EBADMSG;
         return NULL;
     }
-    s = malloc((size_t)n + 1);
+    s = malloc((size_t) n + 1);
     if (!s) {
         r->error = -ENOMEM;
         return NULL;
@@ -341,7 +342,7 @@ static void get_mount(struct reader *r, struct mount_spec *m)
 {
     uint32_t kind = get_u32(r);
 
-    m->kind = (enum mount_kind)kind;
+    m->kind = (enum mount_kind) kind;
     m->flags = get_u32(r);
     m->tree_fd = get_fd(r);
     m->source = get_str(r, false);
@@ -407,7 +408,7 @@ static void get_spec(struct reader *r, struct sandbox_spec *s)
     network = get_u32(r);
     if (network > NETWORK_SANDBOX && !r->error)
         r->error = -EBADMSG;
-    s->network = (enum network_mode)network;
+    s->network = (enum network_mode) network;
     s->control_fd = get_fd(r);
     s->log_fd = get_fd(r);
     s->self_fd = get_fd(r);
@@ -452,20 +453,20 @@ int sandbox_spec_read(int fd, struct sandbox_spec **ret)
 
     if (fstat(fd, &st) < 0)
         return -errno;
-    if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > (off_t)SPEC_MAX_BYTES)
+    if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > (off_t) SPEC_MAX_BYTES)
         return -EBADMSG;
-    buf = malloc((size_t)st.st_size);
+    buf = malloc((size_t) st.st_size);
     if (!buf)
         return -ENOMEM;
-    while (have < (size_t)st.st_size) {
-        ssize_t k = pread(fd, buf + have, (size_t)st.st_size - have, (off_t)have);
+    while (have < (size_t) st.st_size) {
+        ssize_t k = pread(fd, buf + have, (size_t) st.st_size - have, (off_t) have);
         if (k < 0 && errno == EINTR)
             continue;
         if (k <= 0)
             break;
-        have += (size_t)k;
+        have += (size_t) k;
     }
-    r = have == (size_t)st.st_size ? sandbox_spec_decode(buf, have, ret) : -EBADMSG;
+    r = have == (size_t) st.st_size ? sandbox_spec_decode(buf, have, ret) : -EBADMSG;
     free(buf);
     return r;
 }

@@ -25,9 +25,9 @@ enum {
 };
 
 enum mount_kind {
-    MOUNT_TREE,   /* files of a donated host tree (bind mounts, the root) */
-    MOUNT_TMPFS,  /* a host tmpfs of our own, made at boot, then used as a tree */
-    MOUNT_PROC,   /* synthetic, the guest's own processes */
+    MOUNT_TREE,  /* files of a donated host tree (bind mounts, the root) */
+    MOUNT_TMPFS, /* a host tmpfs of our own, made at boot, then used as a tree */
+    MOUNT_PROC,  /* synthetic, the guest's own processes */
     MOUNT_SYS,
     MOUNT_DEV,
     MOUNT_DEVPTS,
@@ -48,11 +48,13 @@ enum {
 struct mount_spec {
     enum mount_kind kind;
     uint32_t flags;
-    int tree_fd;      /* donated detached tree, or -1: boot opens `source` (MOUNT_TREE) or makes it (MOUNT_TMPFS, MOUNT_MQUEUE) */
-    char *source;     /* MOUNT_TREE, rootless: host path; otherwise what /proc/mounts shows; may be NULL */
-    char *dest;       /* absolute guest path; "/" for the root, which comes first */
-    uint64_t size;    /* MOUNT_TMPFS: bytes, 0 = the kernel's default */
-    uint32_t mode;    /* MOUNT_TMPFS: mode of its root, e.g. 01777 */
+    int tree_fd;  /* donated detached tree, or -1: boot opens `source` (MOUNT_TREE) or makes it
+                     (MOUNT_TMPFS, MOUNT_MQUEUE) */
+    char *source; /* MOUNT_TREE, rootless: host path; otherwise what /proc/mounts shows; may be NULL
+                   */
+    char *dest;   /* absolute guest path; "/" for the root, which comes first */
+    uint64_t size; /* MOUNT_TMPFS: bytes, 0 = the kernel's default */
+    uint32_t mode; /* MOUNT_TMPFS: mode of its root, e.g. 01777 */
 };
 
 struct rlimit_spec {
@@ -61,9 +63,10 @@ struct rlimit_spec {
 };
 
 struct process_spec {
-    char **argv;      /* NULL-terminated, at least one; a name without a slash is looked up in envp's PATH, inside */
-    char **envp;      /* NULL-terminated */
-    char *cwd;        /* absolute guest path */
+    char **argv; /* NULL-terminated, at least one; a name without a slash is looked up in envp's
+                    PATH, inside */
+    char **envp; /* NULL-terminated */
+    char *cwd;   /* absolute guest path */
     uint32_t uid, gid; /* guest ids */
     uint32_t *groups;
     size_t n_groups;
@@ -79,20 +82,22 @@ enum network_mode { NETWORK_NONE, NETWORK_HOST, NETWORK_SANDBOX };
 
 struct sandbox_spec {
     char *id;
-    char *hostname;    /* NULL: the host's */
+    char *hostname; /* NULL: the host's */
     char *domainname;
     struct mount_spec *mounts; /* in mount order; mounts[0].dest is "/" */
     size_t n_mounts;
     struct process_spec process;
     enum network_mode network;
-    /* SOCK_SEQPACKET unix socket: listening (state directory), or already connected to the one client
-     * of a foreground `do` (SO_ACCEPTCONN tells which); -1 for none. Protocol: rpc/control.h */
+    /* SOCK_SEQPACKET unix socket: listening (state directory), or already connected to the one
+     * client of a foreground `do` (SO_ACCEPTCONN tells which); -1 for none. Protocol: rpc/control.h
+     */
     int control_fd;
-    int log_fd;        /* where log lines go, or -1 */
-    int self_fd;       /* detached tree of the sentry's own binary (real root), or -1 */
-    bool rootless;     /* no privileges on the host: sources are opened inside the user namespace */
-    bool start_now;    /* false: wait for COMMIT (rpc/sync.h), then for START on the control socket */
-    bool die_with_parent; /* foreground `do` and `run`: armed PR_SET_PDEATHSIG must be re-armed after id changes */
+    int log_fd;     /* where log lines go, or -1 */
+    int self_fd;    /* detached tree of the sentry's own binary (real root), or -1 */
+    bool rootless;  /* no privileges on the host: sources are opened inside the user namespace */
+    bool start_now; /* false: wait for COMMIT (rpc/sync.h), then for START on the control socket */
+    bool die_with_parent; /* foreground `do` and `run`: armed PR_SET_PDEATHSIG must be re-armed
+                             after id changes */
     bool strace;
     uint32_t log_level; /* enum log_level */
     bool log_json;

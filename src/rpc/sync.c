@@ -18,7 +18,7 @@ int sync_send(int fd, enum sync_kind kind, uint32_t code, const char *text)
     size_t len = text ? strnlen(text, SYNC_MAX_TEXT) : 0;
     struct iovec iov[2] = {
         {.iov_base = &h, .iov_len = sizeof(h)},
-        {.iov_base = (void *)(uintptr_t)text, .iov_len = len},
+        {.iov_base = (void *) (uintptr_t) text, .iov_len = len},
     };
     struct msghdr m = {.msg_iov = iov, .msg_iovlen = len ? 2 : 1};
 
@@ -49,9 +49,10 @@ int sync_recv(int fd, struct sync_report *ret)
         return errno == ECONNRESET ? -ENOTCONN : -errno;
     if (n == 0)
         return -ENOTCONN;
-    if ((size_t)n < sizeof(h) || (m.msg_flags & MSG_TRUNC) || h.kind < SYNC_GO || h.kind > SYNC_COMMIT)
+    if ((size_t) n < sizeof(h) || (m.msg_flags & MSG_TRUNC) || h.kind < SYNC_GO ||
+        h.kind > SYNC_COMMIT)
         return -EBADMSG;
-    r.kind = (enum sync_kind)h.kind;
+    r.kind = (enum sync_kind) h.kind;
     r.code = h.code;
     *ret = r;
     return 0;

@@ -9,8 +9,8 @@
  *                                     boot, posture check, mounts, loading of init
  *                           <-        READY, or ERROR(exit code, one line)
  *   state file, pid file
- *   COMMIT                  ->        only when spec.start_now is false: the sandbox waits for it, and
- *                                     exits at the end of file, so a killed `create` leaves nothing behind
+ *   COMMIT                  ->        only when spec.start_now is false: the sandbox waits for it,
+ * and exits at the end of file, so a killed `create` leaves nothing behind
  *
  * With spec.start_now no COMMIT is sent: the sandbox closes its end after READY and runs.
  */
@@ -31,11 +31,13 @@ enum sync_kind {
 
 struct sync_report {
     enum sync_kind kind;
-    uint32_t code; /* SYNC_ERROR: exit status for do and run: 125 our own failure, 126 init not executable, 127 not found */
+    uint32_t code; /* SYNC_ERROR: exit status for do and run: 125 our own failure, 126 init not
+                      executable, 127 not found */
     char text[SYNC_MAX_TEXT + 1];
 };
 
-/* Sends one packet; text may be NULL and is cut at SYNC_MAX_TEXT. 0, -EPIPE when the peer is gone. */
+/* Sends one packet; text may be NULL and is cut at SYNC_MAX_TEXT. 0, -EPIPE when the peer is gone.
+ */
 int sync_send(int fd, enum sync_kind kind, uint32_t code, const char *text) must_check;
 
 /* Receives one packet (blocking). 0; -ENOTCONN at the end of file; -EBADMSG when malformed. */
