@@ -3,8 +3,9 @@
 import json
 import os
 import re
+import subprocess
 
-from frame import FAKE, ROOT, Place
+from frame import CLOISTER, FAKE, ROOT, Place
 
 COMMANDS = ["do", "run", "create", "start", "state", "kill", "delete", "list", "ps", "spec", "posture", "doctor",
             "features"]
@@ -171,3 +172,24 @@ def test_doctor(p):
     p.sentry = "/nonexistent/sentry"
     r = p.cl("doctor")
     assert r.code == 1 and "missing  sandbox program" in r.out and "cannot run here" in r.out, r
+
+
+def complete(p, *words):
+    """What bash offers for the last word."""
+    script = os.path.join(ROOT, "packaging/completions/cloister.bash")
+    line = " ".join(f"'{w}'" for w in (CLOISTER,) + words)
+    r = subprocess.run(["bash", "-c", f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words)}; _cloister; "
+                                      'printf "%s\\n" "${COMPREPLY[@]}"'], stdout=subprocess.PIPE, text=True)
+    return r.stdout.split()
+
+
+@with_place
+def test_completion(p):
+    assert sorted(w for w in complete(p, "") if not w.startswith("-")) == sorted(COMMANDS)
+    assert complete(p, "do", "--ne") == ["--network"]
+    assert complete(p, "--root", p.state, "run", "--bun") == ["--bundle"]
+    assert complete(p, "do", "--network", "") == ["none", "host"]
+    p.write(args=["sleep"])
+    p.ok("create", "-b", p.bundle, "one")
+    assert complete(p, "--root", p.state, "kill", "") == ["one"]
+    p.ok("delete", "one")
