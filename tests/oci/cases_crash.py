@@ -6,18 +6,7 @@ import random
 import signal
 import time
 
-from frame import FAKE, Place, gone, wait_gone
-
-
-def with_place(case):
-    def wrapped():
-        p = Place(FAKE)
-        try:
-            case(p)
-        finally:
-            p.close()
-    wrapped.__name__ = case.__name__
-    return wrapped
+from frame import fake, gone, wait_gone
 
 
 def descendants(pid):
@@ -40,7 +29,7 @@ def comm(pid):
         return ""
 
 
-@with_place
+@fake
 def test_create_killed_while_the_sandbox_boots(p):
     p.write(args=["slow"])
     proc = p.start("create", "-b", p.bundle, "a")
@@ -59,7 +48,7 @@ def test_create_killed_while_the_sandbox_boots(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_run_killed(p):
     p.write(args=["sleep"])
     proc = p.start("run", "-b", p.bundle, "a")
@@ -71,7 +60,7 @@ def test_run_killed(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_kept_container_survives_its_killed_run(p):
     p.write(args=["sleep"])
     proc = p.start("run", "--keep", "-b", p.bundle, "a")
@@ -84,7 +73,7 @@ def test_kept_container_survives_its_killed_run(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_sandbox_killed(p):
     p.write(args=["sleep"])
     proc = p.start("run", "-b", p.bundle, "a")
@@ -98,7 +87,7 @@ def test_sandbox_killed(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_killed_at_random_moments(p):
     """Whatever the moment: afterwards there is a whole container or none."""
     rng = random.Random(1)
@@ -118,7 +107,7 @@ def test_killed_at_random_moments(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_delete_killed_at_random_moments(p):
     rng = random.Random(2)
     p.write(args=["sleep"])
@@ -133,7 +122,7 @@ def test_delete_killed_at_random_moments(p):
         p.nothing_left()
 
 
-@with_place
+@fake
 def test_half_written_files(p):
     p.write(args=["sleep"])
     p.ok("create", "-b", p.bundle, "a")
@@ -147,7 +136,7 @@ def test_half_written_files(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_damaged_state_is_told_and_removable(p):
     p.write(args=["sleep"])
     p.ok("create", "-b", p.bundle, "a")
@@ -160,7 +149,7 @@ def test_damaged_state_is_told_and_removable(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_pid_given_to_another_process(p):
     """The stored pid belongs to someone else by now: nobody is killed."""
     p.write(args=["sleep"])

@@ -7,24 +7,13 @@ import stat
 import subprocess
 import time
 
-from frame import FAKE, Place, Skip, gone, plain_user, wait_gone
-
-
-def with_place(case):
-    def wrapped():
-        p = Place(FAKE)
-        try:
-            case(p)
-        finally:
-            p.close()
-    wrapped.__name__ = case.__name__
-    return wrapped
+from frame import FAKE, Place, Skip, fake, plain_user, wait_gone
 
 
 # ---- what cannot be created
 
 
-@with_place
+@fake
 def test_bad_bundles(p):
     for command, code in (("create", 1), ("run", 125)):
         p.fails(code, ["/nonexistent", "No such file"], command, "-b", "/nonexistent", "a")
@@ -38,7 +27,7 @@ def test_bad_bundles(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_bad_values_name_their_path(p):
     def broken(change):
         config = json.loads(json.dumps(p.config))
@@ -83,7 +72,7 @@ def test_bad_values_name_their_path(p):
         p.nothing_left()
 
 
-@with_place
+@fake
 def test_missing_sentry(p):
     p.write()
     p.sentry = "/nonexistent/sentry"
@@ -97,7 +86,7 @@ def test_missing_sentry(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_sentry_reports_an_error(p):
     p.write(args=["error", "chroot: mounting X on Y: because"])
     p.fails(1, "chroot: mounting X on Y: because", "create", "-b", p.bundle, "a")
@@ -108,7 +97,7 @@ def test_sentry_reports_an_error(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_pid_file_cannot_be_written(p):
     p.write(args=["sleep"])
     p.fails(1, "/nonexistent/pid", "create", "-b", p.bundle, "--pid-file", "/nonexistent/pid", "a")
@@ -119,7 +108,7 @@ def test_pid_file_cannot_be_written(p):
 # ---- states
 
 
-@with_place
+@fake
 def test_life(p):
     p.write(args=["sleep"])
     p.ok("create", "--bundle", p.bundle, "--pid-file", "pid", "a")
@@ -146,7 +135,7 @@ def test_life(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_unknown_container(p):
     for c in ("start", "state", "kill", "delete", "ps", "posture"):
         p.fails(1, ["ghost", "does not exist"], c, "ghost")
@@ -154,7 +143,7 @@ def test_unknown_container(p):
     assert not os.path.exists(p.state), "a question must not make the state directory"
 
 
-@with_place
+@fake
 def test_delete_created_and_force(p):
     p.write(args=["sleep"])
     p.ok("create", "-b", p.bundle, "a")
@@ -168,7 +157,7 @@ def test_delete_created_and_force(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_kill_spellings(p):
     p.write(args=["sleep"])
     for word, number in (("TERM", 15), ("SIGUSR1", 10), ("usr2", 12), ("9", 9), ("RTMIN+2", 36), ("SIGRTMAX", 64)):
@@ -182,7 +171,7 @@ def test_kill_spellings(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_list(p):
     p.write(args=["sleep"])
     assert p.ok("list", "-f", "json").strip() == "null"
@@ -200,7 +189,7 @@ def test_list(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_exit_status(p):
     for n in (0, 1, 77, 255):
         p.write(args=["exit", str(n)])
@@ -209,7 +198,7 @@ def test_exit_status(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_run_keep_and_detach(p):
     p.write(args=["exit", "3"])
     assert p.cl("run", "--keep", "-b", p.bundle, "a").code == 3
@@ -222,7 +211,7 @@ def test_run_keep_and_detach(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_foreground_passes_signals_on(p):
     p.write(args=["sleep"])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
@@ -240,7 +229,7 @@ def test_foreground_passes_signals_on(p):
 # ---- files and logs
 
 
-@with_place
+@fake
 def test_log_file(p):
     log = os.path.join(p.dir, "log")
     r = p.cl("--log", log, "--log-format", "json", "state", "ghost")
@@ -252,7 +241,7 @@ def test_log_file(p):
     p.ok("--log", log, "--debug", "run", "-b", p.bundle, "a")
 
 
-@with_place
+@fake
 def test_state_directory_is_private(p):
     p.write(args=["sleep"])
     p.ok("create", "-b", p.bundle, "a")
@@ -270,7 +259,7 @@ def test_state_directory_is_private(p):
     p.ok("delete", "a")
 
 
-@with_place
+@fake
 def test_many_at_once(p):
     p.write(args=["sleep"])
     same = [p.start("create", "-b", p.bundle, "one") for _ in range(10)]
@@ -295,7 +284,7 @@ def hook(p, name, body):
     return {"path": path, "args": [name, "argument"], "env": ["WHO=hook"]}
 
 
-@with_place
+@fake
 def test_hooks(p):
     record = os.path.join(p.dir, "record")
     body = f'read state; echo "$1 $WHO $(basename $0) $state" >> {record}\n'
@@ -316,7 +305,7 @@ def test_hooks(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_failing_hooks(p):
     p.config["hooks"] = {"createRuntime": [hook(p, "bad", "exit 3\n")]}
     p.write(args=["sleep"])
@@ -342,7 +331,7 @@ def cgroup_dirs(path):
     return [r + path for r in roots]
 
 
-@with_place
+@fake
 def test_cgroup_limits(p):
     if os.geteuid() != 0 or not cgroup_dirs("") or not os.access(cgroup_dirs("")[0], os.W_OK):
         raise Skip("needs root and a writable cgroup hierarchy")
@@ -372,7 +361,7 @@ def test_cgroup_limits(p):
 # ---- do
 
 
-@with_place
+@fake
 def test_do_errors(p):
     p.fails(125, ["--root", "/nonexistent"], "do", "--root", "/nonexistent", "--", "x")
     p.fails(125, ["--root", "not a directory"], "do", "--root", "/etc/passwd", "--", "x")
@@ -387,7 +376,7 @@ def spec_lines(p, *args):
     return p.ok("do", *args).splitlines()
 
 
-@with_place
+@fake
 def test_do_specification(p):
     lines = spec_lines(p, "--", "show", "--flag", "a b", "")
     assert [x for x in lines if x.startswith("arg ")] == ["arg show", "arg --flag", "arg a b", "arg "], lines
@@ -407,7 +396,7 @@ def test_do_specification(p):
     assert any("cwd=/ " in x for x in lines), lines
 
 
-@with_place
+@fake
 def test_do_shows_the_working_directory_below_tmp(p):
     d = subprocess.run(["mktemp", "-d", "/tmp/cloister-test.XXXXXX"], stdout=subprocess.PIPE, text=True).stdout.strip()
     try:
@@ -417,7 +406,7 @@ def test_do_shows_the_working_directory_below_tmp(p):
         os.rmdir(d)
 
 
-@with_place
+@fake
 def test_plain_user(p):
     if os.geteuid() != 0:
         raise Skip("the other cases ran as a plain user already")

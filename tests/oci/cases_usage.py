@@ -5,22 +5,11 @@ import os
 import re
 import subprocess
 
-from frame import CLOISTER, FAKE, ROOT, Place
+from frame import CLOISTER, ROOT, fake
 
 COMMANDS = ["do", "run", "create", "start", "state", "kill", "delete", "list", "ps", "spec", "posture", "doctor",
             "features"]
 MAN = os.path.join(ROOT, "docs/man")
-
-
-def with_place(case):
-    def wrapped():
-        p = Place(FAKE)
-        try:
-            case(p)
-        finally:
-            p.close()
-    wrapped.__name__ = case.__name__
-    return wrapped
 
 
 def help_options(text):
@@ -50,7 +39,7 @@ def help_commands(text):
     return [line.split()[0] for line in part.splitlines()]
 
 
-@with_place
+@fake
 def test_help_lists_every_command(p):
     r = p.ok("--help")
     assert sorted(help_commands(r)) == sorted(COMMANDS), help_commands(r)
@@ -62,7 +51,7 @@ def test_help_lists_every_command(p):
         assert p.ok(c, "-h") == text
 
 
-@with_place
+@fake
 def test_version(p):
     text = p.ok("--version")
     assert re.match(r"cloister version \d+\.\d+\.\d+\nspec: \d", text), text
@@ -70,7 +59,7 @@ def test_version(p):
         assert p.ok(c, "--version") == text
 
 
-@with_place
+@fake
 def test_man_pages_agree_with_help(p):
     pages = {None: "cloister.1"}
     pages.update({c: f"cloister-{c}.1" for c in COMMANDS})
@@ -88,7 +77,7 @@ def test_man_pages_agree_with_help(p):
         assert f"cloister\\-{c}" in text, f"cloister.1 does not mention {c}"
 
 
-@with_place
+@fake
 def test_usage_errors(p):
     p.fails(1, ["unknown command", "frobnicate"], "frobnicate")
     p.fails(1, ["unknown option", "--nope"], "--nope", "list")
@@ -112,7 +101,7 @@ def test_usage_errors(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_invalid_names(p):
     p.write()
     for name in ("", "a/b", "..", ".x", "a b", "x" * 201, "ä", "-"):
@@ -122,7 +111,7 @@ def test_invalid_names(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_go_style_options(p):
     p.write(args=["exit", "7"])
     assert p.cl("run", "-bundle", p.bundle, "a").code == 7
@@ -132,7 +121,7 @@ def test_go_style_options(p):
     p.nothing_left()
 
 
-@with_place
+@fake
 def test_spec(p):
     d = os.path.join(p.dir, "new")
     os.makedirs(os.path.join(d, "rootfs"))
@@ -152,7 +141,7 @@ def test_spec(p):
     p.fails(1, "/nonexistent", "spec", "-b", "/nonexistent")
 
 
-@with_place
+@fake
 def test_features_is_json(p):
     doc = json.loads(p.ok("features"))
     assert doc["ociVersionMin"] == "1.0.0" and "createRuntime" in doc["hooks"]
@@ -161,7 +150,7 @@ def test_features_is_json(p):
     assert "CAP_CHOWN" in doc["linux"]["capabilities"]
 
 
-@with_place
+@fake
 def test_doctor(p):
     r = p.cl("doctor", "--format", "json")
     doc = json.loads(r.out)
@@ -183,7 +172,7 @@ def complete(p, *words):
     return r.stdout.split()
 
 
-@with_place
+@fake
 def test_completion(p):
     assert sorted(w for w in complete(p, "") if not w.startswith("-")) == sorted(COMMANDS)
     assert complete(p, "do", "--ne") == ["--network"]

@@ -203,6 +203,29 @@ class Place:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+def in_place(case, sentry, prepare):
+    def wrapped():
+        p = Place(sentry)
+        try:
+            prepare(p)
+            case(p)
+        finally:
+            p.close()
+    wrapped.__name__ = case.__name__
+    wrapped.__code__ = wrapped.__code__.replace(co_firstlineno=case.__code__.co_firstlineno)
+    return wrapped
+
+
+def fake(case):
+    """A case with the stand-in for the sentry."""
+    return in_place(case, FAKE, lambda p: None)
+
+
+def real(case):
+    """A case with the real sentry and a busybox root."""
+    return in_place(case, None, Place.busybox)
+
+
 def gone(pid):
     try:
         with open(f"/proc/{pid}/stat") as f:
