@@ -158,6 +158,7 @@ def test_pid_given_to_another_process(p):
     with open(path) as f:
         state = json.load(f)
     os.kill(state["pid"], signal.SIGKILL)
+    time.sleep(0.05)  # start times count in hundredths of a second
     victim = os.fork()
     if victim == 0:
         time.sleep(60)
