@@ -50,7 +50,7 @@ int clear_out(struct task *t, uaddr_t dst, size_t n) must_check;
 ssize_t copy_in_str(struct task *t, char *dst, uaddr_t src, size_t cap) must_check;
 
 #define GUEST_IOV_MAX 1024
-#define GUEST_RW_MAX 0x7ffff000ull /* MAX_RW_COUNT: Linux silently shortens longer transfers */
+#define GUEST_RW_MAX ((uint64_t) 0x7ffff000) /* MAX_RW_COUNT: Linux silently shortens longer transfers */
 
 struct guest_iov {
     uint64_t base;
@@ -68,6 +68,7 @@ struct iobuf {
     size_t n_iov, seg, seg_off;
     uint8_t *kbuf;
     size_t left;
+    bool window_out;              /* the last window was one toward the guest */
 };
 
 /* One guest range; len is clamped to GUEST_RW_MAX. -EFAULT when it leaves the guest's address space. */

@@ -35,7 +35,6 @@ struct syscall_desc {
     const char *name;    /* NULL: no such call */
     syscall_fn *fn;      /* NULL: LEVEL_NONE */
     uint8_t level;
-    uint8_t n_args;
     struct arg_desc args[6];
 };
 
