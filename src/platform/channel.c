@@ -36,22 +36,30 @@ static bool stub_is_done(struct stub_thread *st)
     return __atomic_load_n(&st->ch->turn, __ATOMIC_SEQ_CST) == TURN_SENTRY;
 }
 
-/* Sleeps until the shared turn word or our own event word changes. */
-static void sleep_on_both(struct stub_thread *st, uint32_t event)
+/*
+ * Sleeps until the shared turn word or our own event word changes. A bound pair's sleep is short:
+ * -ETIMEDOUT says that the stub computes.
+ */
+static int sleep_on_both(struct stub_thread *st, uint32_t event)
 {
     struct platform *p = st->p;
+    struct timespec deadline;
+    bool bound = st->place.bound;
+    if (bound)
+        deadline_after_ms(&deadline, UNBIND_MS);
     if (!p->no_waitv) {
         struct futex_waitv w[2] = {
             {.val = TURN_STUB, .uaddr = (uintptr_t)&st->ch->turn, .flags = FUTEX_32},
             {.val = event, .uaddr = (uintptr_t)&st->event, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG},
         };
-        if (host_futex_waitv(w, 2, NULL) != -ENOSYS)
-            return;
+        int r = host_futex_waitv(w, 2, bound ? &deadline : NULL);
+        if (r != -ENOSYS)
+            return r;
         p->no_waitv = true;
     }
-    struct timespec deadline;
-    deadline_after_ms(&deadline, BOUNDED_WAIT_MS);
-    host_futex_wait(turn_word(st->ch), TURN_STUB, FUTEX_SCOPE_SHARED, &deadline);
+    if (!bound)
+        deadline_after_ms(&deadline, BOUNDED_WAIT_MS);
+    return host_futex_wait(turn_word(st->ch), TURN_STUB, FUTEX_SCOPE_SHARED, &deadline);
 }
 
 int channel_wait(struct stub_thread *st)
@@ -59,13 +67,15 @@ int channel_wait(struct stub_thread *st)
     struct channel *ch = st->ch;
     for (;;) {
         uint32_t event = atomic_load(&st->event);
-        if (stub_is_done(st))
+        if (stub_is_done(st)) {
+            placement_trapped(st);
             return 0;
+        }
         if (atomic_load(&st->proc->dead))
             return -ESRCH;
         __atomic_store_n(&ch->sentry_asleep, 1, __ATOMIC_SEQ_CST);
-        if (!stub_is_done(st))
-            sleep_on_both(st, event);
+        if (!stub_is_done(st) && sleep_on_both(st, event) == -ETIMEDOUT && !stub_is_done(st))
+            placement_quiet(st);
         __atomic_store_n(&ch->sentry_asleep, 0, __ATOMIC_RELAXED);
     }
 }

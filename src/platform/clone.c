@@ -153,6 +153,7 @@ int platform_clone(struct stub_thread *parent, const struct stub_clone_args *a, 
         return r < 0 ? r : -EAGAIN;
     }
     child->expect_ready = true;
+    placement_inherit(child, parent);
     *ret = child;
     return 0;
 }

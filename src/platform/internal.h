@@ -8,6 +8,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "base/htab.h"
@@ -69,7 +70,15 @@ struct stub_thread {
         struct stub_thread *child;
     } clone;
     _Atomic int donate_fd;    /* descriptor for the next donate, -1: none */
+
+    struct {                  /* placement.c; owner thread */
+        int cpu, own_cpu;     /* where the pair is bound; where this sentry thread is */
+        bool bound, counted;
+        uint32_t traps;
+    } place;
 };
+
+#define PLATFORM_CPUS 64 /* pairs on processors beyond are left to the host's scheduler */
 
 struct platform {
     struct mutex lock;        /* RANK_PLATFORM */
@@ -90,6 +99,9 @@ struct platform {
         bool is_vdso;
     } special[4];             /* immutable: vvar and vdso mappings of the zygote */
     unsigned n_special;
+    bool placement;           /* immutable: there is more than one processor */
+    cpu_set_t cpus;           /* immutable: those the host lets us use */
+    _Atomic int cpu_busy[PLATFORM_CPUS]; /* bound pairs that are awake */
 };
 
 /* thread.c: life of stub_mm, stub_proc, stub_thread. The caller owns one reference of what is made. */
@@ -128,6 +140,15 @@ int zygote_start(struct platform *p) must_check;
 /* filter.c: the stub's seccomp program. The number of instructions, or -E2BIG. */
 struct sock_filter;
 int stub_filter_build(struct sock_filter *out, size_t cap) must_check;
+
+/* placement.c: which processor a pair runs on. */
+#define UNBIND_MS 2
+void placement_init(struct platform *p);
+void placement_trapped(struct stub_thread *st);  /* a word of the stub has arrived */
+void placement_quiet(struct stub_thread *st);    /* none for UNBIND_MS */
+void placement_bring(struct stub_thread *zygote); /* [zygote_lock] to the caller's processor */
+void placement_inherit(struct stub_thread *child, const struct stub_thread *parent);
+void placement_forget(struct stub_thread *st);   /* the pair ends */
 
 /* reaper.c */
 int reaper_start(struct platform *p) must_check;

@@ -131,6 +131,7 @@ int platform_image(struct platform *p, struct stub_thread **ret)
     const struct stub_clone_args a = {.kind = STUB_FORK};
     struct stub_thread *st;
     mutex_lock(&p->zygote_lock);
+    placement_bring(p->zygote);
     int r = platform_clone(p->zygote, &a, &st);
     mutex_unlock(&p->zygote_lock);
     if (r < 0)

@@ -26,6 +26,7 @@ int platform_init(const struct platform_config *c, struct platform **ret)
     p->max_threads = c->max_threads;
     p->oom_score_fd = c->oom_score_fd;
     p->listener = -1;
+    placement_init(p);
     int r = zygote_start(p);
     if (r < 0)
         return r;

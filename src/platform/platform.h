@@ -100,6 +100,9 @@ enum trap platform_run(struct stub_thread *st, const struct resume *how, struct 
  */
 void platform_kick(struct stub_thread *st);
 
+/* The owner thread is about to sleep in the kernel, or has woken: others may have its processor. */
+void platform_sleeping(struct stub_thread *st, bool asleep);
+
 /* Guest memory through process_vm_readv/writev or the bounce buffer. 0 or -EFAULT. Only by the owner thread
  * while trapped; other tasks of the kernel may call the _remote forms on a stub they hold a reference on. */
 int platform_read(struct stub_thread *st, void *dst, uint64_t src, size_t n) must_check;

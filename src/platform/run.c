@@ -77,6 +77,7 @@ static enum trap take_fault(struct stub_thread *st, struct trap_info *ret)
 
 static enum trap dead(struct stub_thread *st, struct trap_info *ret)
 {
+    placement_forget(st);
     memset(ret, 0, sizeof(*ret));
     ret->signo = st->proc->dead_signal;
     return TRAP_DEAD;

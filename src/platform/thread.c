@@ -110,6 +110,7 @@ struct stub_thread *thread_new(struct platform *p, struct stub_proc *proc, uint3
     ref_get(&proc->ref);
     st->slot = slot;
     st->donate_fd = -1;
+    st->place.cpu = st->place.own_cpu = -1;
     list_init(&st->link);
     st->ch->turn = TURN_STUB;
     return take_ptr(&st);
@@ -219,6 +220,7 @@ void platform_exit_thread(struct stub_thread *st)
     }
     bool last = list_empty(&proc->threads);
     mutex_unlock(&p->lock);
+    placement_forget(st);
 
     if (registered && channel_settle(st) == 0) {
         st->ch->value = last;

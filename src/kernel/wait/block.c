@@ -52,7 +52,9 @@ static int block(struct task *t, const struct timespec *deadline, uint32_t work_
     if (atomic_load(&t->work) & work_mask)
         return -ERESTARTSYS;
     atomic_store(&t->state, TASK_SLEEPING);
+    platform_sleeping(t->st, true);
     r = parker_wait(&t->park, t->ticket, deadline);
+    platform_sleeping(t->st, false);
     atomic_store(&t->state, TASK_RUNNING);
     t->ticket = parker_arm(&t->park);
     if (atomic_load(&t->work) & work_mask)
