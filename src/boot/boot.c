@@ -49,8 +49,9 @@ static int read_spec(struct sandbox_spec **ret, struct fail *f)
 {
     int r = sandbox_spec_read(SPEC_FD_SPEC, ret);
 
-    return r < 0 ? fail_errno(f, -r, "reading the sandbox's specification (cloister-sentry is started by "
-                                     "cloister, not by hand)")
+    return r < 0 ? fail_errno(f, -r,
+                              "reading the sandbox's specification (cloister-sentry is started by "
+                              "cloister, not by hand)")
                  : 0;
 }
 
@@ -110,9 +111,11 @@ static unsigned thread_limit(const struct sandbox_spec *s)
     struct rlimit nproc;
 
     if (getrlimit(RLIMIT_NPROC, &nproc) == 0 && nproc.rlim_cur != RLIM_INFINITY) {
-        /* Each guest thread costs two host threads, and other sandboxes count against the user, too. */
-        rlim_t half = nproc.rlim_cur > 2 * RESERVED_THREADS ? (nproc.rlim_cur - RESERVED_THREADS) / 2
-                                                           : RESERVED_THREADS / 2;
+        /* Each guest thread costs two host threads, and other sandboxes count against the user,
+         * too. */
+        rlim_t half = nproc.rlim_cur > 2 * RESERVED_THREADS
+                          ? (nproc.rlim_cur - RESERVED_THREADS) / 2
+                          : RESERVED_THREADS / 2;
         if (half < limit)
             limit = (unsigned) half;
     }

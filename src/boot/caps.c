@@ -21,12 +21,12 @@
 uint64_t caps_kept(bool rootless)
 {
     /*
-     * CHOWN, FOWNER: chown and chmod on behalf of a guest's root, within the mapped ids.
-     * DAC_OVERRIDE, DAC_READ_SEARCH: the guest's permissions are checked by the sentry itself.
-     * SYS_PTRACE: memory and maps of the stubs while a thread has the guest's fsuid, and with Yama 2.
-     * SETUID, SETGID: files made for a guest user get their owner by fsuid and fsgid; with one mapped
-     * id there is nothing to change to.
-     * FSETID never: with it a write would leave set-uid bits standing.
+     * - CHOWN, FOWNER: chown and chmod on behalf of a guest's root, within the mapped ids.
+     * - DAC_OVERRIDE, DAC_READ_SEARCH: the guest's permissions are checked by the sentry itself.
+     * - SYS_PTRACE: the stubs' memory and maps while a thread has the guest's fsuid; Yama 2.
+     * - SETUID, SETGID: files made for a guest user get their owner by fsuid and fsgid; with one
+     *   mapped id there is nothing to change to.
+     * - FSETID never: with it a write would leave set-uid bits standing.
      */
     uint64_t kept = CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_DAC_OVERRIDE) |
                     CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_SYS_PTRACE);
@@ -81,7 +81,8 @@ int caps_confine(bool rootless, bool die_with_parent, struct fail *f)
     uint64_t kept = caps_kept(rootless);
     int r;
 
-    if (setgroups(0, NULL) < 0 && errno != EPERM) /* EPERM: denied with the single-id map of a plain user */
+    /* EPERM: a plain user's single-id map denies setgroups. */
+    if (setgroups(0, NULL) < 0 && errno != EPERM)
         return fail_errno(f, errno, "dropping supplementary groups");
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return fail_errno(f, errno, "dropping ambient capabilities");
@@ -101,7 +102,7 @@ int caps_confine(bool rootless, bool die_with_parent, struct fail *f)
 
 int caps_set_limits(struct fail *f)
 {
-    /* 1, not 0: a core_pattern pipe would run a host program on guest memory, and only 1 stops that. */
+    /* A core_pattern pipe would run a host program on guest memory: 1 stops it, 0 does not. */
     const struct rlimit core = {1, 1};
     struct rlimit files;
 
@@ -125,8 +126,9 @@ int caps_no_new_privs(struct fail *f)
 
 int caps_settle_process(struct fail *f)
 {
-    /* EPIPE and EFBIG are the guest's to see; job control of the caller's terminal is not for us. */
-    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU, SIGTSTP, SIGHUP, SIGINT, SIGQUIT};
+    /* EPIPE and EFBIG are the guest's to see; job control of the caller's terminal is not ours. */
+    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU,
+                                  SIGTSTP, SIGHUP,  SIGINT,  SIGQUIT};
     static const int defaults[] = {SIGCHLD, SIGTERM};
     sigset_t none;
 

@@ -11,12 +11,14 @@
 #include "base/util.h"
 #include "rpc/fail.h"
 
-/* The capabilities the running sentry keeps in its own user namespace (bit = number), and why: caps.c. */
+/* The capabilities the running sentry keeps in its own user namespace (bit = number), and why:
+ * caps.c. */
 uint64_t caps_kept(bool rootless);
 
 /*
- * Drops everything else for good, from the bounding set too; whatever is executed later gets none at
- * all. Then restores what an id or capability change has taken: dumpable, the parent-death signal.
+ * Drops everything else for good, from the bounding set too; whatever is executed later gets none
+ * at all. Then restores what an id or capability change has taken: dumpable, the parent-death
+ * signal.
  */
 int caps_confine(bool rootless, bool die_with_parent, struct fail *f) must_check;
 

@@ -59,7 +59,8 @@ static int check_given_self(int tree, const struct stat *self, struct fail *f)
     if (fstat(tree, &st) < 0)
         return fail_errno(f, errno, "looking at the sentry's own tree");
     if (st.st_dev != self->st_dev || st.st_ino != self->st_ino)
-        return fail(f, ESTALE, "the tree of the sentry's own binary is not the file that was executed");
+        return fail(f, ESTALE,
+                    "the tree of the sentry's own binary is not the file that was executed");
     return 0;
 }
 
@@ -80,8 +81,10 @@ int chroot_open_inputs(struct sandbox_spec *s, struct chroot_inputs *ret, struct
     } else {
         r = open_self_tree(&self, &ret->self_tree);
         if (r < 0)
-            log_info("boot 0: the sentry's binary cannot be cloned by its path (%s): it will be executed "
-                     "from memory", strerror(-r));
+            log_info("boot 0: the sentry's binary cannot be cloned by its path (%s): it will be "
+                     "executed "
+                     "from memory",
+                     strerror(-r));
         else
             log_debug("boot 0: the sentry's own binary cloned as descriptor %d", ret->self_tree);
     }
@@ -138,8 +141,10 @@ static int mount_proc(enum proc_mode *ret, struct fail *f)
     if (mount("/proc", PROC, NULL, MS_BIND | MS_REC, NULL) < 0)
         return fail_errno(f, errno, "binding /proc onto " PROC " (a fresh procfs was refused: %s)",
                           strerror(err));
-    log_warn("boot 3: no fresh procfs here (%s, the outer /proc is obstructed): the outer one is bound; "
-             "processes outside of the sandbox are visible to the sentry", strerror(err));
+    log_warn(
+        "boot 3: no fresh procfs here (%s, the outer /proc is obstructed): the outer one is bound; "
+        "processes outside of the sandbox are visible to the sentry",
+        strerror(err));
     *ret = PROC_BOUND;
     return 0;
 }
@@ -161,7 +166,8 @@ static int put_sentry(const struct chroot_inputs *in, struct fail *f)
     return 0;
 }
 
-/* For hosts whose outer filter hides mount_setattr: repeats the flags that a user namespace has locked. */
+/* For hosts whose outer filter hides mount_setattr: repeats the flags that a user namespace has
+ * locked. */
 static int remount_readonly(const char *path)
 {
     struct statvfs v;
@@ -194,7 +200,8 @@ static int make_readonly(const char *path, uint64_t more, struct fail *f)
 
 static int make_all_readonly(const struct chroot_inputs *in, struct fail *f)
 {
-    /* /proc keeps following links: /proc/self/fd/N is how a descriptor is opened again with fewer rights. */
+    /* /proc keeps following links: /proc/self/fd/N is how a descriptor is opened again with fewer
+     * rights. */
     int r = make_readonly(PROC, 0, f);
 
     if (r == 0 && in->self_tree >= 0)
@@ -208,7 +215,8 @@ static int enter(struct fail *f)
         return fail_errno(f, errno, "changing to " TEMP);
     if (chmod(".", 0555) < 0)
         return fail_errno(f, errno, "changing the mode of " TEMP);
-    if (mount("cloister-root", ".", NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+    if (mount("cloister-root", ".", NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              NULL) < 0)
         return fail_errno(f, errno, "remounting the tmpfs on " TEMP " read-only");
     log_debug("boot 6: in " TEMP ", read-only");
     return 0;

@@ -22,16 +22,18 @@ enum proc_mode {
 
 struct handoff {
     enum proc_mode proc_mode;
-    bool exec_from_memfd;  /* the binary could not be put at /sentry: executed from a sealed memfd */
-    bool no_reexec;        /* built with libraries: nothing to re-execute in an empty root */
-    int oom_score_fd;      /* /proc/self/oom_score_adj, writable, or -1 */
+    bool exec_from_memfd; /* the binary could not be put at /sentry: executed from a sealed memfd */
+    bool no_reexec;       /* built with libraries: nothing to re-execute in an empty root */
+    int oom_score_fd;     /* /proc/self/oom_score_adj, writable, or -1 */
     struct {
         uint64_t soft, hard;
     } limits[HANDOFF_N_LIMITS]; /* RLIMIT_*: as the caller had them, for the guest */
-    char *cpuinfo, *meminfo, *version; /* the host's /proc files of these names; NULL when unreadable */
+    char *cpuinfo, *meminfo,
+        *version; /* the host's /proc files of these names; NULL when unreadable */
 };
 
-/* Reads the host's texts and limits of the calling process. Nothing in it fails: what cannot be read is NULL. */
+/* Reads the host's texts and limits of the calling process. Nothing in it fails: what cannot be
+ * read is NULL. */
 void handoff_collect(struct handoff *h);
 /* Into a new sealed memfd (CLOEXEC). */
 int handoff_encode(const struct handoff *h, int *ret_fd) must_check;

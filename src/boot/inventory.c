@@ -49,7 +49,8 @@ static int add_checked(struct inventory *inv, int fd, const char *name, struct f
         return fail_errno(f, errno, "descriptor %d (%s) of the sandbox's specification", fd, name);
     r = inventory_add(inv, fd, name);
     if (r < 0)
-        return fail(f, -r, "descriptor %d (%s) of the sandbox's specification is named twice", fd, name);
+        return fail(f, -r, "descriptor %d (%s) of the sandbox's specification is named twice", fd,
+                    name);
     return 0;
 }
 
@@ -60,7 +61,8 @@ int inventory_from_spec(struct inventory *inv, const struct sandbox_spec *s, str
 
     inv->n = 0;
     for (int fd = 0; fd < 3 && r == 0; fd++)
-        if (fcntl(fd, F_GETFD) >= 0) /* a caller may have closed it: then the guest has none either */
+        if (fcntl(fd, F_GETFD) >=
+            0) /* a caller may have closed it: then the guest has none either */
             r = inventory_add(inv, fd, stdio[fd]);
     if (r == 0)
         r = add_checked(inv, SPEC_FD_SYNC, "sync", f);

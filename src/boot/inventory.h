@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The descriptor inventory: which descriptors the sandbox process may hold, and why. Everything else
- * is closed before confinement, and the posture check compares it with what is really open.
+ * The descriptor inventory: which descriptors the sandbox process may hold, and why. Everything
+ * else is closed before confinement, and the posture check compares it with what is really open.
  */
 #pragma once
 
@@ -22,8 +22,10 @@ struct inventory {
     size_t n;
 };
 
-/* stdio, sync, spec and everything that the spec names. Fails on a number given twice, out of range or not open. */
-int inventory_from_spec(struct inventory *inv, const struct sandbox_spec *s, struct fail *f) must_check;
+/* stdio, sync, spec and everything that the spec names. Fails on a number given twice, out of range
+ * or not open. */
+int inventory_from_spec(struct inventory *inv, const struct sandbox_spec *s, struct fail *f)
+    must_check;
 /* fd < 0 is nothing. -EINVAL for a number that is there already, -E2BIG. */
 int inventory_add(struct inventory *inv, int fd, const char *name) must_check;
 void inventory_remove(struct inventory *inv, int fd);

@@ -13,10 +13,10 @@
 #include "base/sys.h"
 
 /* Later than Debian 12's header; numbers of the kernel's uapi. */
-#define FS_TRUNCATE    (1ull << 14) /* ABI 3 */
-#define FS_IOCTL_DEV   (1ull << 15) /* ABI 5 */
-#define NET_BIND_TCP   (1ull << 0)  /* ABI 4 */
-#define NET_CONNECT_TCP (1ull << 1)
+#define FS_TRUNCATE         (1ull << 14) /* ABI 3 */
+#define FS_IOCTL_DEV        (1ull << 15) /* ABI 5 */
+#define NET_BIND_TCP        (1ull << 0)  /* ABI 4 */
+#define NET_CONNECT_TCP     (1ull << 1)
 #define SCOPE_ABSTRACT_UNIX (1ull << 0) /* ABI 6 */
 #define SCOPE_SIGNAL        (1ull << 1)
 
@@ -28,8 +28,8 @@ struct ruleset_attr {
 #define READ_DIR   LANDLOCK_ACCESS_FS_READ_DIR
 #define WRITE_FILE (LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
 /* Names: everything but device nodes, which a user namespace cannot make anyway. */
-#define CHANGE_DIR                                                                          \
-    (LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |                       \
+#define CHANGE_DIR                                                                              \
+    (LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |                           \
      LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | \
      LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER)
 
@@ -70,7 +70,8 @@ static int allow_tree(int ruleset, const struct mount_spec *m, uint64_t known)
     return allow(ruleset, m->tree_fd, rights, known);
 }
 
-/* A regular file at stdin, stdout or stderr can be opened again by its guest (/dev/stdout), no wider. */
+/* A regular file at stdin, stdout or stderr can be opened again by its guest (/dev/stdout), no
+ * wider. */
 static int allow_stdio(int ruleset, int fd, uint64_t known)
 {
     int flags = fcntl(fd, F_GETFL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Landlock: a second lock behind the mount namespace. Files of the donated trees may be used as their
- * mounts allow, /proc may be read, and nothing may be executed, bound or connected. Source: landlock(7),
- * userspace-api/landlock.rst of the kernel.
+ * Landlock: a second lock behind the mount namespace. Files of the donated trees may be used as
+ * their mounts allow, /proc may be read, and nothing may be executed, bound or connected. Source:
+ * landlock(7), userspace-api/landlock.rst of the kernel.
  */
 #pragma once
 

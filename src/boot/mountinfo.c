@@ -10,8 +10,8 @@ static void unescape(char *s)
     char *out = s;
 
     while (*s) {
-        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
-            s[3] <= '7') {
+        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+            s[3] >= '0' && s[3] <= '7') {
             *out++ = (char) ((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
             s += 4;
         } else {
@@ -72,9 +72,10 @@ bool mount_has_option(const char *options, const char *word)
 bool mount_type_is_kernel(const char *type)
 {
     static const char *const types[] = {
-        "autofs",   "binfmt_misc", "bpf",    "cgroup", "cgroup2", "configfs",   "debugfs",    "devpts",
-        "devtmpfs", "efivarfs",    "fusectl", "mqueue", "nsfs",    "proc",       "pstore",     "ramfs",
-        "selinuxfs", "securityfs", "smackfs", "sysfs",  "tracefs", "rpc_pipefs", "hugetlbfs",
+        "autofs",  "binfmt_misc", "bpf",      "cgroup",     "cgroup2",   "configfs",
+        "debugfs", "devpts",      "devtmpfs", "efivarfs",   "fusectl",   "mqueue",
+        "nsfs",    "proc",        "pstore",   "ramfs",      "selinuxfs", "securityfs",
+        "smackfs", "sysfs",       "tracefs",  "rpc_pipefs", "hugetlbfs",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(types); i++)

@@ -22,9 +22,9 @@
 struct look {
     const struct confinement *c;
     struct strbuf *json;
-    struct strbuf wrong;  /* JSON strings, with commas between */
-    char first[256];      /* the first mismatch, as text */
-    bool at_start;        /* no guest yet: every descriptor is accounted for */
+    struct strbuf wrong; /* JSON strings, with commas between */
+    char first[256];     /* the first mismatch, as text */
+    bool at_start;       /* no guest yet: every descriptor is accounted for */
 };
 
 static void mismatch(struct look *l, const char *fmt, ...) printf_like(2, 3);
@@ -75,7 +75,8 @@ static void look_at_root(struct look *l)
     if (d)
         (void) closedir(d);
     if (!d || found != n || n != (has_sentry(l) ? 2u : 1u))
-        mismatch(l, "the root holds other things than /proc%s", has_sentry(l) ? " and /sentry" : "");
+        mismatch(l, "the root holds other things than /proc%s",
+                 has_sentry(l) ? " and /sentry" : "");
 }
 
 static bool is_expected_mount(const struct look *l, const struct mount_row *row)
@@ -123,8 +124,8 @@ static void look_at_mounts(struct look *l)
 /* What happens to one who tries. */
 static void tried(struct look *l, const char *what, const char *path, int err, int expected)
 {
-    sb_addf(l->json, "%s\"%s %s\":\"%s\"", l->json->data[l->json->len - 1] == '{' ? "" : ",", what, path,
-            error_name(err));
+    sb_addf(l->json, "%s\"%s %s\":\"%s\"", l->json->data[l->json->len - 1] == '{' ? "" : ",", what,
+            path, error_name(err));
     if (err != expected)
         mismatch(l, "%s %s: %s instead of %s", what, path, error_name(err), error_name(expected));
 }
@@ -185,7 +186,8 @@ static void look_at_namespaces(struct look *l)
         mismatch(l, "the sentry is process %d of its pid namespace, not 1", (int) getpid());
 }
 
-/* The value of "Name:\tvalue\n" in /proc/PID/status, cut out of the text; "" when it is not there. */
+/* The value of "Name:\tvalue\n" in /proc/PID/status, cut out of the text; "" when it is not there.
+ */
 static const char *status_value(char *text, const char *name, char *buf, size_t cap)
 {
     size_t n = strlen(name);
@@ -209,8 +211,9 @@ static void look_at_capabilities(struct look *l, char *status)
         const char *key, *field;
         bool kept;
     } sets[] = {
-        {"effective", "CapEff", true},    {"permitted", "CapPrm", true}, {"bounding", "CapBnd", true},
-        {"inheritable", "CapInh", false}, {"ambient", "CapAmb", false},
+        {"effective", "CapEff", true}, {"permitted", "CapPrm", true},
+        {"bounding", "CapBnd", true},  {"inheritable", "CapInh", false},
+        {"ambient", "CapAmb", false},
     };
     char value[64];
 
@@ -221,7 +224,8 @@ static void look_at_capabilities(struct look *l, char *status)
         status_value(status, sets[i].field, value, sizeof(value));
         sb_addf(l->json, "%s\"%s\":\"%s\"", i ? "," : "", sets[i].key, value);
         if (!value[0] || strtoull(value, NULL, 16) != expected)
-            mismatch(l, "%s capabilities are %s instead of %016" PRIx64, sets[i].key, value, expected);
+            mismatch(l, "%s capabilities are %s instead of %016" PRIx64, sets[i].key, value,
+                     expected);
     }
     sb_add(l->json, "}");
 }
@@ -264,7 +268,8 @@ static void look_at_limits(struct look *l)
     int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 
     (void) getrlimit(RLIMIT_CORE, &core);
-    sb_addf(l->json, ",\"core_limit\":%llu,\"dumpable\":%d", (unsigned long long) core.rlim_max, dumpable);
+    sb_addf(l->json, ",\"core_limit\":%llu,\"dumpable\":%d", (unsigned long long) core.rlim_max,
+            dumpable);
     if (core.rlim_cur != 1 || core.rlim_max != 1)
         mismatch(l, "the core limit is not 1");
     if (dumpable != 1)
@@ -320,8 +325,12 @@ static void list_degradations(struct look *l)
 {
     const struct handoff *h = &l->c->handoff;
     const char *const names[] = {
-        h->proc_mode == PROC_BOUND ? "the outer /proc is bound: outer processes are visible to the sentry" : NULL,
-        h->exec_from_memfd ? "the sentry runs from a sealed memfd: its binary is on a noexec file system" : NULL,
+        h->proc_mode == PROC_BOUND
+            ? "the outer /proc is bound: outer processes are visible to the sentry"
+            : NULL,
+        h->exec_from_memfd
+            ? "the sentry runs from a sealed memfd: its binary is on a noexec file system"
+            : NULL,
         h->no_reexec ? "not re-executed: a build for tests that needs its libraries" : NULL,
         l->c->landlock_abi == 0 ? "no Landlock in this kernel" : NULL,
     };
@@ -348,8 +357,8 @@ static int look(struct look *l)
     look_at_limits(l);
     look_at_descriptors(l);
     list_degradations(l);
-    sb_addf(l->json, ",\"zygote\":%d,\"mismatches\":[%s]}", (int) platform_zygote_pid(l->c->platform),
-            sb_text(&l->wrong));
+    sb_addf(l->json, ",\"zygote\":%d,\"mismatches\":[%s]}",
+            (int) platform_zygote_pid(l->c->platform), sb_text(&l->wrong));
     return sb_error(l->json) < 0 ? sb_error(l->json) : sb_error(&l->wrong);
 }
 

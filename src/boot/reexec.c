@@ -32,7 +32,8 @@ static int replace_spec(const struct sandbox_spec *s, struct fail *f)
     return 0;
 }
 
-int reexec_prepare(struct sandbox_spec *s, const struct handoff *h, int *ret_handoff_fd, struct fail *f)
+int reexec_prepare(struct sandbox_spec *s, const struct handoff *h, int *ret_handoff_fd,
+                   struct fail *f)
 {
     static struct inventory inv; /* large; one thread, once */
     int fd = -1, r = replace_spec(s, f);
@@ -88,7 +89,8 @@ static void fill_argv(char *word, size_t cap, int handoff_fd)
     snprintf(word, cap, "%d", handoff_fd);
 }
 
-int reexec(struct sandbox_spec *s, struct handoff *h, const struct chroot_inputs *in, struct fail *f)
+int reexec(struct sandbox_spec *s, struct handoff *h, const struct chroot_inputs *in,
+           struct fail *f)
 {
     char number[16];
     char *argv[] = {(char *) (uintptr_t) "sentry", (char *) (uintptr_t) "run", number, NULL};
@@ -106,8 +108,10 @@ int reexec(struct sandbox_spec *s, struct handoff *h, const struct chroot_inputs
         close(handoff_fd);
         if (first != EACCES && first != EPERM)
             return fail_errno(f, first, "executing /sentry");
-        log_info("boot: /sentry cannot be executed (%s; its file system is mounted noexec): going on from "
-                 "memory", strerror(first));
+        log_info("boot: /sentry cannot be executed (%s; its file system is mounted noexec): going "
+                 "on from "
+                 "memory",
+                 strerror(first));
     }
     h->exec_from_memfd = true;
     r = copy_to_memory(in->self_file, &memory_fd);

@@ -14,7 +14,10 @@
  * /sentry (or, where that is refused, a sealed copy in memory) as {"sentry", "run", <number of the
  * hand-over's descriptor>}. Returns only on failure.
  */
-int reexec(struct sandbox_spec *s, struct handoff *h, const struct chroot_inputs *in, struct fail *f) must_check;
+int reexec(struct sandbox_spec *s, struct handoff *h, const struct chroot_inputs *in,
+           struct fail *f) must_check;
 
-/* The same without the exec, for builds that need their libraries: the number of the hand-over's descriptor. */
-int reexec_prepare(struct sandbox_spec *s, const struct handoff *h, int *ret_handoff_fd, struct fail *f) must_check;
+/* The same without the exec, for builds that need their libraries: the number of the hand-over's
+ * descriptor. */
+int reexec_prepare(struct sandbox_spec *s, const struct handoff *h, int *ret_handoff_fd,
+                   struct fail *f) must_check;

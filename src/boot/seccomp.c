@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sentry's own filter: see seccomp.h. Sources: seccomp(2), seccomp_filter.rst of the kernel, clone(2). */
+/* The sentry's own filter: see seccomp.h. Sources: seccomp(2), seccomp_filter.rst of the kernel,
+ * clone(2). */
 #include "boot/seccomp.h"
 
 #include <errno.h>
@@ -138,9 +139,9 @@ static const uint32_t prctls[] = {
 /* clang-format on */
 
 /* What glibc's pthread_create asks for, and nothing that makes a process or a namespace. */
-#define THREAD_FLAGS                                                                           \
-    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | \
-     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+#define THREAD_FLAGS                                                                    \
+    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | \
+     CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
 static int by_number(const void *a, const void *b)
 {
@@ -149,7 +150,8 @@ static int by_number(const void *a, const void *b)
     return (x->nr > y->nr) - (x->nr < y->nr);
 }
 
-static void one_of(struct bpf *b, unsigned arg, const uint32_t *list, size_t n, int allow, int refuse)
+static void one_of(struct bpf *b, unsigned arg, const uint32_t *list, size_t n, int allow,
+                   int refuse)
 {
     bpf_load_arg(b, arg, 0);
     for (size_t i = 0; i < n; i++)
@@ -207,8 +209,9 @@ static void on_sigsys(int signo, siginfo_t *info, void *context)
 {
     (void) signo;
     (void) context;
-    log_error("the sentry made host call %d (at %p), which its filter does not admit: the sandbox ends",
-              info->si_syscall, info->si_call_addr);
+    log_error(
+        "the sentry made host call %d (at %p), which its filter does not admit: the sandbox ends",
+        info->si_syscall, info->si_call_addr);
     _exit(128 + SIGSYS);
 }
 

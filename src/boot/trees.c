@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The container's mount trees: see trees.h. Sources: open_tree(2), mount_setattr(2), mount_namespaces(7). */
+/* The container's mount trees: see trees.h. Sources: open_tree(2), mount_setattr(2),
+ * mount_namespaces(7). */
 #include "boot/trees.h"
 
 #include <errno.h>
@@ -52,7 +53,8 @@ int trees_open(struct sandbox_spec *s, struct fail *f)
 
 /* ---- mounts made here ---- */
 
-static int make_tmpfs(const char *name, uint64_t size, uint32_t mode, uint32_t attributes, int *ret_fd)
+static int make_tmpfs(const char *name, uint64_t size, uint32_t mode, uint32_t attributes,
+                      int *ret_fd)
 {
     _cleanup_close_ int fs = host_fsopen("tmpfs", FSOPEN_CLOEXEC);
     char text[32];
@@ -79,7 +81,8 @@ static int make_tmpfs(const char *name, uint64_t size, uint32_t mode, uint32_t a
     return 0;
 }
 
-/* The kernel itself then refuses to follow a link, to honour set-uid bits or to open a device for us. */
+/* The kernel itself then refuses to follow a link, to honour set-uid bits or to open a device for
+ * us. */
 static int restrict_tree(const struct mount_spec *m, struct fail *f)
 {
     uint64_t set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSYMFOLLOW;
@@ -89,11 +92,13 @@ static int restrict_tree(const struct mount_spec *m, struct fail *f)
     if (m->flags & MOUNT_F_RDONLY)
         set |= MOUNT_ATTR_RDONLY;
     if (m->flags & MOUNT_F_NOEXEC)
-        set |= MOUNT_ATTR_NOEXEC; /* so that mprotect(PROT_EXEC) of a mapping is the host's to refuse */
+        set |= MOUNT_ATTR_NOEXEC; /* so that mprotect(PROT_EXEC) of a mapping is the host's to
+                                     refuse */
     a.attr_set = set;
     r = host_mount_setattr(m->tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &a, sizeof(a));
     if (r < 0)
-        return fail_errno(f, -r, "restricting the mount tree of %s for %s (Linux 5.14 or newer is needed)",
+        return fail_errno(f, -r,
+                          "restricting the mount tree of %s for %s (Linux 5.14 or newer is needed)",
                           m->source ? m->source : "a tmpfs", m->dest);
     return 0;
 }
@@ -123,7 +128,8 @@ static int cover(const char *point, const char *empty_file, struct fail *f)
     }
     if (S_ISDIR(st.st_mode)) {
         r = make_tmpfs("covered", 4096, 0555,
-                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &fd);
+                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                       &fd);
     } else {
         fd = host_open_tree(AT_FDCWD, empty_file, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         r = fd < 0 ? fd : 0;

@@ -22,7 +22,8 @@
 
 #define SERVER_STACK (256u << 10)
 #define MAX_CMDLINE  1024
-/* After SIGKILL for init: how long its threads may take to leave before the sandbox ends without them. */
+/* After SIGKILL for init: how long its threads may take to leave before the sandbox ends without
+ * them. */
 #define KILL_SECONDS 2
 
 static int send_ok(int fd)
@@ -49,7 +50,9 @@ static int on_start(struct control_server *cs, int fd)
 
 static int on_state(struct control_server *cs, int fd)
 {
-    const char *status = atomic_load(&cs->k->ended) ? "stopped" : atomic_load(&cs->started) ? "running" : "created";
+    const char *status = atomic_load(&cs->k->ended)  ? "stopped"
+                         : atomic_load(&cs->started) ? "running"
+                                                     : "created";
     char text[64];
 
     snprintf(text, sizeof(text), "{\"status\":\"%s\"}", status);
@@ -60,8 +63,9 @@ static int on_state(struct control_server *cs, int fd)
 
 static bool ignored_by_default(int signo)
 {
-    return signo == LX_SIGCHLD || signo == LX_SIGCONT || signo == LX_SIGURG || signo == LX_SIGWINCH ||
-           signo == LX_SIGSTOP || signo == LX_SIGTSTP || signo == LX_SIGTTIN || signo == LX_SIGTTOU;
+    return signo == LX_SIGCHLD || signo == LX_SIGCONT || signo == LX_SIGURG ||
+           signo == LX_SIGWINCH || signo == LX_SIGSTOP || signo == LX_SIGTSTP ||
+           signo == LX_SIGTTIN || signo == LX_SIGTTOU;
 }
 
 /* A container that was never started has no program that could handle a signal. */
@@ -133,7 +137,8 @@ static void add_command(struct kernel *k, const struct task_snapshot *s, struct 
     ssize_t n = 0;
 
     if (s->arg_start && s->arg_end > s->arg_start)
-        n = task_snapshot_read(k, s->pid, line, s->arg_start, want < sizeof(line) ? want : sizeof(line));
+        n = task_snapshot_read(k, s->pid, line, s->arg_start,
+                               want < sizeof(line) ? want : sizeof(line));
     while (n > 0 && line[n - 1] == '\0')
         n--;
     for (ssize_t i = 0; i < n; i++)
@@ -221,8 +226,8 @@ static void serve_connection(struct control_server *cs, int fd, char *buf, size_
 }
 
 /*
- * One client at a time: requests are short. A silent one is given up after a while, so that it cannot
- * keep the others out.
+ * One client at a time: requests are short. A silent one is given up after a while, so that it
+ * cannot keep the others out.
  */
 static void serve_clients(struct control_server *cs, int listener, char *buf, size_t cap)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sandbox's end of the control socket (rpc/control.h), on a thread of its own. Requests come from
- * whoever may write to the container's state directory; they are checked all the same.
+ * The sandbox's end of the control socket (rpc/control.h), on a thread of its own. Requests come
+ * from whoever may write to the container's state directory; they are checked all the same.
  */
 #pragma once
 

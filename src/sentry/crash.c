@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Crash reports: see crash.h. As pid 1 of its namespace the sentry would otherwise end without a word. */
+/* Crash reports: see crash.h. As pid 1 of its namespace the sentry would otherwise end without a
+ * word. */
 #include "sentry/crash.h"
 
 #include <signal.h>
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -25,7 +26,8 @@ static void on_crash(int signo, siginfo_t *info, void *context)
               (unsigned long) (rip - (uintptr_t) __ehdr_start), info->si_addr);
     /* A broken chain of frames faults again, with the default action. */
     for (int i = 0; i < 16 && frame && ((uintptr_t) frame & 7) == 0; i++) {
-        log_error("  called from offset %#lx", (unsigned long) (frame[1] - (uintptr_t) __ehdr_start));
+        log_error("  called from offset %#lx",
+                  (unsigned long) (frame[1] - (uintptr_t) __ehdr_start));
         if (frame[0] <= (uintptr_t) frame)
             break;
         frame = (const uintptr_t *) frame[0];

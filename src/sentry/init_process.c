@@ -18,7 +18,7 @@
 #include "kernel/vfs/names.h"
 #include "kernel/vfs/walk.h"
 
-#define STDIO_LIMIT 3
+#define STDIO_LIMIT  3
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* ---- descriptors ---- */
@@ -106,7 +106,8 @@ static void give_limits(struct task *t, const struct confinement *c)
     const struct process_spec *p = &c->spec->process;
 
     for (unsigned i = 0; i < GUEST_N_RLIMITS && i < HANDOFF_N_LIMITS; i++)
-        t->tg->rlimits[i] = (struct guest_rlimit){c->handoff.limits[i].soft, c->handoff.limits[i].hard};
+        t->tg->rlimits[i] =
+            (struct guest_rlimit){c->handoff.limits[i].soft, c->handoff.limits[i].hard};
     for (size_t i = 0; i < p->n_rlimits; i++)
         if (p->rlimits[i].resource < GUEST_N_RLIMITS)
             t->tg->rlimits[p->rlimits[i].resource] =
@@ -156,8 +157,8 @@ static int find_cwd(const struct walkctx *as_kernel, const struct cred *cred, co
     return r < 0 ? fail_errno(f, -r, "the working directory %s inside the container", cwd) : 0;
 }
 
-static int give_fs(struct kernel *k, struct task *t, const struct process_spec *p, const struct cred *kernel_cred,
-                   struct fail *f)
+static int give_fs(struct kernel *k, struct task *t, const struct process_spec *p,
+                   const struct cred *kernel_cred, struct fail *f)
 {
     struct walkctx w = {.cred = kernel_cred};
     struct path cwd;
@@ -187,7 +188,8 @@ static const char *path_variable(char *const *envp)
     return DEFAULT_PATH;
 }
 
-/* Tries each directory of PATH, as execvp(3) does: a file that may not be executed is passed over, but remembered. */
+/* Tries each directory of PATH, as execvp(3) does: a file that may not be executed is passed over,
+ * but remembered. */
 static int exec_by_path(struct task *t, const struct process_spec *p)
 {
     const char *name = p->argv[0], *dir = path_variable(p->envp);
@@ -216,7 +218,9 @@ static int load(struct task *t, const struct process_spec *p, struct fail *f)
 {
     const char *name = p->argv[0];
     bool by_path = !strchr(name, '/');
-    int r = !name[0] ? -ENOENT : by_path ? exec_by_path(t, p) : exec_init(t, name, p->argv, p->envp);
+    int r = !name[0]  ? -ENOENT
+            : by_path ? exec_by_path(t, p)
+                      : exec_init(t, name, p->argv, p->envp);
 
     if (r == 0)
         return 0;

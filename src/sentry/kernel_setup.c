@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A guest kernel and its mounts: see kernel_setup.h. The one place that names concrete file systems. */
+/* A guest kernel and its mounts: see kernel_setup.h. The one place that names concrete file
+ * systems. */
 #include "sentry/kernel_setup.h"
 
 #include <errno.h>
@@ -59,7 +60,9 @@ static int mount_host(struct kernel *k, struct mount_spec *m, struct super **ret
     const bool tmpfs = m->kind == MOUNT_TMPFS || m->kind == MOUNT_MQUEUE;
     struct hostfs_config c = {
         .tree_fd = m->tree_fd,
-        .type_name = m->kind == MOUNT_MQUEUE ? "mqueue" : tmpfs ? "tmpfs" : "hostfs",
+        .type_name = m->kind == MOUNT_MQUEUE ? "mqueue"
+                     : tmpfs                 ? "tmpfs"
+                                             : "hostfs",
         .exclusive = tmpfs || (m->flags & MOUNT_F_EXCLUSIVE),
         .map_ids = k->rootless,
     };
@@ -95,7 +98,8 @@ static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
         int r;
 
         if (m->kind == MOUNT_DEVPTS) {
-            /* Terminals made inside come with the tty layer; /dev/pts is then missing, and nothing pretends. */
+            /* Terminals made inside come with the tty layer; /dev/pts is then missing, and nothing
+             * pretends. */
             log_debug("no devpts for %s yet", m->dest);
             continue;
         }
@@ -104,7 +108,8 @@ static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
         if (r == 0)
             r = vfs_mount(k->vfs, sb, m->dest, m->flags, m->source ? m->source : "none");
         if (r < 0)
-            return fail_errno(f, -r, "mounting %s onto %s", m->source ? m->source : "a file system", m->dest);
+            return fail_errno(f, -r, "mounting %s onto %s", m->source ? m->source : "a file system",
+                              m->dest);
     }
     return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Putting a guest kernel together from the confined sentry's parts: nothing of the guest runs yet. */
+/* Putting a guest kernel together from the confined sentry's parts: nothing of the guest runs yet.
+ */
 #pragma once
 
 #include "base/util.h"

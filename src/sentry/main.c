@@ -41,7 +41,8 @@ int main(int argc, char **argv)
         fd = (int) handoff_fd;
         r = 0;
     } else {
-        fprintf(stderr, "cloister-sentry is started by cloister, not by hand: try `cloister do -- ls /`\n");
+        fprintf(stderr,
+                "cloister-sentry is started by cloister, not by hand: try `cloister do -- ls /`\n");
         return EXIT_OURS;
     }
     if (r == 0)

@@ -46,13 +46,55 @@ static uint32_t answer(uint32_t nr, uint64_t a0, uint64_t a1, uint64_t a2)
 static void test_refused(void **state)
 {
     static const uint32_t refused[] = {
-        SYS_execve, SYS_execveat, SYS_fork, SYS_vfork, SYS_ptrace, SYS_mount, SYS_umount2, SYS_pivot_root,
-        SYS_chroot, SYS_setns, SYS_unshare, SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_mount_setattr,
-        SYS_socket, SYS_connect, SYS_bind, SYS_listen, SYS_bpf, SYS_perf_event_open, SYS_keyctl, SYS_add_key,
-        SYS_init_module, SYS_kexec_load, SYS_reboot, SYS_swapon, SYS_setuid, SYS_setgid, SYS_setresuid,
-        SYS_setgroups, SYS_capset, SYS_seccomp, SYS_io_uring_setup, SYS_userfaultfd, SYS_process_madvise,
-        SYS_pidfd_getfd, SYS_open_by_handle_at, SYS_name_to_handle_at, SYS_iopl, SYS_ioperm, SYS_modify_ldt,
-        SYS_mknod, SYS_quotactl, SYS_acct, SYS_syslog, SYS_sethostname, SYS_clock_settime, SYS_personality,
+        SYS_execve,
+        SYS_execveat,
+        SYS_fork,
+        SYS_vfork,
+        SYS_ptrace,
+        SYS_mount,
+        SYS_umount2,
+        SYS_pivot_root,
+        SYS_chroot,
+        SYS_setns,
+        SYS_unshare,
+        SYS_open_tree,
+        SYS_move_mount,
+        SYS_fsopen,
+        SYS_mount_setattr,
+        SYS_socket,
+        SYS_connect,
+        SYS_bind,
+        SYS_listen,
+        SYS_bpf,
+        SYS_perf_event_open,
+        SYS_keyctl,
+        SYS_add_key,
+        SYS_init_module,
+        SYS_kexec_load,
+        SYS_reboot,
+        SYS_swapon,
+        SYS_setuid,
+        SYS_setgid,
+        SYS_setresuid,
+        SYS_setgroups,
+        SYS_capset,
+        SYS_seccomp,
+        SYS_io_uring_setup,
+        SYS_userfaultfd,
+        SYS_process_madvise,
+        SYS_pidfd_getfd,
+        SYS_open_by_handle_at,
+        SYS_name_to_handle_at,
+        SYS_iopl,
+        SYS_ioperm,
+        SYS_modify_ldt,
+        SYS_mknod,
+        SYS_quotactl,
+        SYS_acct,
+        SYS_syslog,
+        SYS_sethostname,
+        SYS_clock_settime,
+        SYS_personality,
     };
 
     (void) state;
@@ -74,8 +116,11 @@ static void test_other_architecture(void **state)
 static void test_admitted(void **state)
 {
     static const uint32_t admitted[] = {
-        SYS_read, SYS_write, SYS_openat, SYS_openat2, SYS_futex, SYS_process_vm_readv, SYS_exit_group,
-        SYS_getdents64, SYS_renameat2, SYS_setfsuid, SYS_waitid, SYS_munmap, SYS_accept4, SYS_rt_sigreturn,
+        SYS_read,       SYS_write,        SYS_openat,
+        SYS_openat2,    SYS_futex,        SYS_process_vm_readv,
+        SYS_exit_group, SYS_getdents64,   SYS_renameat2,
+        SYS_setfsuid,   SYS_waitid,       SYS_munmap,
+        SYS_accept4,    SYS_rt_sigreturn,
     };
 
     (void) state;
@@ -85,8 +130,9 @@ static void test_admitted(void **state)
 
 static void test_arguments(void **state)
 {
-    const uint64_t thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
-                            CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+    const uint64_t thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+                            CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+                            CLONE_CHILD_CLEARTID;
 
     (void) state;
     assert_int_equal(answer(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE), SECCOMP_RET_ALLOW);
@@ -110,8 +156,11 @@ static void test_arguments(void **state)
 static void test_handoff(void **state)
 {
     char cpuinfo[] = "processor: 0\n", version[] = "Linux\n";
-    struct handoff in = {.proc_mode = PROC_BOUND, .exec_from_memfd = true, .oom_score_fd = 17,
-                         .cpuinfo = cpuinfo, .version = version};
+    struct handoff in = {.proc_mode = PROC_BOUND,
+                         .exec_from_memfd = true,
+                         .oom_score_fd = 17,
+                         .cpuinfo = cpuinfo,
+                         .version = version};
     struct handoff out = {0};
     int fd = -1;
 
@@ -206,10 +255,10 @@ static void test_mountinfo(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_other_architecture),
-        cmocka_unit_test(test_admitted),      cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_handoff),       cmocka_unit_test(test_handoff_malformed),
-        cmocka_unit_test(test_inventory),     cmocka_unit_test(test_mountinfo),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_other_architecture),
+        cmocka_unit_test(test_admitted),  cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_handoff),   cmocka_unit_test(test_handoff_malformed),
+        cmocka_unit_test(test_inventory), cmocka_unit_test(test_mountinfo),
     };
 
     return cmocka_run_group_tests(tests, build, NULL);
