@@ -2,12 +2,16 @@
 #include "base/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/landlock.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -83,6 +87,28 @@ int host_pidfd_open(pid_t pid, unsigned flags)
 int host_pidfd_getfd(int pidfd, int target_fd, unsigned flags)
 {
     return result(syscall(SYS_pidfd_getfd, pidfd, target_fd, flags));
+}
+
+pid_t host_proc_pid(pid_t pid)
+{
+    char path[64], text[512], *line;
+    int pidfd = host_pidfd_open(pid, 0), fd;
+    ssize_t n = -1;
+
+    if (pidfd < 0)
+        return 0;
+    (void) snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        n = read(fd, text, sizeof(text) - 1);
+        (void) close(fd);
+    }
+    (void) close(pidfd);
+    text[n < 0 ? 0 : n] = '\0';
+    /* Counted in the namespace of the procfs that shows it, not in ours; -1 for a process that has ended. */
+    line = strstr(text, "\nPid:");
+    n = line ? strtol(line + 5, NULL, 10) : 0;
+    return n > 0 ? (pid_t) n : 0;
 }
 
 int host_pidfd_send_signal(int pidfd, int signo)

@@ -61,7 +61,7 @@ int platform_selfcheck(struct platform *p, const char **ret_why)
     if (platform_write(z, STUB_DATA, &heap, sizeof(heap)) < 0)
         return -EPERM;
     *ret_why = "reading the zygote's memory map";
-    snprintf(path, sizeof(path), "/proc/%d/maps", z->tid);
+    snprintf(path, sizeof(path), "/proc/%d/maps", host_proc_pid(z->tid));
     int r = read_file_at(AT_FDCWD, path, 1 << 20, &text, NULL);
     if (r < 0)
         return r;

@@ -58,7 +58,7 @@ static int find_special(struct platform *p)
 {
     char path[64];
     _cleanup_free_ char *text = NULL;
-    snprintf(path, sizeof(path), "/proc/%d/maps", p->zygote->tid);
+    snprintf(path, sizeof(path), "/proc/%d/maps", host_proc_pid(p->zygote->tid));
     int r = read_file_at(AT_FDCWD, path, 1 << 20, &text, NULL);
     if (r < 0)
         return r;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/sys.h"
 #include "base/textio.h"
 #include "fs/proc/internal.h"
 #include "fs/proc/proc.h"
@@ -31,7 +32,7 @@ int proc_host_text(pid_t host_pid, const char *file, char **ret)
     char path[64];
     if (host_pid <= 0)
         return -ESRCH;
-    (void) snprintf(path, sizeof(path), "/proc/%d/%s", (int) host_pid, file);
+    (void) snprintf(path, sizeof(path), "/proc/%d/%s", (int) host_proc_pid(host_pid), file);
     int r = read_file_at(-1, path, HOST_TEXT_MAX, ret, NULL);
     return r == -ENOENT ? -ESRCH : r;
 }

@@ -11,6 +11,7 @@
 #include "abi/linux/resource.h"
 #include "abi/linux/sched.h"
 #include "base/cleanup.h"
+#include "base/sys.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/syscall/usage.h"
 #include "kernel/task/pid.h"
@@ -130,7 +131,7 @@ static void host_usage(pid_t host_pid, struct usage *u)
     _cleanup_close_ int fd = -1;
     ssize_t n;
 
-    (void) snprintf(name, sizeof(name), "/proc/%d/stat", (int) host_pid);
+    (void) snprintf(name, sizeof(name), "/proc/%d/stat", (int) host_proc_pid(host_pid));
     fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;
@@ -142,7 +143,7 @@ static void host_usage(pid_t host_pid, struct usage *u)
             (void) sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %ld %*u %ld", &u->minflt, &u->majflt);
     }
     fd = close_fd(fd);
-    (void) snprintf(name, sizeof(name), "/proc/%d/status", (int) host_pid);
+    (void) snprintf(name, sizeof(name), "/proc/%d/status", (int) host_proc_pid(host_pid));
     fd = open(name, O_RDONLY | O_CLOEXEC);
     n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
     if (n <= 0)
