@@ -158,7 +158,7 @@ static void look_by_trying(struct look *l)
         try_open(l, "read", "/sentry", O_RDONLY, l->c->landlock_abi > 0 ? EACCES : 0);
     }
     try_open(l, "read", "/../etc/passwd", O_RDONLY, ENOENT);
-    try_open(l, "read", "/proc/1/root/etc/passwd", O_RDONLY, ENOENT);
+    try_open(l, "read", "/proc/self/root/etc/passwd", O_RDONLY, ENOENT);
     sb_add(l->json, "}");
 }
 
