@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 
 #define SERVER_STACK (256u << 10)
 #define MAX_CMDLINE  1024
+/* How long a client may say nothing. */
+#define SILENCE_MS 5000
 /* After SIGKILL for init: how long its threads may take to leave before the sandbox ends without
  * them. */
 #define KILL_SECONDS 2
@@ -214,12 +217,16 @@ static int serve_one(struct control_server *cs, int fd, char *buf, size_t cap)
     }
 }
 
-static void serve_connection(struct control_server *cs, int fd, char *buf, size_t cap)
+/* timeout_ms: how long the peer may be silent; -1: for ever. */
+static void serve_connection(struct control_server *cs, int fd, int timeout_ms, char *buf,
+                             size_t cap)
 {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
     int r;
 
     do {
-        r = serve_one(cs, fd, buf, cap);
+        r = poll(&p, 1, timeout_ms);
+        r = r > 0 ? serve_one(cs, fd, buf, cap) : r == 0 ? -ETIMEDOUT : errno == EINTR ? 0 : -errno;
     } while (r == 0);
     if (r != -ENOTCONN && r != -EPIPE)
         log_debug("control connection ended: %s", strerror(-r));
@@ -240,7 +247,7 @@ static void serve_clients(struct control_server *cs, int listener, char *buf, si
             log_error("accepting control connections: %s", strerror(errno));
             return;
         }
-        serve_connection(cs, fd, buf, cap);
+        serve_connection(cs, fd, SILENCE_MS, buf, cap);
         close(fd);
     }
 }
@@ -255,7 +262,7 @@ static void *server_main(void *arg)
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening)
         serve_clients(cs, fd, buf, sizeof(buf));
     else
-        serve_connection(cs, fd, buf, sizeof(buf));
+        serve_connection(cs, fd, -1, buf, sizeof(buf));
     return NULL;
 }
 
