@@ -25,6 +25,20 @@ int fail(struct fail *f, int err, const char *fmt, ...)
     return -err;
 }
 
+/* Appends ": text" as far as there is room; n is what vsnprintf returned. */
+static void append(struct fail *f, int n, const char *text)
+{
+    size_t used = n < 0 ? 0 : MIN((size_t) n, sizeof(f->text) - 1);
+    size_t room = sizeof(f->text) - 1 - used, len = strlen(text);
+
+    if (room < 3)
+        return;
+    len = MIN(len, room - 2);
+    memcpy(f->text + used, ": ", 2);
+    memcpy(f->text + used + 2, text, len);
+    f->text[used + 2 + len] = '\0';
+}
+
 int fail_errno(struct fail *f, int err, const char *fmt, ...)
 {
     va_list ap;
@@ -33,8 +47,7 @@ int fail_errno(struct fail *f, int err, const char *fmt, ...)
     va_start(ap, fmt);
     n = vsnprintf(f->text, sizeof(f->text), fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t) n < sizeof(f->text))
-        snprintf(f->text + n, sizeof(f->text) - (size_t) n, ": %s", strerror(err));
+    append(f, n, strerror(err));
     make_printable(f->text);
     return -err;
 }
@@ -49,8 +62,7 @@ int fail_wrap(struct fail *f, int err, const char *fmt, ...)
     va_start(ap, fmt);
     n = vsnprintf(f->text, sizeof(f->text), fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t) n < sizeof(f->text))
-        snprintf(f->text + n, sizeof(f->text) - (size_t) n, ": %s", inner);
+    append(f, n, inner);
     make_printable(f->text);
     return err;
 }

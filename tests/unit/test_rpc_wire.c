@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rpc: the sandbox specification there and back, the sync and control protocols. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#undef fail /* cmocka's macro; ours is a function */
+
+#include "base/cleanup.h"
+#include "rpc/control.h"
+#include "rpc/fail.h"
+#include "rpc/spec.h"
+#include "rpc/sync.h"
+
+#define WORD(text) ((char *) (uintptr_t) (text))
+
+static char *argv_words[] = {WORD("sh"), WORD("-c"), WORD(""), NULL};
+static char *envp_words[] = {WORD("A=1"), NULL};
+static uint32_t groups[] = {4, 27};
+static struct rlimit_spec rlimits[] = {{7, 1024, 4096}, {4, 0, UINT64_MAX}};
+static struct mount_spec mounts[] = {
+    {.kind = MOUNT_TREE, .flags = MOUNT_F_RDONLY, .tree_fd = 7, .dest = WORD("/")},
+    {.kind = MOUNT_TREE,
+     .flags = MOUNT_F_RECURSIVE,
+     .tree_fd = -1,
+     .source = WORD("/srv/x"),
+     .dest = WORD("/data")},
+    {.kind = MOUNT_TMPFS,
+     .flags = MOUNT_F_NOSUID | MOUNT_F_EXCLUSIVE,
+     .tree_fd = -1,
+     .source = WORD("tmpfs"),
+     .dest = WORD("/tmp"),
+     .size = 65536,
+     .mode = 01777},
+};
+
+/* Every field with a value of its own, so that two that were exchanged are noticed. */
+static struct sandbox_spec example(void)
+{
+    return (struct sandbox_spec){
+        .id = WORD("one"),
+        .hostname = WORD("host"),
+        .domainname = NULL,
+        .mounts = mounts,
+        .n_mounts = ARRAY_LEN(mounts),
+        .process =
+            {
+                .argv = argv_words,
+                .envp = envp_words,
+                .cwd = WORD("/data"),
+                .uid = 1000,
+                .gid = 1001,
+                .groups = groups,
+                .n_groups = ARRAY_LEN(groups),
+                .umask = 027,
+                .cap_bounding = 1,
+                .cap_effective = 2,
+                .cap_permitted = 3,
+                .cap_inheritable = 4,
+                .cap_ambient = 5,
+                .rlimits = rlimits,
+                .n_rlimits = ARRAY_LEN(rlimits),
+                .no_new_privs = true,
+            },
+        .network = NETWORK_HOST,
+        .control_fd = 5,
+        .log_fd = 6,
+        .self_fd = 8,
+        .start_now = true,
+        .strace = true,
+        .log_level = 2,
+        .pids_max = 99,
+    };
+}
+
+static void compare_process(const struct process_spec *a, const struct process_spec *b)
+{
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(a->argv[i], b->argv[i]);
+    assert_null(b->argv[3]);
+    assert_string_equal(a->envp[0], b->envp[0]);
+    assert_null(b->envp[1]);
+    assert_string_equal(a->cwd, b->cwd);
+    assert_int_equal(a->uid, b->uid);
+    assert_int_equal(a->gid, b->gid);
+    assert_int_equal(b->n_groups, a->n_groups);
+    assert_memory_equal(a->groups, b->groups, sizeof(groups));
+    assert_int_equal(a->umask, b->umask);
+    assert_int_equal(a->cap_bounding, b->cap_bounding);
+    assert_int_equal(a->cap_effective, b->cap_effective);
+    assert_int_equal(a->cap_permitted, b->cap_permitted);
+    assert_int_equal(a->cap_inheritable, b->cap_inheritable);
+    assert_int_equal(a->cap_ambient, b->cap_ambient);
+    assert_int_equal(b->n_rlimits, a->n_rlimits);
+    for (size_t i = 0; i < a->n_rlimits; i++) {
+        assert_int_equal(a->rlimits[i].resource, b->rlimits[i].resource);
+        assert_int_equal(a->rlimits[i].soft, b->rlimits[i].soft);
+        assert_int_equal(a->rlimits[i].hard, b->rlimits[i].hard);
+    }
+    assert_int_equal(a->no_new_privs, b->no_new_privs);
+    assert_int_equal(a->terminal, b->terminal);
+}
+
+static void compare(const struct sandbox_spec *a, const struct sandbox_spec *b)
+{
+    assert_string_equal(a->id, b->id);
+    assert_string_equal(a->hostname, b->hostname);
+    assert_null(b->domainname);
+    assert_int_equal(b->n_mounts, a->n_mounts);
+    for (size_t i = 0; i < a->n_mounts; i++) {
+        assert_int_equal(a->mounts[i].kind, b->mounts[i].kind);
+        assert_int_equal(a->mounts[i].flags, b->mounts[i].flags);
+        assert_int_equal(a->mounts[i].tree_fd, b->mounts[i].tree_fd);
+        assert_string_equal(a->mounts[i].dest, b->mounts[i].dest);
+        assert_int_equal(a->mounts[i].source == NULL, b->mounts[i].source == NULL);
+        if (a->mounts[i].source)
+            assert_string_equal(a->mounts[i].source, b->mounts[i].source);
+        assert_int_equal(a->mounts[i].size, b->mounts[i].size);
+        assert_int_equal(a->mounts[i].mode, b->mounts[i].mode);
+    }
+    compare_process(&a->process, &b->process);
+    assert_int_equal(a->network, b->network);
+    assert_int_equal(a->control_fd, b->control_fd);
+    assert_int_equal(a->log_fd, b->log_fd);
+    assert_int_equal(a->self_fd, b->self_fd);
+    assert_int_equal(a->rootless, b->rootless);
+    assert_int_equal(a->start_now, b->start_now);
+    assert_int_equal(a->die_with_parent, b->die_with_parent);
+    assert_int_equal(a->strace, b->strace);
+    assert_int_equal(a->log_level, b->log_level);
+    assert_int_equal(a->log_json, b->log_json);
+    assert_int_equal(a->pids_max, b->pids_max);
+}
+
+static void spec_survives_the_way(void **state)
+{
+    struct sandbox_spec s = example(), *back;
+    int fd;
+
+    assert_int_equal(sandbox_spec_encode(&s, &fd), 0);
+    assert_int_equal(sandbox_spec_read(fd, &back), 0);
+    compare(&s, back);
+    sandbox_spec_free(back);
+    /* It is sealed: whoever holds it cannot change it. */
+    assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+    assert_int_equal(ftruncate(fd, 0), -1);
+    close(fd);
+}
+
+static void flags_are_told_apart(void **state)
+{
+    struct sandbox_spec s = example(), *back;
+    bool *const flags[] = {&s.rootless, &s.start_now, &s.die_with_parent,
+                           &s.strace,   &s.log_json,  &s.process.terminal};
+    int fd;
+
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(flags); k++)
+            *flags[k] = k == i;
+        assert_int_equal(sandbox_spec_encode(&s, &fd), 0);
+        assert_int_equal(sandbox_spec_read(fd, &back), 0);
+        compare(&s, back);
+        sandbox_spec_free(back);
+        close(fd);
+    }
+}
+
+/* Every prefix and every changed byte is refused or understood, never overrun (the sanitizers
+ * watch). */
+static void damaged_specs_are_refused(void **state)
+{
+    struct sandbox_spec s = example(), *back;
+    struct stat st;
+    unsigned char *bytes;
+    int fd;
+
+    assert_int_equal(sandbox_spec_encode(&s, &fd), 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    bytes = malloc((size_t) st.st_size);
+    assert_non_null(bytes);
+    assert_int_equal(pread(fd, bytes, (size_t) st.st_size, 0), st.st_size);
+    for (size_t n = 0; n < (size_t) st.st_size; n++) {
+        unsigned char *cut = malloc(n ? n : 1); /* of its own size, so that reading past it shows */
+        memcpy(cut, bytes, n);
+        assert_int_equal(sandbox_spec_decode(cut, n, &back), -EBADMSG);
+        free(cut);
+    }
+    for (size_t i = 0; i < (size_t) st.st_size; i++) {
+        bytes[i] ^= 0x81;
+        if (sandbox_spec_decode(bytes, (size_t) st.st_size, &back) == 0)
+            sandbox_spec_free(back);
+        bytes[i] ^= 0x81;
+    }
+    free(bytes);
+    close(fd);
+}
+
+static void make_pair(int pair[2])
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+}
+
+static void sync_reports(void **state)
+{
+    struct sync_report r;
+    char text[3000];
+    int pair[2];
+
+    make_pair(pair);
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    assert_int_equal(sync_send(pair[0], SYNC_ERROR, 126, text), 0);
+    assert_int_equal(sync_recv(pair[1], &r), 0);
+    assert_int_equal(r.kind, SYNC_ERROR);
+    assert_int_equal(r.code, 126);
+    assert_int_equal(strlen(r.text), SYNC_MAX_TEXT);
+    assert_int_equal(sync_send(pair[0], SYNC_GO, 0, NULL), 0);
+    assert_int_equal(sync_expect(pair[1], SYNC_COMMIT), -EBADMSG);
+    assert_int_equal(send(pair[0], "abc", 3, 0), 3);
+    assert_int_equal(sync_recv(pair[1], &r), -EBADMSG);
+    close(pair[0]);
+    assert_int_equal(sync_recv(pair[1], &r), -ENOTCONN);
+    assert_int_equal(sync_send(pair[1], SYNC_GO, 0, NULL), -EPIPE);
+    close(pair[1]);
+}
+
+static void control_frames(void **state)
+{
+    struct control_kill k = {.signo = 15, .all = 1}, back;
+    _cleanup_free_ char *buf = malloc(CONTROL_MAX_FRAME + 1),
+                        *big = calloc(1, CONTROL_MAX_PAYLOAD + 2);
+    struct control_frame f;
+    int pair[2];
+
+    make_pair(pair);
+    assert_int_equal(control_send(pair[0], CONTROL_KILL, &k, sizeof(k)), 0);
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), 0);
+    assert_int_equal(control_parse_kill(&f, &back), 0);
+    assert_int_equal(back.signo, 15);
+    assert_int_equal(back.all, 1);
+    k.signo = 65;
+    assert_int_equal(control_send(pair[0], CONTROL_KILL, &k, sizeof(k)), 0);
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), 0);
+    assert_int_equal(control_parse_kill(&f, &back), -EBADMSG);
+    assert_int_equal(control_send(pair[0], CONTROL_TEXT, big, CONTROL_MAX_PAYLOAD + 1), -EMSGSIZE);
+    memset(big, 'e', CONTROL_MAX_PAYLOAD + 1);
+    assert_int_equal(control_send_text(pair[0], CONTROL_ERROR, big), 0);
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), 0);
+    assert_int_equal(f.len, CONTROL_MAX_PAYLOAD);
+    /* Wrong magic, wrong length, no header, unknown type. */
+    assert_int_equal(send(pair[0], "0123456789abcdef", 16, 0), 16);
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), -EBADMSG);
+    assert_int_equal(send(pair[0], "xyz", 3, 0), 3);
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), -EBADMSG);
+    uint32_t words[3] = {CONTROL_MAGIC, CONTROL_START, 4};
+    assert_int_equal(send(pair[0], words, sizeof(words), 0), sizeof(words));
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), -EBADMSG);
+    words[1] = 77, words[2] = 0;
+    assert_int_equal(send(pair[0], words, sizeof(words), 0), sizeof(words));
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), -EBADMSG);
+    close(pair[0]);
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), -ENOTCONN);
+    close(pair[1]);
+}
+
+static void control_calls(void **state)
+{
+    char *text;
+    int pair[2];
+
+    make_pair(pair);
+    /* The answer may lie there before the question: one answer a question is all that counts. */
+    assert_int_equal(control_send(pair[0], CONTROL_OK, NULL, 0), 0);
+    assert_int_equal(control_call(pair[1], CONTROL_START, NULL, 0, &text), 0);
+    assert_null(text);
+    assert_int_equal(control_send_text(pair[0], CONTROL_TEXT, "{}"), 0);
+    assert_int_equal(control_call(pair[1], CONTROL_STATE, NULL, 0, &text), 0);
+    assert_string_equal(text, "{}");
+    free(text);
+    assert_int_equal(control_send_text(pair[0], CONTROL_ERROR, "no"), 0);
+    assert_int_equal(control_call(pair[1], CONTROL_STATE, NULL, 0, &text), -EREMOTEIO);
+    assert_string_equal(text, "no");
+    free(text);
+    close(pair[0]);
+    assert_int_equal(control_call(pair[1], CONTROL_STATE, NULL, 0, &text), -EPIPE);
+    assert_null(text);
+    close(pair[1]);
+}
+
+/* A state directory may lie deeper than a socket address is long. */
+static void control_sockets_at_long_paths(void **state)
+{
+    char dir[] = "/tmp/cloister-unit.XXXXXX", path[400];
+    int listening, client, n;
+
+    assert_non_null(mkdtemp(dir));
+    n = snprintf(path, sizeof(path), "%s/%0200d", dir, 7);
+    assert_int_equal(mkdir(path, 0700), 0);
+    memcpy(path + n, "/control.sock", sizeof("/control.sock"));
+    assert_int_equal(control_listen(path, &listening), 0);
+    assert_int_equal(control_connect(path, 1000, &client), 0);
+    close(client);
+    close(listening);
+    assert_int_equal(control_connect(path, 1000, &client), -ECONNREFUSED);
+    unlink(path);
+    path[n] = '\0';
+    rmdir(path);
+    rmdir(dir);
+}
+
+static void failures_are_one_line(void **state)
+{
+    struct fail f = {0};
+
+    assert_int_equal(fail(&f, ENOENT, "a\nb\x1b[31m%s", "c"), -ENOENT);
+    assert_string_equal(f.text, "a b [31mc");
+    assert_int_equal(fail_errno(&f, EACCES, "opening %s", "x"), -EACCES);
+    assert_string_equal(f.text, "opening x: Permission denied");
+    assert_int_equal(fail_wrap(&f, -EACCES, "mounts[%d]", 3), -EACCES);
+    assert_string_equal(f.text, "mounts[3]: opening x: Permission denied");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spec_survives_the_way),
+        cmocka_unit_test(flags_are_told_apart),
+        cmocka_unit_test(damaged_specs_are_refused),
+        cmocka_unit_test(sync_reports),
+        cmocka_unit_test(control_frames),
+        cmocka_unit_test(control_calls),
+        cmocka_unit_test(control_sockets_at_long_paths),
+        cmocka_unit_test(failures_are_one_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
