@@ -1,0 +1,406 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sandbox seen and mistreated from the host: every case starts `cloister do`, does something to
+its processes, and afterwards no process, mount or state of it may be left.
+
+A process of the sandbox is a descendant of ours: this program is a subreaper, so orphans come to it.
+"""
+import ctypes
+import os
+import random
+import select
+import signal
+import subprocess
+import tempfile
+import time
+
+import seccomp_dump
+
+PR_SET_CHILD_SUBREAPER = 36
+CASES = {}
+STATE_DIRS = ["/run/cloister", os.path.join(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent"), "cloister")]
+cloister = None
+
+
+class Failure(Exception):
+    pass
+
+
+def case(f):
+    CASES[f.__name__] = f
+    return f
+
+
+def check(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+# ---- looking at processes
+
+def stat_fields(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        return f.read().rpartition(")")[2].split()
+
+
+def descendants(root=None):
+    """{pid: parent} of all below root (default: this program), zombies too."""
+    parents = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                parents[int(name)] = int(stat_fields(name)[1])
+            except OSError:
+                pass
+    root = root or os.getpid()
+    found, grown = {}, True
+    while grown:
+        grown = False
+        for pid, parent in parents.items():
+            if pid not in found and (parent == root or parent in found):
+                found[pid] = parent
+                grown = True
+    return found
+
+
+def reap():
+    """Takes what has ended and nobody else waits for."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def until(condition, seconds=5.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    return condition()
+
+
+def nothing_left():
+    def alone():
+        reap()
+        return not descendants()
+    if not until(alone):
+        left = [f"{p} {open(f'/proc/{p}/comm').read().strip()} {stat_fields(p)[0]}" for p in descendants()]
+        for p in descendants():
+            os.kill(p, signal.SIGKILL)
+        raise Failure("left over: " + ", ".join(left))
+
+
+def host_state():
+    with open("/proc/self/mountinfo") as f:
+        mounts = f.read()
+    return mounts, [sorted(os.listdir(d)) if os.path.isdir(d) else [] for d in STATE_DIRS], \
+        sorted(n for n in os.listdir("/tmp") if "cloister" in n or "sentry" in n)
+
+
+class Sandbox:
+    """A running `cloister do`."""
+
+    def __init__(self, *argv, **options):
+        self.proc = subprocess.Popen([cloister, "do", "--", *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, start_new_session=True, **options)
+        self.text = b""
+
+    def until_says(self, word, seconds=10.0):
+        end = time.monotonic() + seconds
+        while word not in self.text:
+            left = end - time.monotonic()
+            ready = left > 0 and select.select([self.proc.stdout], [], [], left)[0]
+            data = os.read(self.proc.stdout.fileno(), 4096) if ready else b""
+            if not data:
+                self.proc.kill()
+                raise Failure(f"no {word!r}; out {self.text!r}, err {self.proc.stderr.read()[-300:]!r}")
+            self.text += data
+
+    def sentry(self):
+        """The first process of the sandbox: a child of the command line's."""
+        def find():
+            return [p for p, parent in descendants(self.proc.pid).items() if parent == self.proc.pid]
+        found = until(find)
+        check(len(found) == 1, f"the command has {len(found)} children instead of one")
+        return found[0]
+
+    def stubs(self):
+        """Oldest first; the first of all is the zygote."""
+        def key(p):
+            return int(stat_fields(p)[19]), p
+        return sorted((p for p in descendants(self.sentry()) if stat_fields(p)[0] != "Z"), key=key)
+
+    def end(self, seconds=10.0):
+        """(exit status, output, errors), ending what does not end."""
+        try:
+            out, err = self.proc.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.communicate()
+            raise Failure(f"no end within {seconds} seconds; said {self.text!r}") from None
+        status = self.proc.returncode
+        return (status if status >= 0 else 128 - status), self.text + out, err
+
+
+def sh(script):
+    return Sandbox("/bin/sh", "-c", script)
+
+
+# ---- what the running processes are
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+@case
+def stubs_are_confined():
+    s = sh("echo up; sleep 100 & sleep 100")
+    s.until_says(b"up")
+    stubs = until(lambda: len(s.stubs()) >= 4 and s.stubs())
+    check(stubs, "fewer than four stub processes")
+    for pid in stubs:
+        st = status_of(pid)
+        check(st["Seccomp"] == "2", f"stub {pid}: Seccomp {st['Seccomp']}")
+        check(st["NoNewPrivs"] == "1", f"stub {pid}: NoNewPrivs {st['NoNewPrivs']}")
+        for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+            check(int(st[kind], 16) == 0, f"stub {pid}: {kind} {st[kind]}")
+        check(os.listdir(f"/proc/{pid}/fd") == [], f"stub {pid} holds {os.listdir(f'/proc/{pid}/fd')}")
+        for ns in ("user", "mnt", "pid", "ipc", "uts", "cgroup", "net"):
+            check(os.readlink(f"/proc/{pid}/ns/{ns}") != os.readlink(f"/proc/self/ns/{ns}"), f"stub {pid}: {ns} shared")
+    s.proc.terminate()
+    s.end()
+
+
+@case
+def filter_of_a_live_stub():
+    """The filter as the kernel holds it, run on every number, gate and origin."""
+    if os.geteuid() != 0:
+        return "skip: reading a filter needs root"
+    s = sh("echo up; sleep 100")
+    s.until_says(b"up")
+    stub = until(lambda: len(s.stubs()) >= 2 and s.stubs())[-1]
+    filters = seccomp_dump.read(stub)
+    s.proc.terminate()
+    s.end()
+    if filters is None:
+        return "skip: this kernel does not show filters"
+    wrong = seccomp_dump.surprises(filters)
+    check(not wrong, "; ".join(wrong[:10]))
+    return f"{len(filters)} filters, {sum(map(len, filters))} instructions"
+
+
+# ---- processes that end out of turn
+
+@case
+def finished_container_leaves_nothing():
+    s = sh("sleep 1000 & (sleep 1000 &) ; sleep 1000 | sleep 1000 & exit 3")
+    status, out, err = s.end()
+    check(status == 3, f"status {status}, {err[-200:]!r}")
+    nothing_left()
+
+
+def wait_for_new(s, before):
+    return until(lambda: [p for p in s.stubs() if p not in before])
+
+
+@case
+def killed_stub_ends_that_process_alone():
+    s = sh('echo up; read x; sleep 1000 & p=$!; echo started; wait $p; echo "ended $?"; '
+           'seq 1 5 | tail -n 1; exit 4')
+    s.until_says(b"up")
+    before = s.stubs()
+    s.proc.stdin.write(b"go\n")
+    s.proc.stdin.flush()
+    s.until_says(b"started")
+    new = wait_for_new(s, before)
+    check(len(new) == 1, f"{len(new)} new stubs")
+    os.kill(new[0], signal.SIGKILL)
+    status, out, err = s.end()
+    check(b"ended 137\n5\n" in out and status == 4, f"status {status}, {out!r}, {err[-300:]!r}")
+
+
+@case
+def stub_killed_in_the_middle_of_calls():
+    for _ in range(10):
+        s = sh('echo up; read x; (while :; do : < /etc/passwd; done) & p=$!; echo started; wait $p; echo "ended $?"')
+        s.until_says(b"up")
+        before = s.stubs()
+        s.proc.stdin.write(b"go\n")
+        s.proc.stdin.flush()
+        s.until_says(b"started")
+        new = wait_for_new(s, before)
+        check(new, "no new stub")
+        time.sleep(random.random() / 30)
+        os.kill(new[-1], signal.SIGKILL)
+        status, out, err = s.end()
+        check(b"ended 137" in out and status == 0, f"status {status}, {out!r}, {err[-300:]!r}")
+
+
+@case
+def thread_of_a_stub_killed():
+    """A signal to one host thread ends its whole guest process, as on Linux."""
+    s = Sandbox("/usr/bin/python3", "-c",
+                "import os, threading, time\n"
+                "p = os.fork()\n"
+                "if p == 0:\n"
+                "    [threading.Thread(target=time.sleep, args=(100,)).start() for _ in range(4)]\n"
+                "    print('up', flush=True); time.sleep(100)\n"
+                "print(os.waitpid(p, 0)[1])")
+    s.until_says(b"up")
+    pid = max(s.stubs(), key=lambda p: len(os.listdir(f"/proc/{p}/task")))
+    os.kill(int(max(os.listdir(f"/proc/{pid}/task"), key=int)), signal.SIGKILL)
+    status, out, err = s.end()
+    check(b"\n9\n" in out and status == 0, f"status {status}, {out!r}, {err[-300:]!r}")
+
+
+@case
+def stopped_stub():
+    """Nothing waits for a stub that was stopped: others go on, SIGKILL and SIGTERM of the guest reach it."""
+    for signo, number in (("KILL", 137), ("TERM", 143)):
+        for what in ("sleep 1000", "exec 1>&-; while :; do :; done"):
+            s = sh(f'echo up; read x; ({what}) & p=$!; echo started; read x; echo going on | cat; kill -{signo} $p; '
+                   'wait $p; echo "ended $?"')
+            s.until_says(b"up")
+            before = s.stubs()
+            s.proc.stdin.write(b"go\n")
+            s.proc.stdin.flush()
+            s.until_says(b"started")
+            new = wait_for_new(s, before)
+            time.sleep(0.05)
+            for pid in [p for p in s.stubs() if p not in before]:
+                os.kill(pid, signal.SIGSTOP)
+            s.proc.stdin.write(b"go\n")
+            s.proc.stdin.flush()
+            status, out, err = s.end(15)
+            check(b"going on\nended %d\n" % number in out or (signo == "TERM" and b"going on\nended 137\n" in out),
+                  f"{what}, {signo}: status {status}, {out!r}, {err[-300:]!r}")
+            del new
+
+
+@case
+def everything_stopped_then_killed():
+    s = sh("echo up; sleep 100 & while :; do :; done")
+    s.until_says(b"up")
+    for pid in s.stubs():
+        os.kill(pid, signal.SIGSTOP)
+    s.proc.kill()
+    s.end()
+    nothing_left()
+
+
+@case
+def sentry_killed():
+    s = sh("echo up; sleep 100 & while :; do :; done")
+    s.until_says(b"up")
+    os.kill(s.sentry(), signal.SIGKILL)
+    status, _, _ = s.end()
+    check(status != 0, "status 0 though the sentry was killed")
+    nothing_left()
+
+
+@case
+def zygote_killed():
+    s = sh("echo up; read x; echo not reached")
+    s.until_says(b"up")
+    os.kill(s.stubs()[0], signal.SIGKILL)
+    status, out, _ = s.end()
+    check(status != 0 and b"not reached" not in out, f"status {status}, {out!r}")
+    nothing_left()
+
+
+@case
+def program_killed_by_command_line():
+    for signo in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        s = sh("echo up; sleep 100; echo not reached")
+        s.until_says(b"up")
+        s.proc.send_signal(signo)
+        status, out, err = s.end()
+        check(status != 0 and b"not reached" not in out, f"signal {signo}: status {status}, {out!r}, {err!r}")
+        nothing_left()
+
+
+BUSY = ("i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); echo $i | cat > /dev/null; sleep 0.001 & (exit 3); done")
+
+
+@case
+def command_line_killed_at_random_moments():
+    rng = random.Random(os.environ.get("CLOISTER_TEST_SEED", "moments"))
+    rounds = 60
+    for i in range(rounds):
+        s = sh(BUSY)
+        time.sleep(rng.random() * (0.02 if i % 3 == 0 else 0.08 if i % 3 == 1 else 0.3))
+        s.proc.kill()
+        s.proc.communicate()
+        nothing_left()
+    return f"{rounds} times"
+
+
+@case
+def sentry_killed_at_random_moments():
+    rng = random.Random(os.environ.get("CLOISTER_TEST_SEED", "moments"))
+    for i in range(30):
+        s = sh(BUSY)
+        time.sleep(rng.random() * (0.02 if i % 2 else 0.2))
+        for pid in [p for p, parent in descendants(s.proc.pid).items() if parent == s.proc.pid]:
+            os.kill(pid, signal.SIGKILL)
+        s.proc.kill()
+        s.proc.communicate()
+        nothing_left()
+
+
+@case
+def output_appended_to_a_shared_file():
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as d:
+        path = os.path.join(d, "log")
+        script = f'"$1" do -- echo one > {path}; "$1" do -- echo two >> {path}; echo three >> {path}; ' \
+                 f'("$1" do -- sh -c "echo four; echo five"; echo six; "$1" do -- sh -c "echo seven & wait") >> {path}; ' \
+                 f'("$1" do -- echo eight; echo nine) > {path}.2; cat {path} {path}.2'
+        run = subprocess.run(["sh", "-c", script, "sh", cloister], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             stdin=subprocess.DEVNULL, timeout=60)
+        want = "".join(w + "\n" for w in "one two three four five six seven eight nine".split())
+        check(run.stdout.decode() == want, f"{run.stdout!r}, {run.stderr[-300:]!r}")
+
+
+@case
+def sentry_has_no_way_out():
+    """The confinement of the process that holds the descriptors, from outside."""
+    s = sh("echo up; sleep 100")
+    s.until_says(b"up")
+    pid = s.sentry()
+    st = status_of(pid)
+    check(st["Seccomp"] == "2" and st["NoNewPrivs"] == "1", f"Seccomp {st['Seccomp']}, NoNewPrivs {st['NoNewPrivs']}")
+    root = sorted(os.listdir(f"/proc/{pid}/root/"))
+    check(root == ["proc", "sentry"], f"the sentry's root holds {root}")
+    with open(f"/proc/{pid}/mountinfo") as f:
+        points = sorted(line.split()[4] for line in f)
+    check(set(points) <= {"/", "/proc", "/sentry"}, f"mounts {points}")
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        link = os.readlink(f"/proc/{pid}/fd/{fd}")
+        check(not link.startswith("/dev/") or link == "/dev/null", f"descriptor {fd} is {link}")
+    s.proc.terminate()
+    s.end()
+
+
+def run(path, _out, wanted, count):
+    """Runs the cases, each with the host's state before and after."""
+    global cloister
+    cloister = path
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for name, body in CASES.items():
+        if wanted and name not in wanted:
+            continue
+        before, text, good = host_state(), "", True
+        try:
+            text = body() or ""
+            nothing_left()
+            check(host_state() == before, "the host's mounts, state directory or /tmp are not as before")
+        except (Failure, OSError, subprocess.SubprocessError) as e:
+            good, text = False, f"{type(e).__name__}: {e}"
+            try:
+                nothing_left()
+            except (Failure, OSError):
+                pass
+        count(good, f"outside {name}", text)
