@@ -82,7 +82,7 @@ void placement_trapped(struct stub_thread *st)
     uint32_t found = __atomic_load_n(&st->ch->cpu, __ATOMIC_RELAXED);
     if (!p->placement || st == p->zygote || found >= PLATFORM_CPUS || !CPU_ISSET(found, &p->cpus))
         return;
-    bool stay = st->place.bound && st->place.cpu == (int) found;
+    bool stay = st->place.bound && st->place.cpu == (int) found && st->place.own_cpu == (int) found;
     if (stay && !st->place.counted)
         enter(st);
     if (stay && (++st->place.traps % REBALANCE_TRAPS ||

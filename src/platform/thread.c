@@ -123,7 +123,7 @@ void thread_register(struct stub_thread *st, pid_t pid, pid_t tid)
     st->tid = tid;
     st->registered = true;
     htab_insert(&p->threads, &st->by_tid, hash_u64((uint64_t)tid));
-    list_add_tail(&proc->threads, &st->link);
+    list_add_tail(&st->link, &proc->threads);
     ref_get(&st->ref); /* the list's */
     if (proc->registered)
         return;
@@ -216,7 +216,7 @@ void platform_exit_thread(struct stub_thread *st)
     if (registered) {
         thread_unregister(st);
         list_del(&st->link);
-        list_add_tail(&proc->leaving, &st->link);
+        list_add_tail(&st->link, &proc->leaving);
     }
     bool last = list_empty(&proc->threads);
     mutex_unlock(&p->lock);
