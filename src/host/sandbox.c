@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
@@ -33,6 +34,8 @@ struct child_plan {
     int n_passed;
     int sync_fd; /* the sandbox's end */
     bool die_with_parent;
+    bool take_ids; /* not a plain user, who is mapped anyway */
+    uint32_t uid, gid;
     const char *sentry_path;
     int sentry_fd; /* O_PATH */
     sigset_t mask;
@@ -73,6 +76,23 @@ noreturn_ static void child_fail(int sync_fd, int err, const char *what)
     snprintf(text, sizeof(text), "%s: %s", what, strerror(err));
     (void) !sync_send(sync_fd, SYNC_ERROR, EXIT_OURS, text);
     _exit(EXIT_OURS);
+}
+
+/* Real root's own ids may have no place in the map: without a mapped one nothing can be made
+ * inside. */
+static int take_mapped_ids(const struct child_plan *p)
+{
+    if (!p->take_ids || (p->uid == getuid() && p->gid == getgid()))
+        return 0;
+    if (setgroups(0, NULL) < 0 || setresgid(p->gid, p->gid, p->gid) < 0 ||
+        setresuid(p->uid, p->uid, p->uid) < 0)
+        return -errno;
+    return 0;
+}
+
+static int die_with_parent(const struct child_plan *p)
+{
+    return p->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
 }
 
 /* Without uid 0 inside, an exec keeps capabilities only if they are ambient. */
@@ -137,8 +157,9 @@ noreturn_ static void child_main(struct child_plan *p)
 
     /* Before GO, so that a parent that dies later is noticed by signal and one that died earlier by
      * the end of the sync socket. */
-    if (p->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-        child_fail(p->sync_fd, errno, "asking for a parent-death signal");
+    r = die_with_parent(p);
+    if (r < 0)
+        child_fail(p->sync_fd, -r, "asking for a parent-death signal");
     /* A session of its own: the caller's terminal must not send signals to stubs directly. */
     (void) setsid();
     r = place_descriptors(p);
@@ -146,7 +167,12 @@ noreturn_ static void child_main(struct child_plan *p)
         child_fail(p->sync_fd, -r, "placing the sandbox's descriptors");
     if (sync_expect(SPEC_FD_SYNC, SYNC_GO) < 0)
         _exit(EXIT_OURS);
-    r = keep_capabilities();
+    r = take_mapped_ids(p);
+    if (r < 0)
+        child_fail(SPEC_FD_SYNC, -r, "taking the user namespace's ids");
+    r = die_with_parent(p); /* a change of ids has cleared it */
+    if (r == 0)
+        r = keep_capabilities();
     if (r < 0)
         child_fail(SPEC_FD_SYNC, -r, "keeping capabilities inside the user namespace");
     sigprocmask(SIG_SETMASK, &p->mask, NULL);
@@ -193,6 +219,15 @@ static int plan_descriptors(struct child_plan *p, struct sandbox_spec *s, int *r
     return r;
 }
 
+/* 0 if it is mapped, else the first that is. */
+static uint32_t pick_id(const struct id_range *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i].inside == 0)
+            return 0;
+    return n ? v[0].inside : 0;
+}
+
 static int explain_clone(struct fail *f, int err)
 {
     if (err == ENOSPC || err == EPERM)
@@ -207,6 +242,9 @@ int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
 {
     struct child_plan plan = {
         .die_with_parent = p->spec->die_with_parent,
+        .take_ids = p->privileged,
+        .uid = pick_id(p->ids.uid, p->ids.n_uid),
+        .gid = pick_id(p->ids.gid, p->ids.n_gid),
         .sentry_path = p->sentry_path,
         .mask = *p->signal_mask,
     };
