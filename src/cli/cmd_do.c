@@ -14,6 +14,7 @@
 #include "host/hostroot.h"
 #include "host/sandbox.h"
 #include "host/specbuild.h"
+#include "host/spectree.h"
 #include "host/tree.h"
 #include "oci/caps.h"
 
@@ -55,6 +56,13 @@ static int resolve_root(const char *arg, char **ret, struct fail *f)
     return 0;
 }
 
+/* In the host's kernel file systems there is nothing to stand on inside. */
+static bool is_kernel_place(const char *path)
+{
+    return path_is_below(path, "/proc") || path_is_below(path, "/sys") ||
+           path_is_below(path, "/dev");
+}
+
 /* The caller's own directory when it exists below the root, else "/". */
 static int choose_cwd(struct sandbox_spec *s, const struct do_options *o, const char *root,
                       const char *here, struct fail *f)
@@ -70,6 +78,8 @@ static int choose_cwd(struct sandbox_spec *s, const struct do_options *o, const 
         if (stat(inside, &st) < 0 || !S_ISDIR(st.st_mode))
             here = NULL;
     }
+    if (here && is_kernel_place(here))
+        here = NULL;
     s->process.cwd = strdup(o->cwd ? o->cwd : here ? here : "/");
     return s->process.cwd ? 0 : fail(f, ENOMEM, "out of memory");
 }

@@ -68,10 +68,11 @@ int cli_fail(const struct cli *cli, const struct fail *f, int status)
 {
     const char *sep = cli->command ? ": " : "", *name = cli->command ? cli->command : "";
 
-    fprintf(stderr, "cloister%s%s: %s\n", sep, name, f->text);
-    /* Engines read the last error line of the log file they named. */
-    if (cli->log_fd > 2)
+    /* Engines read the last error line of the log they asked for. */
+    if (cli->log_fd > 2 || cli->json)
         log_error("%s", f->text);
+    if (cli->log_fd > 2 || !cli->json)
+        fprintf(stderr, "cloister%s%s: %s\n", sep, name, f->text);
     return f->status ? f->status : status;
 }
 

@@ -237,6 +237,8 @@ def test_log_file(p):
     with open(log) as f:
         lines = [json.loads(line) for line in f]
     assert lines[-1]["level"] == "error" and "does not exist" in lines[-1]["msg"] and lines[-1]["time"]
+    r = p.cl("--log-format", "json", "state", "ghost")
+    assert json.loads(r.err)["level"] == "error", r
     p.write()
     p.ok("--log", log, "--debug", "run", "-b", p.bundle, "a")
 
@@ -404,6 +406,12 @@ def test_do_shows_the_working_directory_below_tmp(p):
         assert f"mount {d} " in r.out and f"cwd={d} " in r.out, r
     finally:
         os.rmdir(d)
+
+
+@fake
+def test_do_from_a_kernel_directory(p):
+    assert "cwd=/ " in p.ok("do", "--", "show", cwd="/proc/sys")
+    assert "cwd=/usr " in p.ok("do", "--", "show", cwd="/usr")
 
 
 @fake
