@@ -67,7 +67,7 @@ int channel_wait(struct stub_thread *st)
     struct channel *ch = st->ch;
     for (;;) {
         uint32_t event = atomic_load(&st->event);
-        if (stub_is_done(st)) {
+        if (stub_is_done(st) || placement_spin(st)) {
             placement_trapped(st);
             return 0;
         }

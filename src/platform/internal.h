@@ -74,7 +74,9 @@ struct stub_thread {
     struct {                  /* placement.c; owner thread */
         int cpu, own_cpu;     /* where the pair is bound; where this sentry thread is */
         bool bound, counted;
-        uint32_t traps;
+        bool apart;           /* this thread spins on a processor of its own */
+        uint32_t traps, quick_windows, patience;
+        uint64_t window_ns, window_tsc, spin_ticks;
     } place;
 };
 
@@ -101,7 +103,7 @@ struct platform {
     unsigned n_special;
     bool placement;           /* immutable: there is more than one processor */
     cpu_set_t cpus;           /* immutable: those the host lets us use */
-    _Atomic int cpu_busy[PLATFORM_CPUS]; /* bound pairs that are awake */
+    _Atomic int cpu_busy[PLATFORM_CPUS], awake; /* bound pairs that are awake: by processor, all */
 };
 
 /* thread.c: life of stub_mm, stub_proc, stub_thread. The caller owns one reference of what is made. */
@@ -145,6 +147,7 @@ int stub_filter_build(struct sock_filter *out, size_t cap) must_check;
 #define UNBIND_MS 2
 void placement_init(struct platform *p);
 void placement_trapped(struct stub_thread *st);  /* a word of the stub has arrived */
+bool placement_spin(struct stub_thread *st);     /* waits a little if that pays: true, the word is there */
 void placement_quiet(struct stub_thread *st);    /* none for UNBIND_MS */
 void placement_bring(struct stub_thread *zygote); /* [zygote_lock] to the caller's processor */
 void placement_inherit(struct stub_thread *child, const struct stub_thread *parent);

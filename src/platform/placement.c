@@ -9,15 +9,27 @@
  * processor has a count of the pairs that are awake there, and a pair that shares one moves to an
  * empty one when it is bound, or at every REBALANCE_TRAPS of its traps.
  *
+ * A pair that talks without pause, alone on a machine with a processor to spare, is set apart: the
+ * sentry's thread moves to the spare processor, and both sides spin for the other's word, which
+ * saves the sleeps and the switches. The first silence longer than SPIN_NS, a blocking call, or the
+ * first other pair that wakes brings it back together; each time that comes soon, the next
+ * separation takes longer to earn.
+ *
  * All of this is a matter of speed alone: the stub's own word for its processor is checked against
  * the host's mask, and a lie moves the liar.
  */
-#include <errno.h>
 #include <sched.h>
+#include <time.h>
+#include <x86intrin.h>
 
 #include "platform/internal.h"
 
 #define REBALANCE_TRAPS 64
+#define WINDOW_TRAPS 32       /* how many words are timed together */
+#define WINDOW_NS 1000000     /* the time they may take to count as talking without pause */
+#define SPIN_NS 25000
+#define SHORT_SEPARATION 512  /* words: a separation shorter than this was not worth it */
+#define MAX_PATIENCE 256
 
 static void pin(pid_t tid, int cpu)
 {
@@ -50,16 +62,20 @@ static int choose(struct platform *p, int cpu)
 
 static void leave(struct stub_thread *st)
 {
-    if (st->place.counted)
-        atomic_fetch_sub_explicit(&st->p->cpu_busy[st->place.cpu], 1, memory_order_relaxed);
+    if (!st->place.counted)
+        return;
+    atomic_fetch_sub_explicit(&st->p->cpu_busy[st->place.cpu], 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&st->p->awake, 1, memory_order_relaxed);
     st->place.counted = false;
 }
 
 static void enter(struct stub_thread *st)
 {
-    if (!st->place.counted && st->place.cpu >= 0)
-        atomic_fetch_add_explicit(&st->p->cpu_busy[st->place.cpu], 1, memory_order_relaxed);
-    st->place.counted = st->place.cpu >= 0;
+    if (st->place.counted || st->place.cpu < 0)
+        return;
+    atomic_fetch_add_explicit(&st->p->cpu_busy[st->place.cpu], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&st->p->awake, 1, memory_order_relaxed);
+    st->place.counted = true;
 }
 
 static void bind_pair(struct stub_thread *st, int found)
@@ -76,19 +92,94 @@ static void bind_pair(struct stub_thread *st, int found)
     enter(st);
 }
 
+static void bring_together(struct stub_thread *st)
+{
+    uint32_t patience = st->place.patience * 2 + 1;
+    st->place.patience = st->place.traps > SHORT_SEPARATION ? 0 : MIN(patience, (uint32_t) MAX_PATIENCE);
+    st->place.quick_windows = 0;
+    st->place.traps = 0;
+    st->place.apart = false;
+    st->ch->spin = 0;
+    pin(0, st->place.cpu);
+    st->place.own_cpu = st->place.cpu;
+}
+
+static void set_apart(struct stub_thread *st, int cpu, uint64_t ticks, uint64_t ns)
+{
+    st->place.spin_ticks = ns ? ticks * SPIN_NS / ns : 0;
+    st->place.apart = true;
+    st->place.traps = 0;
+    st->ch->spin = (uint32_t) MIN(st->place.spin_ticks, (uint64_t) UINT32_MAX);
+    pin(0, cpu);
+    st->place.own_cpu = cpu;
+}
+
+static int spare_cpu(struct stub_thread *st)
+{
+    struct platform *p = st->p;
+    if (atomic_load_explicit(&p->awake, memory_order_relaxed) != 1)
+        return -1;
+    for (int cpu = 0; cpu < PLATFORM_CPUS; cpu++)
+        if (CPU_ISSET(cpu, &p->cpus) && cpu != st->place.cpu)
+            return cpu;
+    return -1;
+}
+
+/* Every WINDOW_TRAPS words: has the pair earned a separation? */
+static void end_window(struct stub_thread *st)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    uint64_t now = (uint64_t) ts.tv_sec * 1000000000u + (uint64_t) ts.tv_nsec;
+    uint64_t tsc = __rdtsc();
+    uint64_t ns = now - st->place.window_ns, ticks = tsc - st->place.window_tsc;
+    bool quick = st->place.window_ns && ns < WINDOW_NS;
+    st->place.window_ns = now;
+    st->place.window_tsc = tsc;
+    st->place.quick_windows = quick ? st->place.quick_windows + 1 : 0;
+    int cpu = st->place.quick_windows > st->place.patience ? spare_cpu(st) : -1;
+    if (cpu >= 0)
+        set_apart(st, cpu, ticks, ns);
+}
+
+bool placement_spin(struct stub_thread *st)
+{
+    if (!st->place.apart)
+        return false;
+    uint64_t start = __rdtsc();
+    do {
+        for (int i = 0; i < 16; i++) {
+            if (__atomic_load_n(&st->ch->turn, __ATOMIC_ACQUIRE) == TURN_SENTRY)
+                return true;
+            _mm_pause();
+        }
+    } while (__rdtsc() - start < st->place.spin_ticks);
+    bring_together(st);
+    return false;
+}
+
 void placement_trapped(struct stub_thread *st)
 {
     struct platform *p = st->p;
     uint32_t found = __atomic_load_n(&st->ch->cpu, __ATOMIC_RELAXED);
     if (!p->placement || st == p->zygote || found >= PLATFORM_CPUS || !CPU_ISSET(found, &p->cpus))
         return;
-    bool stay = st->place.bound && st->place.cpu == (int) found && st->place.own_cpu == (int) found;
-    if (stay && !st->place.counted)
-        enter(st);
-    if (stay && (++st->place.traps % REBALANCE_TRAPS ||
-                 atomic_load_explicit(&p->cpu_busy[found], memory_order_relaxed) < 2))
+    st->place.traps++;
+    if (st->place.apart) {
+        if (atomic_load_explicit(&p->awake, memory_order_relaxed) > 1)
+            bring_together(st);
         return;
-    bind_pair(st, (int) found);
+    }
+    if (!st->place.bound || st->place.cpu != (int) found || st->place.own_cpu != (int) found) {
+        bind_pair(st, (int) found);
+        return;
+    }
+    enter(st);
+    if (st->place.traps % WINDOW_TRAPS == 0)
+        end_window(st);
+    if (st->place.traps % REBALANCE_TRAPS == 0 &&
+        atomic_load_explicit(&p->cpu_busy[found], memory_order_relaxed) > 1)
+        bind_pair(st, (int) found);
 }
 
 void placement_quiet(struct stub_thread *st)
@@ -97,6 +188,7 @@ void placement_quiet(struct stub_thread *st)
         return;
     leave(st);
     st->place.bound = false;
+    st->place.window_ns = 0;
     (void) sched_setaffinity(st->tid, sizeof(st->p->cpus), &st->p->cpus);
 }
 
@@ -125,8 +217,11 @@ void platform_sleeping(struct stub_thread *st, bool asleep)
 {
     if (!st || !st->place.bound)
         return;
-    if (asleep)
-        leave(st);
-    else
+    if (!asleep) {
         enter(st);
+        return;
+    }
+    if (st->place.apart)
+        bring_together(st);
+    leave(st);
 }

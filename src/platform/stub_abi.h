@@ -113,7 +113,7 @@ struct channel {
     uint32_t turn;
     uint32_t stub_asleep;
     uint32_t sentry_asleep;
-    uint32_t spin;       /* sentry: rounds the stub may spin for the reply */
+    uint32_t spin;       /* sentry: how long the stub may spin for the reply, in TSC ticks; 0: not at all */
     uint64_t pad0[6];
 
     /* request: written by the stub */

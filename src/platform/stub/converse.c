@@ -25,11 +25,14 @@ static void hand_over(struct channel *ch)
     if (__atomic_load_n(&ch->sentry_asleep, __ATOMIC_SEQ_CST))
         stub_syscall(SYS_FUTEX, (long)&ch->turn, FUTEX_WAKE, 1, 0, 0, 0);
 
-    for (uint32_t i = __atomic_load_n(&ch->spin, __ATOMIC_RELAXED); i; i--) {
-        if (__atomic_load_n(&ch->turn, __ATOMIC_ACQUIRE) == TURN_STUB)
-            return;
-        __builtin_ia32_pause();
-    }
+    uint32_t spin = __atomic_load_n(&ch->spin, __ATOMIC_RELAXED);
+    uint64_t start = spin ? __builtin_ia32_rdtsc() : 0;
+    while (spin && __builtin_ia32_rdtsc() - start < spin)
+        for (int i = 0; i < 16; i++) {
+            if (__atomic_load_n(&ch->turn, __ATOMIC_ACQUIRE) == TURN_STUB)
+                return;
+            __builtin_ia32_pause();
+        }
     while (__atomic_load_n(&ch->turn, __ATOMIC_ACQUIRE) != TURN_STUB) {
         __atomic_store_n(&ch->stub_asleep, 1, __ATOMIC_SEQ_CST);
         if (__atomic_load_n(&ch->turn, __ATOMIC_SEQ_CST) != TURN_STUB)
