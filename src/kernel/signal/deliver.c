@@ -73,6 +73,7 @@ static void fill_frame(struct task *t, const struct sigaction_entry *a, const st
         .saved_mask = t->restore_mask ? t->saved_mask : t->blocked,
         .ss_sp = t->altstack.sp, .ss_size = t->altstack.size,
         .with_info = (a->flags & LX_SA_SIGINFO) != 0,
+        .no_restart = !(a->flags & LX_SA_RESTART),
     };
     memcpy(d->info, info, sizeof(d->info));
     t->restore_mask = false;
