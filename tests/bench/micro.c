@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One operation at a time, repeated for a while; prints "NAME NANOSECONDS" for each, the median over
- * batches. Static, so that the same file runs in any root. usage: micro [-t MILLISECONDS] [NAME...]
+ * One operation at a time, repeated for a while; prints "NAME NANOSECONDS" for each, the median
+ * over batches. Static, so that the same file runs in any root. usage: micro [-t MILLISECONDS]
+ * [NAME...]
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE 4096
+#define PAGE        4096
 #define MAX_BATCHES 101
 
 static const char *self;
@@ -39,7 +40,7 @@ static uint64_t now(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+    return (uint64_t) ts.tv_sec * 1000000000u + (uint64_t) ts.tv_nsec;
 }
 
 static void do_getpid(void)
@@ -105,14 +106,14 @@ static void do_futex(void)
 
 static void on_segv(int signo)
 {
-    (void)signo;
+    (void) signo;
     mprotect(page, PAGE, PROT_READ | PROT_WRITE);
 }
 
 static void do_segv(void)
 {
     mprotect(page, PAGE, PROT_NONE);
-    *(volatile char *)page = 1;
+    *(volatile char *) page = 1;
 }
 
 static void do_fork(void)
@@ -128,7 +129,7 @@ static void do_exec(void)
     int st;
     pid_t pid = fork();
     if (pid == 0) {
-        execl(self, self, "-x", (char *)NULL);
+        execl(self, self, "-x", (char *) NULL);
         _exit(127);
     }
     need(pid > 0 && waitpid(pid, &st, 0) == pid && st == 0, "exec");
@@ -158,25 +159,16 @@ static const struct bench {
     const char *name;
     void (*run)(void);
 } benches[] = {
-    {"getpid", do_getpid},
-    {"getppid", do_getppid},
-    {"clock_gettime", do_clock},
-    {"read_1_byte", do_read},
-    {"pread_4k", do_pread},
-    {"stat", do_stat},
-    {"open_close", do_open},
-    {"mmap_touch_munmap", do_mmap},
-    {"mprotect", do_mprotect},
-    {"sigsegv_mprotect", do_segv},
-    {"futex_wake", do_futex},
-    {"fork_exit", do_fork},
-    {"fork_exec", do_exec},
-    {"pipe_ping_pong", do_pipe},
+    {"getpid", do_getpid},         {"getppid", do_getppid},        {"clock_gettime", do_clock},
+    {"read_1_byte", do_read},      {"pread_4k", do_pread},         {"stat", do_stat},
+    {"open_close", do_open},       {"mmap_touch_munmap", do_mmap}, {"mprotect", do_mprotect},
+    {"sigsegv_mprotect", do_segv}, {"futex_wake", do_futex},       {"fork_exit", do_fork},
+    {"fork_exec", do_exec},        {"pipe_ping_pong", do_pipe},
 };
 
 static int by_value(const void *a, const void *b)
 {
-    double x = *(const double *)a, y = *(const double *)b;
+    double x = *(const double *) a, y = *(const double *) b;
     return (x > y) - (x < y);
 }
 
@@ -197,7 +189,7 @@ static double measure(const struct bench *b, uint64_t ms)
         n *= 2;
     uint64_t end = now() + ms * 1000000;
     do
-        each[count++] = (double)batch(b, n) / n;
+        each[count++] = (double) batch(b, n) / n;
     while (count < MAX_BATCHES && (count < 5 || now() < end));
     qsort(each, count, sizeof(each[0]), by_value);
     return each[count / 2];

@@ -9,10 +9,10 @@
  * it before and look at the paint after. No other signal may arrive in between.
  */
 #pragma once
-#include "../guest/guest.h"
 #include "../../src/platform/stub_abi.h"
+#include "../guest/guest.h"
 
-#define PAGE 4096ul
+#define PAGE        4096ul
 #define PAINT_BYTES 2048 /* less than any frame with its floating-point state */
 
 struct call {
@@ -20,11 +20,13 @@ struct call {
     long a[6];
 };
 
-/* From this program's own text. A new process (fork and its like) ends at once, touching nothing. */
+/* From this program's own text. A new process (fork and its like) ends at once, touching nothing.
+ */
 static UNUSED NOINLINE long raw_guest(const struct call *c)
 {
     long ret = c->nr;
-    register long r10 __asm__("r10") = c->a[3], r8 __asm__("r8") = c->a[4], r9 __asm__("r9") = c->a[5];
+    register long r10 __asm__("r10") = c->a[3], r8 __asm__("r8") = c->a[4],
+                      r9 __asm__("r9") = c->a[5];
     register long child __asm__("r12") = c->nr >= 56 && c->nr <= 58;
     __asm__ volatile("syscall\n\t"
                      "test %%rax, %%rax\n\t"
@@ -47,7 +49,8 @@ static const unsigned char *stub_site; /* of `syscall; ret` in the stub's text *
 static UNUSED NOINLINE long raw_stub(const struct call *c)
 {
     long ret = c->nr;
-    register long r10 __asm__("r10") = c->a[3], r8 __asm__("r8") = c->a[4], r9 __asm__("r9") = c->a[5];
+    register long r10 __asm__("r10") = c->a[3], r8 __asm__("r8") = c->a[4],
+                      r9 __asm__("r9") = c->a[5];
     register long child __asm__("r12") = c->nr >= 56 && c->nr <= 58;
     register const void *site __asm__("r13") = stub_site;
     __asm__ volatile("call *%%r13\n\t"
@@ -85,7 +88,7 @@ static UNUSED void need_stub(void)
 {
     if (!is_mapped(STUB_BASE))
         SKIP("no stub in this process: not in the sandbox");
-    const unsigned char *text = (const unsigned char *)STUB_BASE;
+    const unsigned char *text = (const unsigned char *) STUB_BASE;
     for (size_t i = 0; i < STUB_TEXT_END - STUB_BASE - 3 && !stub_site; i++) {
         if (i % PAGE == 0 && !is_mapped(STUB_BASE + i))
             break;
@@ -100,22 +103,22 @@ static UNUSED void need_stub(void)
 static UNUSED stack_t stub_stack(void)
 {
     stack_t ss = {0};
-    long r = raw_stub(CALL(SYS_sigaltstack, {0, (long)&ss}));
-    if (r != 0 || (uint64_t)ss.ss_sp < STUB_SLOTS || (uint64_t)ss.ss_sp >= STUB_END)
+    long r = raw_stub(CALL(SYS_sigaltstack, {0, (long) &ss}));
+    if (r != 0 || (uint64_t) ss.ss_sp < STUB_SLOTS || (uint64_t) ss.ss_sp >= STUB_END)
         FAIL("sigaltstack by the stub's instruction: %ld, stack %p", r, ss.ss_sp);
     return ss;
 }
 
 static UNUSED struct channel *own_channel(void)
 {
-    return (struct channel *)((uint64_t)stub_stack().ss_sp & ~(STUB_SLOT_SIZE - 1));
+    return (struct channel *) ((uint64_t) stub_stack().ss_sp & ~(STUB_SLOT_SIZE - 1));
 }
 
 /* Makes the call; *ret_trapped tells whether the filter sent it to the sentry. */
 static UNUSED long watched(bool from_stub, const struct call *c, volatile bool *ret_trapped)
 {
     stack_t ss = stub_stack();
-    volatile uint64_t *paint = (volatile uint64_t *)((char *)ss.ss_sp + ss.ss_size - PAINT_BYTES);
+    volatile uint64_t *paint = (volatile uint64_t *) ((char *) ss.ss_sp + ss.ss_size - PAINT_BYTES);
     size_t n = PAINT_BYTES / sizeof(*paint);
     for (size_t i = 0; i < n; i++)
         paint[i] = 0xa5a5a5a5a5a5a5a5u;
@@ -131,12 +134,12 @@ static UNUSED long watched(bool from_stub, const struct call *c, volatile bool *
 static UNUSED int end_within(pid_t pid, int ms)
 {
     int st;
-    for (uint64_t until = now_ns() + (uint64_t)ms * 1000000; now_ns() < until; sleep_ms(1)) {
+    for (uint64_t until = now_ns() + (uint64_t) ms * 1000000; now_ns() < until; sleep_ms(1)) {
         pid_t r = waitpid(pid, &st, WNOHANG);
         if (r == pid)
             return st;
         if (r < 0)
-            FAIL("waitpid %d: errno %d", (int)pid, errno);
+            FAIL("waitpid %d: errno %d", (int) pid, errno);
     }
     kill(pid, SIGKILL);
     while (waitpid(pid, &st, 0) < 0 && errno == EINTR)
@@ -148,11 +151,12 @@ static UNUSED int end_within(pid_t pid, int ms)
 static UNUSED void still_sane(void)
 {
     char buf[64];
-    int fd = (int)CHECK_OK(open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
+    int fd = (int) CHECK_OK(open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
     CHECK(read(fd, buf, sizeof(buf)) > 0);
     CHECK_EQ(atoi(buf), getpid());
     CHECK_EQ(close(fd), 0);
-    char *m = CHECK_MAP(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    char *m =
+        CHECK_MAP(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     m[0] = 1;
     CHECK_EQ(munmap(m, PAGE), 0);
     pid_t pid = fork();

@@ -20,7 +20,7 @@ struct outcome {
 
 static bool futex_admitted(const long a[6], bool stub)
 {
-    switch ((uint32_t)a[1]) {
+    switch ((uint32_t) a[1]) {
     case FUTEX_WAKE:
     case FUTEX_WAKE | FUTEX_PRIVATE_FLAG:
     case FUTEX_WAKE_BITSET:
@@ -43,8 +43,8 @@ static bool futex_admitted(const long a[6], bool stub)
 
 static bool madvise_admitted(uint32_t advice)
 {
-    return advice <= 4 || advice == 8 || advice == 10 || advice == 11 || (advice >= 14 && advice <= 23) ||
-           advice == 25;
+    return advice <= 4 || advice == 8 || advice == 10 || advice == 11 ||
+           (advice >= 14 && advice <= 23) || advice == 25;
 }
 
 static bool clone_notified(unsigned long flags)
@@ -55,9 +55,10 @@ static bool clone_notified(unsigned long flags)
 
 static bool mmap_admitted(const long a[6], bool stub)
 {
-    const uint32_t flags = (uint32_t)a[3];
-    const uint32_t known = MAP_PRIVATE | MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE |
-                           MAP_NORESERVE | MAP_STACK | MAP_GROWSDOWN | MAP_POPULATE | MAP_32BIT;
+    const uint32_t flags = (uint32_t) a[3];
+    const uint32_t known = MAP_PRIVATE | MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED |
+                           MAP_FIXED_NOREPLACE | MAP_NORESERVE | MAP_STACK | MAP_GROWSDOWN |
+                           MAP_POPULATE | MAP_32BIT;
     return !(flags & ~known) && (stub || (flags & MAP_ANONYMOUS));
 }
 
@@ -81,17 +82,17 @@ static bool admitted(const struct call *c, bool stub)
     case SYS_mmap:
         return mmap_admitted(a, stub);
     case SYS_madvise:
-        return madvise_admitted((uint32_t)a[2]);
+        return madvise_admitted((uint32_t) a[2]);
     case SYS_membarrier:
-        return (uint32_t)a[1] == 0;
+        return (uint32_t) a[1] == 0;
     case SYS_clock_gettime:
-        return (int32_t)a[0] == 2 || (int32_t)a[0] == 3 || (stub && a[0] == 1);
+        return (int32_t) a[0] == 2 || (int32_t) a[0] == 3 || (stub && a[0] == 1);
     case SYS_futex:
         return futex_admitted(a, stub);
     case SYS_clone:
-        return clone_notified((unsigned long)a[0]);
+        return clone_notified((unsigned long) a[0]);
     case SYS_arch_prctl:
-        return stub && (uint32_t)a[0] >= 0x1001 && (uint32_t)a[0] <= 0x1004;
+        return stub && (uint32_t) a[0] >= 0x1001 && (uint32_t) a[0] <= 0x1004;
     case SYS_close:
     case SYS_exit:
     case SYS_exit_group:
@@ -112,7 +113,7 @@ static bool never_returns(long nr)
 
 static void on_alarm(int signo)
 {
-    (void)signo;
+    (void) signo;
 }
 
 /* Descriptors the stub's process itself holds: the stub may map them, so mapping finds them. */
@@ -121,12 +122,13 @@ static int find_host_fd(void)
     for (long fd = 0; fd < 40; fd++) {
         long r = raw_stub(CALL(SYS_mmap, {0, PAGE, PROT_NONE, MAP_PRIVATE, fd, 0}));
         if (r != -EBADF)
-            return (int)fd;
+            return (int) fd;
     }
     return -1;
 }
 
-/* Small numbers are descriptors to many calls: none of them may be a file of the caller's, like /dev/null. */
+/* Small numbers are descriptors to many calls: none of them may be a file of the caller's, like
+ * /dev/null. */
 static void harmless_descriptors(void)
 {
     int p[2];
@@ -139,7 +141,8 @@ static void harmless_descriptors(void)
 static void attempt(const struct call *c, bool stub, struct outcome *o)
 {
     harmless_descriptors();
-    struct itimerval soon = {.it_value = {.tv_sec = 0, .tv_usec = 200000}, .it_interval = {0, 200000}};
+    struct itimerval soon = {.it_value = {.tv_sec = 0, .tv_usec = 200000},
+                             .it_interval = {0, 200000}};
     setitimer(ITIMER_REAL, &soon, NULL);
     o->ret = watched(stub, c, &o->trapped);
     o->done = true;
@@ -152,7 +155,7 @@ static bool try_call(const struct call *c, bool stub, struct outcome *o)
 {
     const char *from = stub ? "the stub's instruction" : "guest text";
     char text[256] = "";
-    memset((void *)o, 0, sizeof(*o));
+    memset((void *) o, 0, sizeof(*o));
     o->host_fd = -1;
     pid_t pid = fork();
     if (pid < 0)
@@ -171,8 +174,8 @@ static bool try_call(const struct call *c, bool stub, struct outcome *o)
     if (!text[0])
         return true;
     char line[512];
-    snprintf(line, sizeof(line), "# call %ld(%#lx, %#lx, %#lx, %#lx) from %s: %s\n", c->nr, c->a[0], c->a[1],
-             c->a[2], c->a[3], from, text);
+    snprintf(line, sizeof(line), "# call %ld(%#lx, %#lx, %#lx, %#lx) from %s: %s\n", c->nr, c->a[0],
+             c->a[1], c->a[2], c->a[3], from, text);
     guest_say(line);
     return false;
 }
@@ -181,8 +184,8 @@ static struct outcome *shared_outcome(void)
 {
     struct sigaction sa = {.sa_handler = on_alarm};
     CHECK_EQ(sigaction(SIGALRM, &sa, NULL), 0);
-    return CHECK_MAP(
-        mmap(NULL, sizeof(struct outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    return CHECK_MAP(mmap(NULL, sizeof(struct outcome), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 }
 
 static bool sends_signals(long nr)
@@ -222,19 +225,19 @@ CASE(zeros_by_the_stubs_instruction)
 CASE(a_path_from_guest_text)
 {
     put_file(victim, "text", 0600);
-    every_number(false, (long[6]){(long)victim});
+    every_number(false, (long[6]){(long) victim});
 }
 
 CASE(a_path_by_the_stubs_instruction)
 {
     put_file(victim, "text", 0600);
-    every_number(true, (long[6]){(long)victim});
+    every_number(true, (long[6]){(long) victim});
 }
 
 CASE(a_directory_and_path_by_the_stubs_instruction)
 {
     put_file(victim, "text", 0600);
-    every_number(true, (long[6]){AT_FDCWD, (long)victim});
+    every_number(true, (long[6]){AT_FDCWD, (long) victim});
 }
 
 CASE(one_everywhere_by_the_stubs_instruction)
@@ -246,7 +249,7 @@ CASE(one_everywhere_by_the_stubs_instruction)
 CASE(arguments)
 {
     static uint32_t word;
-    const long w = (long)&word;
+    const long w = (long) &word;
     const long anon = MAP_PRIVATE | MAP_ANONYMOUS;
     const struct call table[] = {
         {SYS_mmap, {0, PAGE, 3, anon, -1}},
@@ -297,7 +300,7 @@ CASE(arguments)
         {SYS_clone, {STUB_CLONE_FORK}},
         {SYS_clone, {STUB_CLONE_SHARED}},
         {SYS_clone, {STUB_CLONE_THREAD}},
-        {SYS_clone, {(long)(STUB_CLONE_FORK | 1ul << 32)}},
+        {SYS_clone, {(long) (STUB_CLONE_FORK | 1ul << 32)}},
         {SYS_clone, {STUB_CLONE_FORK | CLONE_NEWUSER}},
         {SYS_clone, {STUB_CLONE_FORK | CLONE_NEWNS}},
         {SYS_clone, {STUB_CLONE_FORK | CLONE_PTRACE}},
@@ -315,11 +318,12 @@ CASE(arguments)
     CHECK_EQ(bad, 0);
 }
 
-/* The high halves of 32-bit arguments are not looked at by the kernel; the filter must not be fooled. */
+/* The high halves of 32-bit arguments are not looked at by the kernel; the filter must not be
+ * fooled. */
 CASE(high_halves)
 {
     static uint32_t word;
-    const long high = 1l << 32, w = (long)&word;
+    const long high = 1l << 32, w = (long) &word;
     const struct call table[] = {
         {SYS_futex, {w, high | FUTEX_LOCK_PI, 0}},
         {SYS_mmap, {0, PAGE, 3, high | MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1}},
@@ -359,7 +363,7 @@ CASE(int80)
                              : "=a"(ret)
                              : "a"(nr), "b"(0L), "c"(0L), "d"(0L), "S"(0L), "D"(0L)
                              : "memory", "r8", "r9", "r10", "r11");
-            _exit(ret == -ENOSYS || (int)ret == -ENOSYS ? 0 : 9);
+            _exit(ret == -ENOSYS || (int) ret == -ENOSYS ? 0 : 9);
         }
         int st = end_within(pid, 3000);
         if (st != 0 && st != SIGSEGV)
@@ -367,14 +371,15 @@ CASE(int80)
     }
 }
 
-/* The descriptors of the guest are numbers of the sentry's: none of them exists in the host process. */
+/* The descriptors of the guest are numbers of the sentry's: none of them exists in the host
+ * process. */
 CASE(descriptors_are_not_the_hosts)
 {
     need_stub();
     put_file(victim, "text", 0600);
     int fds[8];
     for (int i = 0; i < 8; i++) {
-        fds[i] = (int)raw_stub(CALL(SYS_openat, {AT_FDCWD, (long)victim, O_RDWR}));
+        fds[i] = (int) raw_stub(CALL(SYS_openat, {AT_FDCWD, (long) victim, O_RDWR}));
         CHECK(fds[i] > 2);
     }
     CHECK_EQ(find_host_fd(), -1);
@@ -397,11 +402,12 @@ CASE(ids_are_the_sentrys)
     CHECK(getpid() < 30000);
 }
 
-/* What must never be granted whoever asks: success of any of these would be the sentry's mistake. */
+/* What must never be granted whoever asks: success of any of these would be the sentry's mistake.
+ */
 CASE(refused)
 {
     static uint64_t zero[16];
-    const long z = (long)zero;
+    const long z = (long) zero;
     const struct call table[] = {
         {SYS_io_uring_setup, {4, z}},
         {SYS_bpf, {0, z, 64}},
@@ -410,9 +416,9 @@ CASE(refused)
         {SYS_kexec_load, {0, 0, 0, 0}},
         {SYS_init_module, {z, 0, z}},
         {SYS_finit_module, {0, z, 0}},
-        {SYS_delete_module, {(long)"x", 0}},
-        {SYS_reboot, {(long)0xfee1dead, 672274793, 0x89abcdef, 0}},
-        {SYS_swapon, {(long)victim, 0}},
+        {SYS_delete_module, {(long) "x", 0}},
+        {SYS_reboot, {(long) 0xfee1dead, 672274793, 0x89abcdef, 0}},
+        {SYS_swapon, {(long) victim, 0}},
         {SYS_iopl, {3}},
         {SYS_ioperm, {0, 8, 1}},
         {SYS_settimeofday, {z, 0}},
@@ -421,12 +427,12 @@ CASE(refused)
         {SYS_process_vm_readv, {1, z, 1, z, 1, 0}},
         {SYS_ptrace, {16 /* ATTACH */, 30000}},
         {SYS_kcmp, {1, 1, 0, 0, 0}},
-        {SYS_pivot_root, {(long)".", (long)"."}},
+        {SYS_pivot_root, {(long) ".", (long) "."}},
         {SYS_syslog, {3, z, 64}},
         {SYS_add_key, {z, z, z, 0, -2}},
         {SYS_keyctl, {0, -3, 1}},
         {SYS_quotactl, {0, 0, 0, 0}},
-        {SYS_acct, {(long)victim}},
+        {SYS_acct, {(long) victim}},
         {SYS_modify_ldt, {1, z, 16}},
         {SYS_fanotify_init, {0, 0}},
     };

@@ -21,56 +21,67 @@ static uint64_t next(uint64_t *s)
 /* Numbers that stand at edges more often than not. */
 static uint64_t nasty(uint64_t *s)
 {
-    static const uint64_t edges[] = {0,          1,         2,       3,           4,          8,          15,
-                                     16,         17,        63,      64,          255,        4095,       4096,
-                                     4097,       0xf000,    0xffff,  0x10000,     0x7fffffff, 0x80000000, 0xffffffff,
-                                     1ull << 32, 1ull << 47, ~0ull,  1ull << 63,  0x7fffffffffffull, STUB_BASE,
-                                     STUB_SLOTS, STUB_DATA, ~4095ull};
+    static const uint64_t edges[] = {0,          1,
+                                     2,          3,
+                                     4,          8,
+                                     15,         16,
+                                     17,         63,
+                                     64,         255,
+                                     4095,       4096,
+                                     4097,       0xf000,
+                                     0xffff,     0x10000,
+                                     0x7fffffff, 0x80000000,
+                                     0xffffffff, 1ull << 32,
+                                     1ull << 47, ~0ull,
+                                     1ull << 63, 0x7fffffffffffull,
+                                     STUB_BASE,  STUB_SLOTS,
+                                     STUB_DATA,  ~4095ull};
     uint64_t r = next(s);
     if (r % 4 == 0)
         return next(s);
     if (r % 4 == 1)
-        return (uint64_t)&edges + r / 4 % 100000;
+        return (uint64_t) &edges + r / 4 % 100000;
     return edges[r / 4 % (sizeof(edges) / sizeof(edges[0]))] + (r % 4 == 3 ? r / 1024 % 3 - 1 : 0);
 }
 
 static void scribble(volatile struct channel *ch, uint64_t *s)
 {
-    volatile uint32_t *words = (volatile uint32_t *)ch;
+    volatile uint32_t *words = (volatile uint32_t *) ch;
     const size_t n = sizeof(*ch) / 4;
     for (int i = 0; i < 30; i++)
-        words[next(s) % n] = (uint32_t)nasty(s);
+        words[next(s) % n] = (uint32_t) nasty(s);
 }
 
 static void forge(volatile struct channel *ch, uint64_t *s)
 {
-    ch->req = (uint32_t)(next(s) % 8);
+    ch->req = (uint32_t) (next(s) % 8);
     ch->nr = next(s) % 3 ? next(s) % 460 : nasty(s);
     for (int i = 0; i < 6; i++)
         ch->args[i] = nasty(s);
     /* Not what would end or stop the attacker before the next round, nor send signals to others. */
-    if (ch->nr == SYS_exit_group || ch->nr == SYS_exit || ch->nr == SYS_kill || ch->nr == SYS_tkill ||
-        ch->nr == SYS_tgkill || ch->nr == SYS_rt_sigqueueinfo || ch->nr == SYS_fchmod || ch->nr == SYS_fchown)
+    if (ch->nr == SYS_exit_group || ch->nr == SYS_exit || ch->nr == SYS_kill ||
+        ch->nr == SYS_tkill || ch->nr == SYS_tgkill || ch->nr == SYS_rt_sigqueueinfo ||
+        ch->nr == SYS_fchmod || ch->nr == SYS_fchown)
         ch->nr = SYS_getppid;
-    ch->result = (int64_t)nasty(s);
-    ch->signo = (int32_t)nasty(s);
-    ch->code = (int32_t)nasty(s);
+    ch->result = (int64_t) nasty(s);
+    ch->signo = (int32_t) nasty(s);
+    ch->code = (int32_t) nasty(s);
     ch->addr = nasty(s);
-    ch->n_in = (uint32_t)nasty(s);
-    ch->n_out = (uint32_t)nasty(s);
+    ch->n_in = (uint32_t) nasty(s);
+    ch->n_out = (uint32_t) nasty(s);
     for (int i = 0; i < STUB_SEGMENTS; i++) {
         ch->in[i].addr = next(s) % 2 ? ch->args[i] : nasty(s);
-        ch->in[i].len = (uint32_t)nasty(s);
-        ch->in[i].off = (uint32_t)nasty(s);
+        ch->in[i].len = (uint32_t) nasty(s);
+        ch->in[i].off = (uint32_t) nasty(s);
         ch->out[i].addr = next(s) % 2 ? ch->args[i + 1] : nasty(s);
-        ch->out[i].len = (uint32_t)nasty(s);
-        ch->out[i].off = (uint32_t)nasty(s);
+        ch->out[i].len = (uint32_t) nasty(s);
+        ch->out[i].off = (uint32_t) nasty(s);
     }
-    volatile uint64_t *regs = (volatile uint64_t *)&ch->regs;
+    volatile uint64_t *regs = (volatile uint64_t *) &ch->regs;
     for (size_t i = 0; i < sizeof(ch->regs) / 8; i++)
         if (next(s) % 4 == 0)
             regs[i] = nasty(s);
-    ch->cpu = (uint32_t)nasty(s);
+    ch->cpu = (uint32_t) nasty(s);
     if (next(s) % 4 == 0)
         scribble(ch, s);
 }
@@ -81,9 +92,11 @@ static void play(volatile struct channel *ch, uint64_t seed, int rounds)
     uint64_t s = seed * 0x9e3779b97f4a7c15u + 1;
     for (int i = 0; i < rounds; i++) {
         forge(ch, &s);
-        __atomic_store_n(&ch->turn, next(&s) % 16 ? TURN_SENTRY : (uint32_t)nasty(&s), __ATOMIC_SEQ_CST);
-        raw_guest(CALL(SYS_futex, {(long)&ch->turn, FUTEX_WAKE, 1}));
-        for (int k = 0; k < 2000 && __atomic_load_n(&ch->turn, __ATOMIC_ACQUIRE) == TURN_SENTRY; k++)
+        __atomic_store_n(&ch->turn, next(&s) % 16 ? TURN_SENTRY : (uint32_t) nasty(&s),
+                         __ATOMIC_SEQ_CST);
+        raw_guest(CALL(SYS_futex, {(long) &ch->turn, FUTEX_WAKE, 1}));
+        for (int k = 0; k < 2000 && __atomic_load_n(&ch->turn, __ATOMIC_ACQUIRE) == TURN_SENTRY;
+             k++)
             if (k > 100)
                 raw_guest(CALL(SYS_sched_yield, {0}));
     }
@@ -97,9 +110,10 @@ static void fuzz(int first, int last, int rounds)
         pid_t pid = fork();
         CHECK(pid >= 0);
         if (pid == 0) {
-            /* Small descriptors are no files of the caller's; forged calls may do what they like. */
+            /* Small descriptors are no files of the caller's; forged calls may do what they like.
+             */
             dup2(p[0], 0), dup2(p[1], 1), dup2(p[1], 2);
-            play(own_channel(), (uint64_t)seed + 1, rounds);
+            play(own_channel(), (uint64_t) seed + 1, rounds);
             raw_guest(CALL(SYS_exit_group, {0}));
             for (;;)
                 pause();
@@ -163,8 +177,8 @@ static void *flooder(void *arg)
 {
     struct channel *ch = arg;
     for (;;) {
-        raw_guest(CALL(SYS_futex, {(long)&ch->turn, FUTEX_WAKE, 0x7fffffff}));
-        raw_guest(CALL(SYS_futex, {(long)&ch->stub_asleep, FUTEX_WAKE, 0x7fffffff}));
+        raw_guest(CALL(SYS_futex, {(long) &ch->turn, FUTEX_WAKE, 0x7fffffff}));
+        raw_guest(CALL(SYS_futex, {(long) &ch->stub_asleep, FUTEX_WAKE, 0x7fffffff}));
     }
     return NULL;
 }
@@ -191,11 +205,12 @@ static void *thief(void *arg)
 {
     struct channel *ch = arg;
     for (;;)
-        raw_guest(CALL(SYS_futex, {(long)&ch->turn, FUTEX_WAIT, TURN_SENTRY, 0}));
+        raw_guest(CALL(SYS_futex, {(long) &ch->turn, FUTEX_WAIT, TURN_SENTRY, 0}));
     return NULL;
 }
 
-/* Threads that wait on another's word and so may take its wake-up, and requeue of the sentry's wait. */
+/* Threads that wait on another's word and so may take its wake-up, and requeue of the sentry's
+ * wait. */
 CASE(stolen_wakeups)
 {
     need_stub();
@@ -208,8 +223,10 @@ CASE(stolen_wakeups)
         for (int i = 0; i < 4; i++)
             CHECK_EQ(pthread_create(&t, NULL, thief, ch), 0);
         for (int i = 0; i < 300; i++) {
-            raw_guest(CALL(SYS_futex, {(long)&ch->turn, FUTEX_REQUEUE_PRIVATE, 0, 100, (long)&elsewhere}));
-            raw_guest(CALL(SYS_futex, {(long)&ch->turn, FUTEX_REQUEUE, 0, 100, (long)&elsewhere}));
+            raw_guest(CALL(SYS_futex,
+                           {(long) &ch->turn, FUTEX_REQUEUE_PRIVATE, 0, 100, (long) &elsewhere}));
+            raw_guest(
+                CALL(SYS_futex, {(long) &ch->turn, FUTEX_REQUEUE, 0, 100, (long) &elsewhere}));
             syscall(SYS_getppid);
         }
         _exit(0);
@@ -222,26 +239,49 @@ CASE(stolen_wakeups)
 static void take_away(int way)
 {
     struct channel *ch = own_channel();
-    const long at = (long)ch;
+    const long at = (long) ch;
     switch (way) {
-    case 0: raw_guest(CALL(SYS_munmap, {at, CHANNEL_SIZE})); break;
-    case 1: raw_guest(CALL(SYS_mprotect, {at, CHANNEL_SIZE, PROT_READ})); break;
-    case 2: raw_guest(CALL(SYS_mprotect, {at, CHANNEL_SIZE, PROT_NONE})); break;
+    case 0:
+        raw_guest(CALL(SYS_munmap, {at, CHANNEL_SIZE}));
+        break;
+    case 1:
+        raw_guest(CALL(SYS_mprotect, {at, CHANNEL_SIZE, PROT_READ}));
+        break;
+    case 2:
+        raw_guest(CALL(SYS_mprotect, {at, CHANNEL_SIZE, PROT_NONE}));
+        break;
     case 3:
-        raw_guest(CALL(SYS_mmap, {at, CHANNEL_SIZE, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0}));
+        raw_guest(
+            CALL(SYS_mmap, {at, CHANNEL_SIZE, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0}));
         break;
-    case 4: raw_guest(CALL(SYS_madvise, {at, CHANNEL_SIZE, MADV_DONTNEED})); break;
-    case 5: raw_guest(CALL(SYS_madvise, {at, CHANNEL_SIZE, MADV_REMOVE})); break;
-    case 6: raw_guest(CALL(SYS_munmap, {(long)STUB_BASE, (long)(STUB_END - STUB_BASE)})); break;
-    case 7: raw_guest(CALL(SYS_munmap, {(long)STUB_DATA, 0x10000})); break;
-    case 8: raw_guest(CALL(SYS_mprotect, {(long)STUB_BASE, 0x10000, 0})); break;
+    case 4:
+        raw_guest(CALL(SYS_madvise, {at, CHANNEL_SIZE, MADV_DONTNEED}));
+        break;
+    case 5:
+        raw_guest(CALL(SYS_madvise, {at, CHANNEL_SIZE, MADV_REMOVE}));
+        break;
+    case 6:
+        raw_guest(CALL(SYS_munmap, {(long) STUB_BASE, (long) (STUB_END - STUB_BASE)}));
+        break;
+    case 7:
+        raw_guest(CALL(SYS_munmap, {(long) STUB_DATA, 0x10000}));
+        break;
+    case 8:
+        raw_guest(CALL(SYS_mprotect, {(long) STUB_BASE, 0x10000, 0}));
+        break;
     case 9:
-        raw_guest(CALL(SYS_mprotect, {(long)STUB_BASE, 0x1000, 7}));
-        memset((void *)STUB_BASE, 0xcc, 0x1000);
+        raw_guest(CALL(SYS_mprotect, {(long) STUB_BASE, 0x1000, 7}));
+        memset((void *) STUB_BASE, 0xcc, 0x1000);
         break;
-    case 10: raw_guest(CALL(SYS_mremap, {at, CHANNEL_SIZE, CHANNEL_SIZE, 3, 0x600000000000})); break;
-    case 11: raw_guest(CALL(SYS_munmap, {0, 0x7ffffffff000})); break;
-    default: memset(ch, way, CHANNEL_SIZE); break;
+    case 10:
+        raw_guest(CALL(SYS_mremap, {at, CHANNEL_SIZE, CHANNEL_SIZE, 3, 0x600000000000}));
+        break;
+    case 11:
+        raw_guest(CALL(SYS_munmap, {0, 0x7ffffffff000}));
+        break;
+    default:
+        memset(ch, way, CHANNEL_SIZE);
+        break;
     }
 }
 
@@ -277,8 +317,9 @@ CASE(channel_has_no_name)
             FAIL("the stub's region is shown: %s", line);
     }
     fclose(f);
-    snprintf(line, sizeof(line), "/proc/self/map_files/%llx-%llx", (unsigned long long)(uint64_t)own_channel(),
-             (unsigned long long)(uint64_t)own_channel() + CHANNEL_SIZE);
+    snprintf(line, sizeof(line), "/proc/self/map_files/%llx-%llx",
+             (unsigned long long) (uint64_t) own_channel(),
+             (unsigned long long) (uint64_t) own_channel() + CHANNEL_SIZE);
     CHECK(open(line, O_RDWR) < 0);
 }
 
@@ -291,7 +332,7 @@ CASE(hostile_process_dies_by_kill)
         CHECK(pid >= 0);
         if (pid == 0) {
             /* Never answers a kick, never hands over. */
-            own_channel()->turn = (uint32_t)i;
+            own_channel()->turn = (uint32_t) i;
             for (;;)
                 __asm__ volatile("pause");
         }

@@ -9,7 +9,8 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-static const unsigned long words[] = {STUB_CLONE_FORK, STUB_CLONE_VFORK, STUB_CLONE_SHARED, STUB_CLONE_THREAD};
+static const unsigned long words[] = {STUB_CLONE_FORK, STUB_CLONE_VFORK, STUB_CLONE_SHARED,
+                                      STUB_CLONE_THREAD};
 
 static char ghost_stack[65536] __attribute__((aligned(16)));
 static volatile int ghosts;
@@ -34,14 +35,16 @@ static long make_ghost(const void *site, unsigned long flags)
                      "jmp 3b\n"
                      "1:\n"
                      : "=a"(ret), [n] "+m"(ghosts)
-                     : "a"(SYS_clone), "D"(flags), "S"(top), "d"(0L), "r"(r10), "r"(r8), [site] "r"(site)
+                     : "a"(SYS_clone), "D"(flags), "S"(top), "d"(0L), "r"(r10),
+                       "r"(r8), [site] "r"(site)
                      : "rcx", "r9", "r11", "memory", "cc");
     return ret;
 }
 
 static void ghost_attack(void)
 {
-    static const unsigned char own_site[] __attribute__((section(".text#"), aligned(16))) = {0x0f, 0x05, 0xc3};
+    static const unsigned char own_site[]
+        __attribute__((section(".text#"), aligned(16))) = {0x0f, 0x05, 0xc3};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (words[i] == STUB_CLONE_FORK)
             continue; /* without a stack switch: in calls.c */
@@ -63,8 +66,8 @@ CASE(no_process_unknown_to_the_sentry)
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (words[i] == STUB_CLONE_VFORK)
             continue;
-        CHECK(raw_stub(CALL(SYS_clone, {(long)words[i]})) < 0);
-        CHECK(raw_guest(CALL(SYS_clone, {(long)words[i]})) < 0);
+        CHECK(raw_stub(CALL(SYS_clone, {(long) words[i]})) < 0);
+        CHECK(raw_guest(CALL(SYS_clone, {(long) words[i]})) < 0);
     }
     still_sane();
 }
@@ -82,17 +85,18 @@ static void *forker(void *arg)
     return NULL;
 }
 
-/* While the sentry has ordered a clone of one thread, another tries to be continued in its place. */
+/* While the sentry has ordered a clone of one thread, another tries to be continued in its place.
+ */
 CASE(no_clone_in_another_threads_place)
 {
     need_stub();
     volatile bool stop = false;
     pthread_t t;
-    CHECK_EQ(pthread_create(&t, NULL, forker, (void *)&stop), 0);
+    CHECK_EQ(pthread_create(&t, NULL, forker, (void *) &stop), 0);
     for (uint64_t until = now_ns() + 500000000; now_ns() < until;)
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
             if (words[i] == STUB_CLONE_FORK) {
-                CHECK(raw_stub(CALL(SYS_clone, {(long)words[i]})) < 0);
+                CHECK(raw_stub(CALL(SYS_clone, {(long) words[i]})) < 0);
             } else {
                 CHECK(make_ghost(stub_site, words[i]) < 0);
             }
@@ -103,7 +107,8 @@ CASE(no_clone_in_another_threads_place)
     still_sane();
 }
 
-/* Hello from threads that are known already, with all small cookies and some of the channel's own. */
+/* Hello from threads that are known already, with all small cookies and some of the channel's own.
+ */
 CASE(no_second_hello)
 {
     need_stub();
@@ -113,7 +118,7 @@ CASE(no_second_hello)
         CHECK(raw_stub(CALL(STUB_NR_HELLO, {cookie})) < 0);
         CHECK(raw_guest(CALL(STUB_NR_HELLO, {-cookie})) < 0);
     }
-    CHECK(raw_stub(CALL(STUB_NR_HELLO, {(long)stale})) < 0);
+    CHECK(raw_stub(CALL(STUB_NR_HELLO, {(long) stale})) < 0);
     still_sane();
 }
 
@@ -129,7 +134,7 @@ static struct bomb *new_bomb(void)
 
 static void *sleeper(void *arg)
 {
-    (void)arg;
+    (void) arg;
     for (;;)
         pause();
     return NULL;
@@ -164,7 +169,8 @@ CASE(thread_bomb)
     still_sane();
 }
 
-/* Processes until it fails, several at it; then they are killed as a group, and all is as before. */
+/* Processes until it fails, several at it; then they are killed as a group, and all is as before.
+ */
 CASE(fork_bomb)
 {
     need_stub();
@@ -230,7 +236,8 @@ CASE(nproc_limit)
     CHECK_EXIT(pid, 3);
 }
 
-/* A vfork child makes many calls, each a trap, while its parent's frame lies on the same kind of stack. */
+/* A vfork child makes many calls, each a trap, while its parent's frame lies on the same kind of
+ * stack. */
 CASE(vfork_child_traps)
 {
     for (int i = 0; i < 300; i++) {
@@ -251,7 +258,7 @@ CASE(vfork_child_traps)
 
 static void on_usr1(int signo)
 {
-    (void)signo;
+    (void) signo;
     syscall(SYS_getppid);
 }
 
@@ -322,11 +329,11 @@ CASE(altstack_taken_away)
         if (pid == 0) {
             stack_t ss = stub_stack(), off = {.ss_flags = SS_DISABLE};
             if (way == 0)
-                raw_stub(CALL(SYS_sigaltstack, {(long)&off}));
+                raw_stub(CALL(SYS_sigaltstack, {(long) &off}));
             else if (way == 1)
-                raw_guest(CALL(SYS_munmap, {(long)ss.ss_sp, (long)ss.ss_size}));
+                raw_guest(CALL(SYS_munmap, {(long) ss.ss_sp, (long) ss.ss_size}));
             else
-                raw_guest(CALL(SYS_mprotect, {(long)ss.ss_sp, (long)ss.ss_size, PROT_READ}));
+                raw_guest(CALL(SYS_mprotect, {(long) ss.ss_sp, (long) ss.ss_size, PROT_READ}));
             syscall(SYS_getppid);
             _exit(5);
         }

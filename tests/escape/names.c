@@ -29,10 +29,24 @@ static bool is_sentrys(const char *path)
 }
 
 static const char *const targets[] = {
-    "/proc/self/mountinfo", "/proc/self/status", "/proc/1/status",   "/proc/1/mountinfo", "/proc/self/exe",
-    "/proc/1/cmdline",      "/proc/1/environ",   "/proc/self/maps",  "/proc/1/maps",      "/proc/thread-self/status",
-    "/proc/self/root/proc/1/status", "/sentry",  "/proc/self/fd/3",  "/proc/self/fd/4",   "/proc/1/fd/8",
-    "/proc/mounts",         "/proc/self/mounts", "/proc/self/attr/current",
+    "/proc/self/mountinfo",
+    "/proc/self/status",
+    "/proc/1/status",
+    "/proc/1/mountinfo",
+    "/proc/self/exe",
+    "/proc/1/cmdline",
+    "/proc/1/environ",
+    "/proc/self/maps",
+    "/proc/1/maps",
+    "/proc/thread-self/status",
+    "/proc/self/root/proc/1/status",
+    "/sentry",
+    "/proc/self/fd/3",
+    "/proc/self/fd/4",
+    "/proc/1/fd/8",
+    "/proc/mounts",
+    "/proc/self/mounts",
+    "/proc/self/attr/current",
 };
 #define TARGETS (sizeof(targets) / sizeof(targets[0]))
 
@@ -63,8 +77,10 @@ CASE(by_links_to_directories)
     CHECK_EQ(symlink("/proc", "p"), 0);
     CHECK_EQ(symlink("/proc/self/root", "r"), 0);
     CHECK_EQ(symlink("/", "top"), 0);
-    const char *const paths[] = {"p/self/mountinfo",    "p/1/status", "r/proc/1/mountinfo", "r/sentry", "top/sentry",
-                                 "top/proc/1/mountinfo", "p/1/root/sentry", "p/self/cwd/../../../../sentry"};
+    const char *const paths[] = {"p/self/mountinfo",   "p/1/status",
+                                 "r/proc/1/mountinfo", "r/sentry",
+                                 "top/sentry",         "top/proc/1/mountinfo",
+                                 "p/1/root/sentry",    "p/self/cwd/../../../../sentry"};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
         if (is_sentrys(paths[i]))
             FAIL("%s shows the sentry", paths[i]);
@@ -85,7 +101,7 @@ CASE(by_parent_directories)
     /* From an open directory, and from one that was moved away meanwhile. */
     CHECK_EQ(mkdir("a", 0700), 0);
     CHECK_EQ(mkdir("a/b", 0700), 0);
-    int fd = (int)CHECK_OK(open("a/b", O_RDONLY | O_DIRECTORY));
+    int fd = (int) CHECK_OK(open("a/b", O_RDONLY | O_DIRECTORY));
     CHECK_EQ(rename("a/b", "c"), 0);
     CHECK(openat(fd, "../../../../../../../../sentry", O_RDONLY) < 0);
     CHECK_EQ(rmdir("a"), 0);
@@ -103,7 +119,7 @@ CASE(by_chroot)
         SKIP("needs root inside");
     /* The classic way out: a root below, a descriptor above. */
     CHECK_EQ(mkdir("jail", 0700), 0);
-    int fd = (int)CHECK_OK(open(".", O_RDONLY | O_DIRECTORY));
+    int fd = (int) CHECK_OK(open(".", O_RDONLY | O_DIRECTORY));
     if (chroot("jail") != 0)
         SKIP("chroot is refused");
     CHECK_EQ(fchdir(fd), 0);
@@ -118,8 +134,8 @@ CASE(by_chroot)
 CASE(by_hard_links)
 {
     need_stub();
-    static const char *const sources[] = {"/proc/self/status", "/proc/1/maps", "/proc/self/exe", "/dev/null",
-                                          "/proc/self/fd/0"};
+    static const char *const sources[] = {"/proc/self/status", "/proc/1/maps", "/proc/self/exe",
+                                          "/dev/null", "/proc/self/fd/0"};
     for (size_t i = 0; i < 5; i++) {
         unlink("hard");
         if (linkat(AT_FDCWD, sources[i], AT_FDCWD, "hard", 0) == 0 && is_sentrys("hard"))
@@ -189,13 +205,29 @@ CASE(only_own_processes)
 CASE(nothing_of_the_machine_is_written)
 {
     need_stub();
-    static const char *const paths[] = {
-        "/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sys/vm/drop_caches",
-        "/proc/sys/kernel/hostname", "/proc/self/oom_score_adj", "/proc/1/oom_score_adj", "/sys/power/state",
-        "/sys/kernel/uevent_helper", "/proc/self/uid_map", "/proc/self/gid_map", "/proc/self/mem", "/proc/1/mem",
-        "/proc/kcore", "/proc/kmsg", "/dev/mem", "/dev/kmsg", "/proc/timer_list", "/proc/keys", "/proc/acpi/wakeup"};
+    static const char *const paths[] = {"/proc/sysrq-trigger",
+                                        "/proc/sys/kernel/core_pattern",
+                                        "/proc/sys/kernel/modprobe",
+                                        "/proc/sys/vm/drop_caches",
+                                        "/proc/sys/kernel/hostname",
+                                        "/proc/self/oom_score_adj",
+                                        "/proc/1/oom_score_adj",
+                                        "/sys/power/state",
+                                        "/sys/kernel/uevent_helper",
+                                        "/proc/self/uid_map",
+                                        "/proc/self/gid_map",
+                                        "/proc/self/mem",
+                                        "/proc/1/mem",
+                                        "/proc/kcore",
+                                        "/proc/kmsg",
+                                        "/dev/mem",
+                                        "/dev/kmsg",
+                                        "/proc/timer_list",
+                                        "/proc/keys",
+                                        "/proc/acpi/wakeup"};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (strcmp(paths[i], "/proc/self/mem") == 0 || strstr(paths[i], "hostname") || strstr(paths[i], "oom_score"))
+        if (strcmp(paths[i], "/proc/self/mem") == 0 || strstr(paths[i], "hostname") ||
+            strstr(paths[i], "oom_score"))
             continue; /* one's own; the sentry answers for these */
         int fd = open(paths[i], O_WRONLY);
         if (fd < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads of one process that would get each other's descriptors, mappings or children if they could. */
+/* Threads of one process that would get each other's descriptors, mappings or children if they
+ * could. */
 #include "attack.h"
 
 #include <pthread.h>
@@ -74,7 +75,7 @@ CASE(mapping_while_forking)
     volatile int wrong[2] = {0};
     CHECK_EQ(pthread_create(&t[0], NULL, map_rounds, &m), 0);
     for (int i = 1; i < 3; i++)
-        CHECK_EQ(pthread_create(&t[i], NULL, fork_rounds, (void *)&wrong[i - 1]), 0);
+        CHECK_EQ(pthread_create(&t[i], NULL, fork_rounds, (void *) &wrong[i - 1]), 0);
     for (int i = 0; i < 3; i++)
         CHECK_EQ(pthread_join(t[i], NULL), 0);
     CHECK_EQ(m.wrong, 0);
@@ -100,7 +101,7 @@ CASE(mapping_a_number_that_changes)
     volatile bool stop = false;
     pthread_t t[2];
     for (int i = 0; i < 2; i++)
-        CHECK_EQ(pthread_create(&t[i], NULL, open_close, (void *)&stop), 0);
+        CHECK_EQ(pthread_create(&t[i], NULL, open_close, (void *) &stop), 0);
     for (int i = 0; i < ROUNDS; i++) {
         char *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3 + i % 3, 0);
         if (p == MAP_FAILED) {
@@ -117,7 +118,7 @@ CASE(mapping_a_number_that_changes)
 
 static void *exec_racer(void *arg)
 {
-    (void)arg;
+    (void) arg;
     for (;;)
         syscall(SYS_getppid);
     return NULL;
@@ -133,7 +134,7 @@ CASE(exec_with_busy_threads)
             pthread_t t;
             for (int k = 0; k < 4; k++)
                 pthread_create(&t, NULL, exec_racer, NULL);
-            execl("/bin/sh", "sh", "-c", "exit 8", (char *)NULL);
+            execl("/bin/sh", "sh", "-c", "exit 8", (char *) NULL);
             _exit(1);
         }
         CHECK_EQ(end_within(pid, 10000), 8 << 8);
@@ -150,7 +151,7 @@ CASE(exit_while_forking)
             static volatile int wrong;
             pthread_t t;
             for (int k = 0; k < 3; k++)
-                pthread_create(&t, NULL, fork_rounds, (void *)&wrong);
+                pthread_create(&t, NULL, fork_rounds, (void *) &wrong);
             sleep_ms(i % 7);
             _exit(9);
         }

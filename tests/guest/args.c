@@ -10,7 +10,7 @@ static bool aux_find(unsigned long type, unsigned long *ret)
     char **p = guest_envp;
     while (*p)
         p++;
-    for (const ElfW(auxv_t) *a = (const void *)(p + 1); a->a_type != AT_NULL; a++)
+    for (const ElfW(auxv_t) *a = (const void *) (p + 1); a->a_type != AT_NULL; a++)
         if (a->a_type == type) {
             *ret = a->a_un.a_val;
             return true;
@@ -29,11 +29,11 @@ static unsigned long aux(unsigned long type)
 int guest_mode(const char *mode, int argc, char **argv)
 {
     if (strcmp(mode, "random") == 0) {
-        const void *p = (const void *)getauxval(AT_RANDOM);
+        const void *p = (const void *) getauxval(AT_RANDOM);
         return write(1, p, 16) != 16;
     }
     if (strcmp(mode, "layout") == 0) {
-        uintptr_t at[3] = {(uintptr_t)&at, (uintptr_t)sbrk(0), getauxval(AT_SYSINFO_EHDR)};
+        uintptr_t at[3] = {(uintptr_t) &at, (uintptr_t) sbrk(0), getauxval(AT_SYSINFO_EHDR)};
         return write(1, at, sizeof(at)) != sizeof(at);
     }
     if (strcmp(mode, "strings") == 0)
@@ -59,15 +59,15 @@ CASE(vectors)
 CASE(stack_alignment)
 {
     /* The word below argv is argc, and it stood at a 16-byte boundary (x86-64 psABI). */
-    CHECK_EQ((uintptr_t)(guest_argv - 1) % 16, 0);
-    CHECK_EQ(*(long *)(guest_argv - 1), guest_argc);
+    CHECK_EQ((uintptr_t) (guest_argv - 1) % 16, 0);
+    CHECK_EQ(*(long *) (guest_argv - 1), guest_argc);
 }
 
 CASE(strings_survive_exec)
 {
-    char *argv[] = {(char *)guest_self, "--mode", "strings", "a", "", "b c\n\t", "\xff\xfe", NULL};
+    char *argv[] = {(char *) guest_self, "--mode", "strings", "a", "", "b c\n\t", "\xff\xfe", NULL};
     char *envp[] = {"X=1=2", "EMPTY=", "no equals sign", NULL};
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         execve(guest_self, argv, envp);
         _exit(3);
@@ -77,9 +77,9 @@ CASE(strings_survive_exec)
 
 CASE(empty_environment)
 {
-    char *argv[] = {(char *)guest_self, "--mode", "noenv", NULL};
+    char *argv[] = {(char *) guest_self, "--mode", "noenv", NULL};
     char *envp[] = {NULL};
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         execve(guest_self, argv, envp);
         _exit(3);
@@ -95,7 +95,7 @@ CASE(aux_sizes)
     CHECK(aux(AT_PHNUM) > 0 && aux(AT_PHNUM) < 64);
     CHECK(aux(AT_HWCAP) != 0);
     CHECK(aux(AT_MINSIGSTKSZ) >= 1024 && aux(AT_MINSIGSTKSZ) < 65536);
-    CHECK_STR((const char *)aux(AT_PLATFORM), "x86_64");
+    CHECK_STR((const char *) aux(AT_PLATFORM), "x86_64");
     CHECK_EQ(sysconf(_SC_PAGESIZE), 4096);
     CHECK_EQ(sysconf(_SC_CLK_TCK), 100);
 }
@@ -112,27 +112,27 @@ CASE(aux_ids)
 
 CASE(aux_execfn)
 {
-    CHECK_STR((const char *)aux(AT_EXECFN), guest_self);
+    CHECK_STR((const char *) aux(AT_EXECFN), guest_self);
 }
 
 CASE(aux_program)
 {
-    const ElfW(Phdr) *ph = (const void *)aux(AT_PHDR);
+    const ElfW(Phdr) *ph = (const void *) aux(AT_PHDR);
     extern char __ehdr_start[], _start[];
-    CHECK_EQ((uintptr_t)ph, (uintptr_t)__ehdr_start + ((ElfW(Ehdr) *)__ehdr_start)->e_phoff);
-    CHECK_EQ(aux(AT_PHNUM), ((ElfW(Ehdr) *)__ehdr_start)->e_phnum);
-    CHECK_EQ(aux(AT_ENTRY), (uintptr_t)_start);
+    CHECK_EQ((uintptr_t) ph, (uintptr_t) __ehdr_start + ((ElfW(Ehdr) *) __ehdr_start)->e_phoff);
+    CHECK_EQ(aux(AT_PHNUM), ((ElfW(Ehdr) *) __ehdr_start)->e_phnum);
+    CHECK_EQ(aux(AT_ENTRY), (uintptr_t) _start);
     bool interp = false;
     for (unsigned long i = 0; i < aux(AT_PHNUM); i++)
         interp |= ph[i].p_type == PT_INTERP;
     if (interp)
-        CHECK_MEM((void *)aux(AT_BASE), ELFMAG, SELFMAG);
+        CHECK_MEM((void *) aux(AT_BASE), ELFMAG, SELFMAG);
 }
 
 CASE(aux_vdso)
 {
-    const ElfW(Ehdr) *eh = (const void *)aux(AT_SYSINFO_EHDR);
-    CHECK_EQ((uintptr_t)eh % 4096, 0);
+    const ElfW(Ehdr) *eh = (const void *) aux(AT_SYSINFO_EHDR);
+    CHECK_EQ((uintptr_t) eh % 4096, 0);
     CHECK_MEM(eh, ELFMAG, SELFMAG);
     CHECK_EQ(eh->e_type, ET_DYN);
 }
@@ -141,14 +141,14 @@ CASE(aux_random)
 {
     static const unsigned char zero[16];
     unsigned char got[2][16];
-    CHECK(memcmp((const void *)aux(AT_RANDOM), zero, 16) != 0);
+    CHECK(memcmp((const void *) aux(AT_RANDOM), zero, 16) != 0);
     for (int i = 0; i < 2; i++) {
         int p[2];
         CHECK_EQ(pipe(p), 0);
-        pid_t pid = (pid_t)CHECK_OK(fork());
+        pid_t pid = (pid_t) CHECK_OK(fork());
         if (pid == 0) {
             dup2(p[1], 1);
-            execl(guest_self, guest_self, "--mode", "random", (char *)NULL);
+            execl(guest_self, guest_self, "--mode", "random", (char *) NULL);
             _exit(3);
         }
         CHECK_EXIT(pid, 0);
@@ -164,10 +164,10 @@ CASE(layout_is_random)
     for (int i = 0; i < 2; i++) {
         int p[2];
         CHECK_EQ(pipe(p), 0);
-        pid_t pid = (pid_t)CHECK_OK(fork());
+        pid_t pid = (pid_t) CHECK_OK(fork());
         if (pid == 0) {
             dup2(p[1], 1);
-            execl(guest_self, guest_self, "--mode", "layout", (char *)NULL);
+            execl(guest_self, guest_self, "--mode", "layout", (char *) NULL);
             _exit(3);
         }
         CHECK_EXIT(pid, 0);

@@ -60,7 +60,7 @@ int guest_mode(const char *mode, int argc, char **argv)
 static int run(const char *path, char **argv)
 {
     int st = -1;
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         int fd = open("out", O_WRONLY | O_CREAT | O_TRUNC, 0600);
         dup2(fd, 1);
@@ -73,8 +73,8 @@ static int run(const char *path, char **argv)
 
 static void expect_mode(const char *mode, const char *arg, int code)
 {
-    char *argv[] = {(char *)guest_self, "--mode", (char *)mode, (char *)arg, NULL};
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    char *argv[] = {(char *) guest_self, "--mode", (char *) mode, (char *) arg, NULL};
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         execv(guest_self, argv);
         _exit(99);
@@ -98,10 +98,10 @@ CASE(chain_of_many)
 CASE(pid_stays)
 {
     char num[16];
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         snprintf(num, sizeof(num), "%d", getpid());
-        execl(guest_self, guest_self, "--mode", "pid", num, (char *)NULL);
+        execl(guest_self, guest_self, "--mode", "pid", num, (char *) NULL);
         _exit(99);
     }
     CHECK_EXIT(pid, 0);
@@ -113,7 +113,10 @@ CASE(errors)
     put_file("plain", "no program", 0644);
     put_file("garbage", "\x01\x02\x03\x04 this is no program", 0755);
     put_file("empty", "", 0755);
-    put_file("badelf", "\x7f" "ELF and then nothing", 0755);
+    put_file("badelf",
+             "\x7f"
+             "ELF and then nothing",
+             0755);
     put_file("noint", "#!/nonexistent/shell\n", 0755);
     put_file("dirint", "#!/\n", 0755);
     put_file("bareint", "#!\n", 0755);
@@ -130,9 +133,9 @@ CASE(errors)
     CHECK_ERR(execve("dirint", argv, environ), EACCES);
     CHECK_ERR(execve("bareint", argv, environ), ENOEXEC);
     CHECK_ERR(execve("loop", argv, environ), ELOOP);
-    CHECK_ERR(execve((char *)1, argv, environ), EFAULT);
-    CHECK_ERR(execve("/bin/true", (char **)1, environ), EFAULT);
-    CHECK_ERR(execve("/bin/true", argv, (char **)8), EFAULT);
+    CHECK_ERR(execve((char *) 1, argv, environ), EFAULT);
+    CHECK_ERR(execve("/bin/true", (char **) 1, environ), EFAULT);
+    CHECK_ERR(execve("/bin/true", argv, (char **) 8), EFAULT);
 }
 
 CASE(argument_string_too_long)
@@ -166,7 +169,7 @@ CASE(many_arguments_arrive)
 {
     static char *argv[5004];
     char buf[65536], num[5000][8];
-    argv[0] = (char *)guest_self, argv[1] = "--mode", argv[2] = "say";
+    argv[0] = (char *) guest_self, argv[1] = "--mode", argv[2] = "say";
     for (int i = 0; i < 5000; i++) {
         snprintf(num[i], sizeof(num[i]), "%d", i);
         argv[3 + i] = num[i];
@@ -243,13 +246,13 @@ CASE(script_line_too_long)
 CASE(descriptors)
 {
     char num[16];
-    int a = (int)CHECK_OK(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    int a = (int) CHECK_OK(open("/dev/null", O_RDONLY | O_CLOEXEC));
     snprintf(num, sizeof(num), "%d", a);
     expect_mode("fd-closed", num, 0);
     CHECK_EQ(fcntl(a, F_SETFD, 0), 0);
     expect_mode("fd-open", num, 0);
     put_file("f", "abcdef", 0600);
-    int b = (int)CHECK_OK(open("f", O_RDONLY));
+    int b = (int) CHECK_OK(open("f", O_RDONLY));
     CHECK_EQ(lseek(b, 3, SEEK_SET), 3);
     snprintf(num, sizeof(num), "%d", b);
     expect_mode("offset", num, 0);
@@ -257,12 +260,12 @@ CASE(descriptors)
 
 static void handler(int sig)
 {
-    (void)sig;
+    (void) sig;
 }
 
 CASE(signals)
 {
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         sigset_t set;
         signal(SIGUSR1, handler);
@@ -271,7 +274,7 @@ CASE(signals)
         sigaddset(&set, SIGTERM);
         sigprocmask(SIG_SETMASK, &set, NULL);
         raise(SIGTERM);
-        execl(guest_self, guest_self, "--mode", "signals", (char *)NULL);
+        execl(guest_self, guest_self, "--mode", "signals", (char *) NULL);
         _exit(99);
     }
     CHECK_EXIT(pid, 0);
@@ -297,12 +300,12 @@ CASE(the_rest_survives)
 {
     char cwd[4096];
     CHECK(getcwd(cwd, sizeof(cwd)) != NULL);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         struct rlimit rl = {200, 300};
         umask(051);
         setrlimit(RLIMIT_NOFILE, &rl);
-        execl(guest_self, guest_self, "--mode", "rest", cwd, (char *)NULL);
+        execl(guest_self, guest_self, "--mode", "rest", cwd, (char *) NULL);
         _exit(99);
     }
     CHECK_EXIT(pid, 0);
@@ -311,15 +314,15 @@ CASE(the_rest_survives)
 static void *exec_thread(void *arg)
 {
     char num[16];
-    (void)arg;
+    (void) arg;
     snprintf(num, sizeof(num), "%d", getpid());
-    execl(guest_self, guest_self, "--mode", "pid", num, (char *)NULL);
+    execl(guest_self, guest_self, "--mode", "pid", num, (char *) NULL);
     _exit(99);
 }
 
 static void *idle_thread(void *arg)
 {
-    (void)arg;
+    (void) arg;
     for (;;)
         pause();
     return NULL;
@@ -328,7 +331,7 @@ static void *idle_thread(void *arg)
 CASE(from_a_thread)
 {
     for (int i = 0; i < 10; i++) {
-        pid_t pid = (pid_t)CHECK_OK(fork());
+        pid_t pid = (pid_t) CHECK_OK(fork());
         if (pid == 0) {
             pthread_t th;
             for (int k = 0; k < 4; k++)
@@ -344,7 +347,7 @@ CASE(from_a_thread)
 CASE(failed_exec_harms_nothing)
 {
     char *argv[] = {"x", NULL};
-    int fd = (int)CHECK_OK(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    int fd = (int) CHECK_OK(open("/dev/null", O_RDONLY | O_CLOEXEC));
     signal(SIGUSR1, handler);
     CHECK_ERR(execve("/nonexistent", argv, environ), ENOENT);
     CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC);
@@ -353,9 +356,9 @@ CASE(failed_exec_harms_nothing)
 
 CASE(execveat_by_descriptor)
 {
-    int fd = (int)CHECK_OK(open(guest_self, O_PATH | O_CLOEXEC));
+    int fd = (int) CHECK_OK(open(guest_self, O_PATH | O_CLOEXEC));
     char *argv[] = {"self", "--mode", "exit", "31", NULL};
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
         _exit(99);
@@ -365,9 +368,9 @@ CASE(execveat_by_descriptor)
 
 CASE(execveat_by_directory)
 {
-    int dir = (int)CHECK_OK(open("/bin", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int dir = (int) CHECK_OK(open("/bin", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     char *argv[] = {"false", NULL};
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         syscall(SYS_execveat, dir, "false", argv, environ, 0);
         _exit(99);
@@ -378,10 +381,10 @@ CASE(execveat_by_directory)
 CASE(written_program_runs)
 {
     char *argv[] = {"copy", "--mode", "exit", "8", NULL};
-    char *copy[] = {"cp", (char *)guest_self, "copy", NULL};
+    char *copy[] = {"cp", (char *) guest_self, "copy", NULL};
     CHECK_EQ(run("/bin/cp", copy), 0);
     CHECK_EQ(run("./copy", argv), 8 << 8);
-    int fd = (int)CHECK_OK(open("copy", O_WRONLY));
+    int fd = (int) CHECK_OK(open("copy", O_WRONLY));
     CHECK_ERR(execv("./copy", argv), ETXTBSY);
     close(fd);
     CHECK_EQ(chmod("copy", 0644), 0);

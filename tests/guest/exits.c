@@ -5,20 +5,20 @@
 
 static void *leave_group(void *arg)
 {
-    _exit((int)(intptr_t)arg);
+    _exit((int) (intptr_t) arg);
 }
 
 static void *leave_late(void *arg)
 {
     sleep_ms(50);
-    _exit((int)(intptr_t)arg);
+    _exit((int) (intptr_t) arg);
 }
 
 CASE(codes)
 {
     static const int codes[] = {0, 1, 2, 77, 127, 128, 254, 255};
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-        pid_t pid = (pid_t)CHECK_OK(fork());
+        pid_t pid = (pid_t) CHECK_OK(fork());
         if (pid == 0)
             _exit(codes[i]);
         CHECK_EXIT(pid, codes[i]);
@@ -29,7 +29,7 @@ CASE(codes_are_eight_bits)
 {
     static const int codes[][2] = {{256, 0}, {257, 1}, {-1, 255}, {0x12345678, 0x78}};
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-        pid_t pid = (pid_t)CHECK_OK(fork());
+        pid_t pid = (pid_t) CHECK_OK(fork());
         if (pid == 0)
             syscall(SYS_exit_group, codes[i][0]);
         CHECK_EXIT(pid, codes[i][1]);
@@ -38,7 +38,7 @@ CASE(codes_are_eight_bits)
 
 CASE(raw_exit_of_the_only_thread)
 {
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         syscall(SYS_exit, 33);
     CHECK_EXIT(pid, 33);
@@ -55,7 +55,7 @@ CASE(atexit_runs)
     int p[2];
     char buf[16];
     CHECK_EQ(pipe(p), 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         dup2(p[1], 1);
         atexit(say_bye);
@@ -70,10 +70,10 @@ CASE(atexit_runs)
 CASE(exit_group_from_a_thread)
 {
     for (int i = 0; i < 20; i++) {
-        pid_t pid = (pid_t)CHECK_OK(fork());
+        pid_t pid = (pid_t) CHECK_OK(fork());
         if (pid == 0) {
             pthread_t th;
-            pthread_create(&th, NULL, leave_group, (void *)(intptr_t)(40 + i));
+            pthread_create(&th, NULL, leave_group, (void *) (intptr_t) (40 + i));
             for (;;)
                 pause();
         }
@@ -84,10 +84,10 @@ CASE(exit_group_from_a_thread)
 CASE(main_thread_leaves_first)
 {
     /* The process lives on until its last thread is gone; the group's code counts. */
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         pthread_t th;
-        pthread_create(&th, NULL, leave_late, (void *)(intptr_t)21);
+        pthread_create(&th, NULL, leave_late, (void *) (intptr_t) 21);
         syscall(SYS_exit, 7);
     }
     int st;
@@ -97,10 +97,10 @@ CASE(main_thread_leaves_first)
 
 CASE(death_by_signal)
 {
-    static const int sigs[] = {SIGHUP,  SIGINT,  SIGKILL, SIGUSR1, SIGUSR2, SIGPIPE,
-                               SIGALRM, SIGTERM, SIGVTALRM, SIGPROF, SIGIO,  34,      64};
+    static const int sigs[] = {SIGHUP,  SIGINT,    SIGKILL, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM,
+                               SIGTERM, SIGVTALRM, SIGPROF, SIGIO,   34,      64};
     for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
-        pid_t pid = (pid_t)CHECK_OK(fork());
+        pid_t pid = (pid_t) CHECK_OK(fork());
         if (pid == 0) {
             kill(getpid(), sigs[i]);
             _exit(1);
@@ -111,10 +111,10 @@ CASE(death_by_signal)
 
 CASE(death_by_core_signal)
 {
-    static const int sigs[] = {SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV,
-                               SIGXCPU, SIGXFSZ, SIGSYS};
+    static const int sigs[] = {SIGQUIT, SIGILL,  SIGTRAP, SIGABRT, SIGBUS,
+                               SIGFPE,  SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS};
     for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
-        pid_t pid = (pid_t)CHECK_OK(fork());
+        pid_t pid = (pid_t) CHECK_OK(fork());
         int st = 0;
         if (pid == 0) {
             kill(getpid(), sigs[i]);
@@ -135,7 +135,7 @@ CASE(ignored_by_default)
 
 CASE(abort_even_if_ignored)
 {
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     int st = 0;
     if (pid == 0) {
         signal(SIGABRT, SIG_IGN);
@@ -150,7 +150,7 @@ CASE(death_closes_descriptors)
     int p[2];
     char c;
     CHECK_EQ(pipe(p), 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         for (;;)
             pause();

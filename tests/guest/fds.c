@@ -7,7 +7,7 @@
 
 static int null_fd(void)
 {
-    return (int)CHECK_OK(open("/dev/null", O_RDWR));
+    return (int) CHECK_OK(open("/dev/null", O_RDWR));
 }
 
 CASE(lowest_number)
@@ -41,12 +41,12 @@ CASE(dup_shares_the_offset)
 {
     char c;
     put_file("f", "abcdef", 0600);
-    int a = (int)CHECK_OK(open("f", O_RDONLY)), b = (int)CHECK_OK(dup(a));
+    int a = (int) CHECK_OK(open("f", O_RDONLY)), b = (int) CHECK_OK(dup(a));
     CHECK_EQ(read(a, &c, 1), 1);
     CHECK_EQ(read(b, &c, 1), 1);
     CHECK_EQ(c, 'b');
     CHECK_EQ(lseek(a, 0, SEEK_CUR), 2);
-    int other = (int)CHECK_OK(open("f", O_RDONLY));
+    int other = (int) CHECK_OK(open("f", O_RDONLY));
     CHECK_EQ(lseek(other, 0, SEEK_CUR), 0);
     close(a);
     CHECK_EQ(read(b, &c, 1), 1);
@@ -90,7 +90,8 @@ CASE(fcntl_dup)
 
 CASE(fcntl_flags)
 {
-    int a = (int)CHECK_OK(open("f", O_RDWR | O_CREAT | O_APPEND, 0600)), b = (int)CHECK_OK(dup(a));
+    int a = (int) CHECK_OK(open("f", O_RDWR | O_CREAT | O_APPEND, 0600)),
+        b = (int) CHECK_OK(dup(a));
     CHECK_EQ(fcntl(a, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_CREAT), O_RDWR | O_APPEND);
     CHECK_EQ(fcntl(a, F_SETFL, O_NONBLOCK | O_WRONLY), 0);
     CHECK_EQ(fcntl(b, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK), O_RDWR | O_NONBLOCK);
@@ -139,12 +140,12 @@ CASE(thousands)
 {
     struct rlimit rl;
     CHECK_EQ(getrlimit(RLIMIT_NOFILE, &rl), 0);
-    int want = rl.rlim_max < 4000 ? (int)rl.rlim_max - 64 : 3900;
-    rl.rlim_cur = (rlim_t)want + 64;
+    int want = rl.rlim_max < 4000 ? (int) rl.rlim_max - 64 : 3900;
+    rl.rlim_cur = (rlim_t) want + 64;
     CHECK_EQ(setrlimit(RLIMIT_NOFILE, &rl), 0);
     int first = null_fd(), last = first;
     for (int i = 1; i < want - 64; i++)
-        last = (int)CHECK_OK(dup(first));
+        last = (int) CHECK_OK(dup(first));
     CHECK(last >= first + want - 65);
     CHECK_EQ(close(last), 0);
     for (int i = first; i < last; i++)
@@ -155,7 +156,7 @@ CASE(thousands)
 static int child_fd;
 static int in_shared_table(void *arg)
 {
-    (void)arg;
+    (void) arg;
     child_fd = open("/dev/null", O_RDONLY);
     return child_fd < 0;
 }
@@ -163,7 +164,7 @@ static int in_shared_table(void *arg)
 CASE(shared_table)
 {
     char *stack = malloc(65536);
-    pid_t pid = (pid_t)CHECK_OK(
+    pid_t pid = (pid_t) CHECK_OK(
         clone(in_shared_table, stack + 65536, CLONE_FILES | CLONE_VM | SIGCHLD, NULL));
     CHECK_EXIT(pid, 0);
     CHECK_EQ(fcntl(child_fd, F_GETFD), 0); /* opened there, seen here */
@@ -172,7 +173,7 @@ CASE(shared_table)
 CASE(copied_table)
 {
     int fd = null_fd();
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         close(fd);
         _exit(null_fd() != fd);
@@ -183,11 +184,12 @@ CASE(copied_table)
 
 CASE(flock_between_openings)
 {
-    int a = (int)CHECK_OK(open("f", O_RDWR | O_CREAT, 0600)), b = (int)CHECK_OK(open("f", O_RDWR));
+    int a = (int) CHECK_OK(open("f", O_RDWR | O_CREAT, 0600)),
+        b = (int) CHECK_OK(open("f", O_RDWR));
     CHECK_EQ(flock(a, LOCK_EX), 0);
     CHECK_ERR(flock(b, LOCK_EX | LOCK_NB), EWOULDBLOCK);
     CHECK_ERR(flock(b, LOCK_SH | LOCK_NB), EWOULDBLOCK);
-    int c = (int)CHECK_OK(dup(a));
+    int c = (int) CHECK_OK(dup(a));
     CHECK_EQ(flock(c, LOCK_SH), 0); /* the same description: converts */
     CHECK_EQ(flock(b, LOCK_SH | LOCK_NB), 0);
     CHECK_EQ(flock(b, LOCK_UN), 0);
@@ -200,10 +202,10 @@ CASE(flock_between_openings)
 
 CASE(flock_waits)
 {
-    int a = (int)CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+    int a = (int) CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
     CHECK_EQ(flock(a, LOCK_EX), 0);
     uint64_t t = now_ns();
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         close(a);
         int b = open("f", O_RDWR);
@@ -216,10 +218,10 @@ CASE(flock_waits)
 
 CASE(posix_locks)
 {
-    int fd = (int)CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+    int fd = (int) CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
     struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 10};
     CHECK_EQ(fcntl(fd, F_SETLK, &l), 0);
-    pid_t parent = getpid(), pid = (pid_t)CHECK_OK(fork());
+    pid_t parent = getpid(), pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         struct flock m = l;
         CHECK_EQ(fcntl(fd, F_GETLK, &m), 0);
@@ -239,7 +241,7 @@ CASE(posix_locks)
     l.l_start = 0, l.l_len = 0; /* the child's locks died with it */
     CHECK_EQ(fcntl(fd, F_SETLK, &l), 0);
     close(CHECK_OK(open("f", O_RDONLY))); /* closing any descriptor of the file drops them */
-    pid = (pid_t)CHECK_OK(fork());
+    pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(fcntl(fd, F_SETLK, &l) != 0);
     CHECK_EXIT(pid, 0);
@@ -247,11 +249,11 @@ CASE(posix_locks)
 
 CASE(posix_lock_waits)
 {
-    int fd = (int)CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+    int fd = (int) CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
     struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     CHECK_EQ(fcntl(fd, F_SETLK, &l), 0);
     uint64_t t = now_ns();
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(fcntl(fd, F_SETLKW, &l) != 0 || now_ns() - t < 40000000);
     sleep_ms(50);

@@ -9,7 +9,7 @@
 
 static int fresh(int flags)
 {
-    return (int)CHECK_OK(open("f", O_CREAT | O_RDWR | flags, 0644));
+    return (int) CHECK_OK(open("f", O_CREAT | O_RDWR | flags, 0644));
 }
 
 CASE(open_errors)
@@ -41,9 +41,9 @@ CASE(open_errors)
     CHECK_ERR(open(name, O_RDONLY), ENAMETOOLONG);
     name[255] = 0;
     CHECK_ERR(open(name, O_RDONLY), ENOENT);
-    CHECK_ERR(open((char *)1, O_RDONLY), EFAULT);
+    CHECK_ERR(open((char *) 1, O_RDONLY), EFAULT);
     CHECK_ERR(openat(999, "f", O_RDONLY), EBADF);
-    int fd = (int)CHECK_OK(open("f", O_RDONLY));
+    int fd = (int) CHECK_OK(open("f", O_RDONLY));
     CHECK_ERR(openat(fd, "f", O_RDONLY), ENOTDIR);
 }
 
@@ -77,7 +77,7 @@ CASE(mode_and_umask)
     CHECK_OK(open("b", O_RDWR | O_CREAT, 0666));
     CHECK_EQ(stat("b", &st), 0);
     CHECK_EQ(st.st_mode, S_IFREG | 0666);
-    int fd = (int)CHECK_OK(open("c", O_RDWR | O_CREAT, 0)); /* usable though nobody may open it */
+    int fd = (int) CHECK_OK(open("c", O_RDWR | O_CREAT, 0)); /* usable though nobody may open it */
     CHECK_EQ(write(fd, "x", 1), 1);
 }
 
@@ -85,7 +85,7 @@ CASE(access_mode_binds)
 {
     char c = 'x';
     put_file("f", "abc", 0644);
-    int r = (int)CHECK_OK(open("f", O_RDONLY)), w = (int)CHECK_OK(open("f", O_WRONLY));
+    int r = (int) CHECK_OK(open("f", O_RDONLY)), w = (int) CHECK_OK(open("f", O_WRONLY));
     CHECK_ERR(write(r, &c, 1), EBADF);
     CHECK_ERR(read(w, &c, 1), EBADF);
     CHECK_ERR(ftruncate(r, 0), EINVAL);
@@ -108,7 +108,8 @@ CASE(append)
 {
     char buf[16];
     put_file("f", "abc", 0644);
-    int a = (int)CHECK_OK(open("f", O_RDWR | O_APPEND)), b = (int)CHECK_OK(open("f", O_WRONLY | O_APPEND));
+    int a = (int) CHECK_OK(open("f", O_RDWR | O_APPEND)),
+        b = (int) CHECK_OK(open("f", O_WRONLY | O_APPEND));
     CHECK_EQ(lseek(a, 0, SEEK_SET), 0);
     CHECK_EQ(write(a, "1", 1), 1);
     CHECK_EQ(lseek(a, 0, SEEK_CUR), 4);
@@ -190,7 +191,7 @@ CASE(vectors)
     CHECK_MEM(a, "aab", 3);
     CHECK_ERR(writev(fd, w, 1025), EINVAL);
     CHECK_EQ(writev(fd, w, 0), 0);
-    r[1].iov_len = (size_t)-1;
+    r[1].iov_len = (size_t) -1;
     CHECK_ERR(readv(fd, r, 2), EINVAL);
 }
 
@@ -199,14 +200,14 @@ CASE(big_file)
     enum { N = 16 << 20 };
     unsigned char *buf = malloc(N), *back = malloc(N);
     for (int i = 0; i < N; i++)
-        buf[i] = (unsigned char)(i * 13 + (i >> 16));
+        buf[i] = (unsigned char) (i * 13 + (i >> 16));
     int fd = fresh(O_TRUNC);
     CHECK_EQ(write(fd, buf, N), N);
     CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
     for (int at = 0; at < N;) {
         ssize_t n = CHECK_OK(read(fd, back + at, 99999));
         CHECK(n > 0);
-        at += (int)n;
+        at += (int) n;
     }
     CHECK_MEM(back, buf, N);
     CHECK_EQ(fsync(fd), 0);
@@ -257,7 +258,7 @@ CASE(stat_fields)
 {
     struct stat a, b;
     put_file("f", "hello", 0640);
-    int fd = (int)CHECK_OK(open("f", O_RDONLY));
+    int fd = (int) CHECK_OK(open("f", O_RDONLY));
     CHECK_EQ(stat("f", &a), 0);
     CHECK_EQ(fstat(fd, &b), 0);
     CHECK_MEM(&a, &b, sizeof(a));
@@ -273,7 +274,7 @@ CASE(stat_fields)
     CHECK_EQ(b.st_ino, a.st_ino);
     CHECK_ERR(fstatat(fd, "", &b, 0), ENOENT);
     CHECK_ERR(fstatat(AT_FDCWD, "f", &b, 0x4000000), EINVAL);
-    CHECK_ERR(stat("f", (struct stat *)1), EFAULT);
+    CHECK_ERR(stat("f", (struct stat *) 1), EFAULT);
     CHECK_ERR(stat("missing", &a), ENOENT);
 }
 
@@ -330,7 +331,7 @@ CASE(change_owner)
 {
     struct stat st;
     int fd = fresh(0);
-    CHECK_EQ(chown("f", (uid_t)-1, (gid_t)-1), 0);
+    CHECK_EQ(chown("f", (uid_t) -1, (gid_t) -1), 0);
     CHECK_EQ(fchown(fd, getuid(), getgid()), 0);
     if (geteuid() != 0)
         SKIP("the rest is for the superuser");
@@ -386,7 +387,7 @@ CASE(permission_checks)
     CHECK_ERR(access("f", 99), EINVAL);
     CHECK_ERR(access("f", X_OK), EACCES); /* for root too: no x bit at all */
     CHECK_EQ(faccessat(AT_FDCWD, "f", R_OK, AT_EACCESS), 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         if (geteuid() == 0) {
             put_file("/tmp/g", "x", 0600);
@@ -419,15 +420,15 @@ CASE(opath)
     struct stat st;
     put_file("f", "x", 0600);
     CHECK_EQ(symlink("f", "ln"), 0);
-    int fd = (int)CHECK_OK(open("f", O_PATH));
+    int fd = (int) CHECK_OK(open("f", O_PATH));
     CHECK_ERR(read(fd, &c, 1), EBADF);
     CHECK_ERR(fchmod(fd, 0), EBADF);
     CHECK_EQ(fstat(fd, &st), 0);
     CHECK(S_ISREG(st.st_mode));
-    fd = (int)CHECK_OK(open("ln", O_PATH | O_NOFOLLOW));
+    fd = (int) CHECK_OK(open("ln", O_PATH | O_NOFOLLOW));
     CHECK_EQ(fstat(fd, &st), 0);
     CHECK(S_ISLNK(st.st_mode));
-    fd = (int)CHECK_OK(open(".", O_PATH | O_DIRECTORY));
+    fd = (int) CHECK_OK(open(".", O_PATH | O_DIRECTORY));
     CHECK_OK(openat(fd, "f", O_RDONLY));
 }
 
@@ -471,7 +472,7 @@ CASE(sendfile)
     int p[2];
     char buf[16];
     put_file("src", "0123456789", 0600);
-    int in = (int)CHECK_OK(open("src", O_RDONLY)), out = fresh(O_TRUNC);
+    int in = (int) CHECK_OK(open("src", O_RDONLY)), out = fresh(O_TRUNC);
     off_t off = 3;
     CHECK_EQ(sendfile(out, in, &off, 4), 4);
     CHECK_EQ(off, 7);
@@ -490,7 +491,7 @@ CASE(copy_file_range)
 {
     char buf[16];
     put_file("src", "0123456789", 0600);
-    int in = (int)CHECK_OK(open("src", O_RDONLY)), out = fresh(O_TRUNC);
+    int in = (int) CHECK_OK(open("src", O_RDONLY)), out = fresh(O_TRUNC);
     off64_t a = 2, b = 1;
     CHECK_EQ(copy_file_range(in, &a, out, &b, 5, 0), 5);
     CHECK(a == 7 && b == 6);

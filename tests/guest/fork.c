@@ -15,7 +15,7 @@ int guest_mode(const char *mode, int argc, char **argv)
 CASE(return_values)
 {
     pid_t parent = getpid();
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(getppid() == parent && getpid() != parent && getpid() > 1 ? 0 : 1);
     CHECK(pid > 1 && pid != parent);
@@ -27,7 +27,7 @@ CASE(memory_is_copied)
     static int data = 1;
     int stack = 2, *heap = malloc(sizeof(int));
     *heap = 3;
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         CHECK(data == 1 && stack == 2 && *heap == 3);
         data = stack = *heap = 9;
@@ -41,8 +41,8 @@ CASE(offset_is_shared)
 {
     put_file("f", "abcdef", 0600);
     char c;
-    int fd = (int)CHECK_OK(open("f", O_RDONLY));
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    int fd = (int) CHECK_OK(open("f", O_RDONLY));
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         CHECK_EQ(read(fd, &c, 1), 1);
         CHECK_EQ(c, 'a');
@@ -56,7 +56,7 @@ CASE(offset_is_shared)
 CASE(many_in_a_row)
 {
     for (int i = 0; i < 200; i++) {
-        pid_t pid = (pid_t)CHECK_OK(fork());
+        pid_t pid = (pid_t) CHECK_OK(fork());
         if (pid == 0)
             _exit(i & 0x7f);
         CHECK_EXIT(pid, i & 0x7f);
@@ -70,7 +70,7 @@ CASE(many_at_once)
     int p[2], seen = 0;
     CHECK_EQ(pipe(p), 0);
     for (int i = 0; i < N; i++) {
-        pids[i] = (pid_t)CHECK_OK(fork());
+        pids[i] = (pid_t) CHECK_OK(fork());
         if (pids[i] == 0) {
             char c;
             close(p[1]);
@@ -82,7 +82,7 @@ CASE(many_at_once)
     close(p[1]);
     for (int i = 0; i < N; i++) {
         int st;
-        pid_t pid = (pid_t)CHECK_OK(wait(&st));
+        pid_t pid = (pid_t) CHECK_OK(wait(&st));
         for (int k = 0; k < N; k++)
             if (pids[k] == pid) {
                 CHECK_EQ(st, k << 8);
@@ -95,7 +95,7 @@ CASE(many_at_once)
 
 CASE(nested)
 {
-    pid_t a = (pid_t)CHECK_OK(fork());
+    pid_t a = (pid_t) CHECK_OK(fork());
     if (a == 0) {
         pid_t b = fork();
         if (b == 0) {
@@ -134,7 +134,7 @@ CASE(wnohang)
     int p[2], st = 0x5555;
     char c;
     CHECK_EQ(pipe(p), 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         close(p[1]);
         _exit(read(p[0], &c, 1) != 0);
@@ -157,12 +157,12 @@ CASE(wnohang)
 CASE(waitid_and_wnowait)
 {
     siginfo_t si;
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(12);
     for (int i = 0; i < 2; i++) {
         memset(&si, 0, sizeof(si));
-        CHECK_EQ(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT), 0);
+        CHECK_EQ(waitid(P_PID, (id_t) pid, &si, WEXITED | WNOWAIT), 0);
         CHECK_EQ(si.si_pid, pid);
         CHECK_EQ(si.si_uid, getuid());
         CHECK_EQ(si.si_signo, SIGCHLD);
@@ -170,17 +170,17 @@ CASE(waitid_and_wnowait)
         CHECK_EQ(si.si_status, 12);
     }
     CHECK_EXIT(pid, 12);
-    CHECK_ERR(waitid(P_PID, (id_t)pid, &si, WEXITED), ECHILD);
+    CHECK_ERR(waitid(P_PID, (id_t) pid, &si, WEXITED), ECHILD);
 }
 
 CASE(waitid_killed)
 {
     siginfo_t si = {0};
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         for (;;)
             pause();
-    CHECK_EQ(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG), 0);
+    CHECK_EQ(waitid(P_PID, (id_t) pid, &si, WEXITED | WNOHANG), 0);
     CHECK_EQ(si.si_pid, 0);
     kill(pid, SIGTERM);
     CHECK_EQ(waitid(P_ALL, 0, &si, WEXITED), 0);
@@ -192,7 +192,7 @@ CASE(waitid_killed)
 CASE(stop_and_continue)
 {
     int st;
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         for (;;)
             pause();
@@ -210,7 +210,7 @@ CASE(stop_and_continue)
 CASE(kill_ends_a_stopped_process)
 {
     int st;
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         raise(SIGSTOP);
         _exit(0);
@@ -223,13 +223,13 @@ CASE(kill_ends_a_stopped_process)
 
 CASE(wait_by_group)
 {
-    pid_t a = (pid_t)CHECK_OK(fork());
+    pid_t a = (pid_t) CHECK_OK(fork());
     if (a == 0) {
         setpgid(0, 0);
         _exit(1);
     }
     setpgid(a, a);
-    pid_t b = (pid_t)CHECK_OK(fork());
+    pid_t b = (pid_t) CHECK_OK(fork());
     if (b == 0)
         _exit(2);
     int st;
@@ -242,10 +242,10 @@ CASE(wait_by_group)
 CASE(zombie_keeps_its_number)
 {
     siginfo_t si;
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(0);
-    CHECK_EQ(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT), 0);
+    CHECK_EQ(waitid(P_PID, (id_t) pid, &si, WEXITED | WNOWAIT), 0);
     CHECK_EQ(kill(pid, 0), 0);
     CHECK_EQ(getpgid(pid), getpgrp());
     CHECK_EXIT(pid, 0);
@@ -255,7 +255,7 @@ CASE(zombie_keeps_its_number)
 CASE(sigchld_ignored_reaps)
 {
     signal(SIGCHLD, SIG_IGN);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(0);
     CHECK_ERR(waitpid(pid, NULL, 0), ECHILD);
@@ -266,7 +266,7 @@ CASE(orphan_gets_a_new_parent)
     int p[2];
     pid_t got = 0;
     CHECK_EQ(pipe(p), 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         pid_t me = getpid();
         if (fork() == 0) {
@@ -289,7 +289,7 @@ CASE(subreaper)
     pid_t grandchild;
     CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
     CHECK_EQ(pipe(p), 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         pid_t g = fork();
         if (g == 0) {
@@ -308,7 +308,7 @@ CASE(parent_death_signal)
     int p[2];
     char c;
     CHECK_EQ(pipe(p), 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         if (fork() == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -345,7 +345,7 @@ CASE(vfork_waits_for_exec)
     pid_t pid = vfork();
     if (pid == 0) {
         usleep(50000);
-        execl(guest_self, guest_self, "--mode", "exit", "6", (char *)NULL);
+        execl(guest_self, guest_self, "--mode", "exit", "6", (char *) NULL);
         _exit(99);
     }
     CHECK(now_ns() - t >= 50000000);
@@ -369,7 +369,7 @@ CASE(vfork_child_killed)
 static volatile sig_atomic_t vfork_hits;
 static void vfork_handler(int sig)
 {
-    (void)sig;
+    (void) sig;
     vfork_hits++;
 }
 
@@ -396,8 +396,8 @@ CASE(vfork_then_signals_in_parent)
 CASE(clone_parent_settid)
 {
     int tid = 0, cleared = -1;
-    pid_t pid = (pid_t)CHECK_OK(syscall(SYS_clone, 0x00100000 | 0x01000000 | SIGCHLD, 0, &tid,
-                                        &cleared, 0)); /* PARENT_SETTID, CHILD_SETTID */
+    pid_t pid = (pid_t) CHECK_OK(syscall(SYS_clone, 0x00100000 | 0x01000000 | SIGCHLD, 0, &tid,
+                                         &cleared, 0)); /* PARENT_SETTID, CHILD_SETTID */
     if (pid == 0)
         _exit(cleared == getpid() ? 0 : 1);
     CHECK_EQ(tid, pid);
@@ -408,7 +408,7 @@ CASE(clone_parent_settid)
 CASE(clone_without_signal)
 {
     int st;
-    pid_t pid = (pid_t)CHECK_OK(syscall(SYS_clone, 0, 0, 0, 0, 0));
+    pid_t pid = (pid_t) CHECK_OK(syscall(SYS_clone, 0, 0, 0, 0, 0));
     if (pid == 0)
         _exit(4);
     CHECK_ERR(waitpid(pid, &st, 0), ECHILD);
@@ -418,7 +418,7 @@ CASE(clone_without_signal)
 
 CASE(spawn)
 {
-    char *argv[] = {(char *)guest_self, "--mode", "exit", "19", NULL};
+    char *argv[] = {(char *) guest_self, "--mode", "exit", "19", NULL};
     for (int i = 0; i < 20; i++) {
         pid_t pid = 0;
         CHECK_EQ(posix_spawn(&pid, guest_self, NULL, NULL, argv, environ), 0);
@@ -451,7 +451,7 @@ CASE(spawn_file_actions)
 CASE(rusage_of_children)
 {
     struct rusage ru;
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         for (uint64_t t = now_ns(); now_ns() - t < 60000000;)
             ;

@@ -36,7 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define UNUSED __attribute__((unused))
+#define UNUSED   __attribute__((unused))
 #define NOINLINE __attribute__((noinline))
 
 struct guest_case {
@@ -49,8 +49,8 @@ struct guest_case {
 #define CASE(id)                                                                                   \
     static void case_##id(void);                                                                   \
     static const struct guest_case entry_##id = {#id, case_##id, __LINE__};                        \
-    static const struct guest_case *const ref_##id                                                 \
-        __attribute__((used, section("guest_cases"))) = &entry_##id;                               \
+    static const struct guest_case *const ref_##id __attribute__((used, section("guest_cases"))) = \
+        &entry_##id;                                                                               \
     static void case_##id(void)
 
 extern const struct guest_case *const __start_guest_cases[];
@@ -76,7 +76,7 @@ static void guest_say(const char *text)
         if (n <= 0)
             return;
         text += n;
-        left -= (size_t)n;
+        left -= (size_t) n;
     }
 }
 
@@ -117,86 +117,86 @@ static UNUSED __attribute__((noreturn)) void guest_skip(const char *why)
 #define FAIL(...) guest_fail(__FILE__, __LINE__, __VA_ARGS__)
 #define SKIP(why) guest_skip(why)
 
-#define CHECK(cond)                                                                                \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            FAIL("expected %s (errno %d %s)", #cond, errno, strerrorname_np(errno));               \
+#define CHECK(cond)                                                                  \
+    do {                                                                             \
+        if (!(cond))                                                                 \
+            FAIL("expected %s (errno %d %s)", #cond, errno, strerrorname_np(errno)); \
     } while (0)
 
-#define CHECK_EQ(expr, want)                                                                       \
-    do {                                                                                           \
-        long long got_ = (long long)(expr), want_ = (long long)(want);                             \
-        if (got_ != want_)                                                                         \
-            FAIL("%s: expected %lld (0x%llx), got %lld (0x%llx)", #expr, want_,                    \
-                 (unsigned long long)want_, got_, (unsigned long long)got_);                       \
+#define CHECK_EQ(expr, want)                                                    \
+    do {                                                                        \
+        long long got_ = (long long) (expr), want_ = (long long) (want);        \
+        if (got_ != want_)                                                      \
+            FAIL("%s: expected %lld (0x%llx), got %lld (0x%llx)", #expr, want_, \
+                 (unsigned long long) want_, got_, (unsigned long long) got_);  \
     } while (0)
 
 /* The call succeeds (result >= 0); its value. */
-#define CHECK_OK(expr)                                                                             \
-    ({                                                                                             \
-        long long ok_ = (long long)(expr);                                                         \
-        if (ok_ < 0)                                                                               \
-            FAIL("%s: expected success, got %lld errno %d %s", #expr, ok_, errno,                  \
-                 strerrorname_np(errno));                                                          \
-        ok_;                                                                                       \
+#define CHECK_OK(expr)                                                            \
+    ({                                                                            \
+        long long ok_ = (long long) (expr);                                       \
+        if (ok_ < 0)                                                              \
+            FAIL("%s: expected success, got %lld errno %d %s", #expr, ok_, errno, \
+                 strerrorname_np(errno));                                         \
+        ok_;                                                                      \
     })
 
 /* The call fails with -1 and exactly this errno. */
-#define CHECK_ERR(expr, want)                                                                      \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        long long got_ = (long long)(expr);                                                        \
-        int err_ = errno;                                                                          \
-        if (got_ != -1 || err_ != (want))                                                          \
-            FAIL("%s: expected -1 %s, got %lld errno %d %s", #expr, #want, got_, err_,             \
-                 strerrorname_np(err_));                                                           \
+#define CHECK_ERR(expr, want)                                                          \
+    do {                                                                               \
+        errno = 0;                                                                     \
+        long long got_ = (long long) (expr);                                           \
+        int err_ = errno;                                                              \
+        if (got_ != -1 || err_ != (want))                                              \
+            FAIL("%s: expected -1 %s, got %lld errno %d %s", #expr, #want, got_, err_, \
+                 strerrorname_np(err_));                                               \
     } while (0)
 
-#define CHECK_STR(expr, want)                                                                      \
-    do {                                                                                           \
-        const char *gs_ = (expr), *ws_ = (want);                                                   \
-        if (!gs_ || strcmp(gs_, ws_) != 0)                                                         \
-            FAIL("%s: expected \"%s\", got \"%s\"", #expr, ws_, gs_ ? gs_ : "(null)");             \
+#define CHECK_STR(expr, want)                                                          \
+    do {                                                                               \
+        const char *gs_ = (expr), *ws_ = (want);                                       \
+        if (!gs_ || strcmp(gs_, ws_) != 0)                                             \
+            FAIL("%s: expected \"%s\", got \"%s\"", #expr, ws_, gs_ ? gs_ : "(null)"); \
     } while (0)
 
-#define CHECK_MEM(expr, want, n)                                                                   \
-    do {                                                                                           \
-        if (memcmp((expr), (want), (n)) != 0)                                                      \
-            FAIL("%s: the %zu bytes differ from %s", #expr, (size_t)(n), #want);                   \
+#define CHECK_MEM(expr, want, n)                                                  \
+    do {                                                                          \
+        if (memcmp((expr), (want), (n)) != 0)                                     \
+            FAIL("%s: the %zu bytes differ from %s", #expr, (size_t) (n), #want); \
     } while (0)
 
-#define CHECK_MAP(expr)                                                                            \
-    ({                                                                                             \
-        void *map_ = (expr);                                                                       \
-        if (map_ == MAP_FAILED)                                                                    \
-            FAIL("%s: errno %d %s", #expr, errno, strerrorname_np(errno));                         \
-        map_;                                                                                      \
+#define CHECK_MAP(expr)                                                    \
+    ({                                                                     \
+        void *map_ = (expr);                                               \
+        if (map_ == MAP_FAILED)                                            \
+            FAIL("%s: errno %d %s", #expr, errno, strerrorname_np(errno)); \
+        map_;                                                              \
     })
 
-#define CHECK_STATUS(pid, want)                                                                    \
-    do {                                                                                           \
-        int st_ = -1;                                                                              \
-        pid_t p_ = (pid), r_;                                                                      \
-        do                                                                                         \
-            r_ = waitpid(p_, &st_, 0);                                                             \
-        while (r_ < 0 && errno == EINTR);                                                          \
-        if (r_ != p_ || st_ != (want))                                                             \
-            FAIL("wait for %s: expected status 0x%x, got pid %d (of %d) status 0x%x errno %d",     \
-                 #pid, (unsigned)(want), r_, p_, (unsigned)st_, errno);                            \
+#define CHECK_STATUS(pid, want)                                                                \
+    do {                                                                                       \
+        int st_ = -1;                                                                          \
+        pid_t p_ = (pid), r_;                                                                  \
+        do                                                                                     \
+            r_ = waitpid(p_, &st_, 0);                                                         \
+        while (r_ < 0 && errno == EINTR);                                                      \
+        if (r_ != p_ || st_ != (want))                                                         \
+            FAIL("wait for %s: expected status 0x%x, got pid %d (of %d) status 0x%x errno %d", \
+                 #pid, (unsigned) (want), r_, p_, (unsigned) st_, errno);                      \
     } while (0)
-#define CHECK_EXIT(pid, code) CHECK_STATUS(pid, (code) << 8)
+#define CHECK_EXIT(pid, code)  CHECK_STATUS(pid, (code) << 8)
 #define CHECK_KILLED(pid, sig) CHECK_STATUS(pid, (sig))
 
 static UNUSED uint64_t now_ns(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+    return (uint64_t) ts.tv_sec * 1000000000u + (uint64_t) ts.tv_nsec;
 }
 
 static UNUSED void sleep_ms(int ms)
 {
-    struct timespec ts = {ms / 1000, (long)(ms % 1000) * 1000000};
+    struct timespec ts = {ms / 1000, (long) (ms % 1000) * 1000000};
     while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
         ;
 }
@@ -224,7 +224,7 @@ static UNUSED size_t get_file(const char *name, char *buf, size_t cap)
             FAIL("read %s: errno %d %s", name, errno, strerrorname_np(errno));
         if (n == 0)
             break;
-        have += (size_t)n;
+        have += (size_t) n;
     }
     buf[have] = 0;
     close(fd);
@@ -236,7 +236,8 @@ int guest_mode(const char *mode, int argc, char **argv) __attribute__((weak));
 
 static int guest_order(const void *a, const void *b)
 {
-    return (*(const struct guest_case *const *)a)->line - (*(const struct guest_case *const *)b)->line;
+    return (*(const struct guest_case *const *) a)->line -
+           (*(const struct guest_case *const *) b)->line;
 }
 
 static void guest_enter_scratch(const char *root, const char *name)
@@ -297,8 +298,8 @@ static bool guest_run_forked(const struct guest_case *c, const char *scratch)
     else if (r == pid && WIFSIGNALED(st))
         snprintf(out, sizeof(out), "not ok %s: killed by signal %d\n", c->name, WTERMSIG(st));
     else
-        snprintf(out, sizeof(out), "not ok %s: wait gave %d, status 0x%x\n", c->name, (int)r,
-                 (unsigned)st);
+        snprintf(out, sizeof(out), "not ok %s: wait gave %d, status 0x%x\n", c->name, (int) r,
+                 (unsigned) st);
     guest_say(out);
     return r == pid && st == 0;
 }
@@ -316,7 +317,7 @@ static bool guest_wanted(const char *name, int argc, char **argv, int first)
 static int guest_main(int argc, char **argv, char **envp)
 {
     static const struct guest_case *cases[512];
-    size_t n = (size_t)(__stop_guest_cases - __start_guest_cases);
+    size_t n = (size_t) (__stop_guest_cases - __start_guest_cases);
     bool list = false, good = true;
     const char *from = NULL;
     char scratch[512];
@@ -360,8 +361,8 @@ static int guest_main(int argc, char **argv, char **envp)
     return good ? 0 : 1;
 }
 
-#define GUEST_MAIN                                                                                 \
-    int main(int argc, char **argv, char **envp)                                                   \
-    {                                                                                              \
-        return guest_main(argc, argv, envp);                                                       \
+#define GUEST_MAIN                               \
+    int main(int argc, char **argv, char **envp) \
+    {                                            \
+        return guest_main(argc, argv, envp);     \
     }

@@ -4,7 +4,10 @@
 static long call(long nr, long a, long b, long c)
 {
     long r;
-    __asm__ volatile("syscall" : "=a"(r) : "0"(nr), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+    __asm__ volatile("syscall"
+                     : "=a"(r)
+                     : "0"(nr), "D"(a), "S"(b), "d"(c)
+                     : "rcx", "r11", "memory");
     return r;
 }
 
@@ -12,7 +15,7 @@ void _start(void);
 void _start(void)
 {
     static const char text[] = "ok hello\n";
-    long n = call(1, 1, (long)text, sizeof(text) - 1);
-    call(231, n == (long)sizeof(text) - 1 ? 0 : 1, 0, 0);
+    long n = call(1, 1, (long) text, sizeof(text) - 1);
+    call(231, n == (long) sizeof(text) - 1 ? 0 : 1, 0, 0);
     __builtin_unreachable();
 }

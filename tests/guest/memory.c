@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 
 enum { PG = 4096 };
-#define RW (PROT_READ | PROT_WRITE)
+#define RW   (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
 static bool readable(const volatile void *p)
@@ -12,7 +12,7 @@ static bool readable(const volatile void *p)
     int q[2];
     bool ok;
     CHECK_EQ(pipe(q), 0);
-    ok = write(q[1], (const void *)p, 1) == 1;
+    ok = write(q[1], (const void *) p, 1) == 1;
     close(q[0]);
     close(q[1]);
     return ok;
@@ -31,14 +31,14 @@ CASE(anonymous)
 CASE(errors)
 {
     char *p = CHECK_MAP(mmap(NULL, PG, RW, ANON, -1, 0));
-    CHECK_ERR((long)mmap(NULL, 0, RW, ANON, -1, 0), EINVAL);
-    CHECK_ERR((long)mmap(NULL, PG, RW, MAP_ANONYMOUS, -1, 0), EINVAL);
-    CHECK_ERR((long)mmap(NULL, PG, RW, MAP_PRIVATE, -1, 0), EBADF);
-    CHECK_ERR((long)mmap(NULL, PG, RW, MAP_PRIVATE, 0, 1), EINVAL);
-    CHECK_ERR((long)mmap(p + 1, PG, RW, ANON | MAP_FIXED, -1, 0), EINVAL);
-    CHECK_ERR((long)mmap(p, PG, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
-    CHECK_ERR((long)mmap(NULL, 1ul << 48, RW, ANON | MAP_NORESERVE, -1, 0), ENOMEM);
-    CHECK_ERR((long)mmap((void *)(1ul << 47), PG, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
+    CHECK_ERR((long) mmap(NULL, 0, RW, ANON, -1, 0), EINVAL);
+    CHECK_ERR((long) mmap(NULL, PG, RW, MAP_ANONYMOUS, -1, 0), EINVAL);
+    CHECK_ERR((long) mmap(NULL, PG, RW, MAP_PRIVATE, -1, 0), EBADF);
+    CHECK_ERR((long) mmap(NULL, PG, RW, MAP_PRIVATE, 0, 1), EINVAL);
+    CHECK_ERR((long) mmap(p + 1, PG, RW, ANON | MAP_FIXED, -1, 0), EINVAL);
+    CHECK_ERR((long) mmap(p, PG, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
+    CHECK_ERR((long) mmap(NULL, 1ul << 48, RW, ANON | MAP_NORESERVE, -1, 0), ENOMEM);
+    CHECK_ERR((long) mmap((void *) (1ul << 47), PG, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
     CHECK_ERR(munmap(p + 1, PG), EINVAL);
     CHECK_ERR(munmap(p, 0), EINVAL);
     CHECK_ERR(mprotect(p + 1, PG, RW), EINVAL);
@@ -76,17 +76,17 @@ CASE(hint_is_used_when_free)
 
 CASE(low_addresses)
 {
-    char *p = CHECK_MAP(mmap((void *)0x20000000, PG, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0));
-    CHECK((uintptr_t)p == 0x20000000);
+    char *p = CHECK_MAP(mmap((void *) 0x20000000, PG, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0));
+    CHECK((uintptr_t) p == 0x20000000);
     p = CHECK_MAP(mmap(NULL, PG, RW, ANON | MAP_32BIT, -1, 0));
-    CHECK((uintptr_t)p < 0x80000000);
+    CHECK((uintptr_t) p < 0x80000000);
     CHECK_EQ(p[0], 0);
 }
 
 CASE(protection)
 {
     char *p = CHECK_MAP(mmap(NULL, 4 * PG, PROT_NONE, ANON, -1, 0));
-    int fd = (int)CHECK_OK(open("/dev/zero", O_RDONLY));
+    int fd = (int) CHECK_OK(open("/dev/zero", O_RDONLY));
     CHECK(!readable(p));
     CHECK_EQ(mprotect(p + PG, PG, PROT_READ), 0);
     CHECK(readable(p + PG) && !readable(p + 2 * PG));
@@ -100,31 +100,31 @@ CASE(executable)
     unsigned char *p = CHECK_MAP(mmap(NULL, PG, RW, ANON, -1, 0));
     memcpy(p, "\xb8\x2a\x00\x00\x00\xc3", 6); /* mov $42, %eax; ret */
     CHECK_EQ(mprotect(p, PG, PROT_READ | PROT_EXEC), 0);
-    CHECK_EQ(((int (*)(void))(uintptr_t)p)(), 42);
+    CHECK_EQ(((int (*)(void))(uintptr_t) p)(), 42);
     p = CHECK_MAP(mmap(NULL, PG, RW | PROT_EXEC, ANON, -1, 0));
     memcpy(p, "\xb8\x2b\x00\x00\x00\xc3", 6);
-    CHECK_EQ(((int (*)(void))(uintptr_t)p)(), 43);
+    CHECK_EQ(((int (*)(void))(uintptr_t) p)(), 43);
 }
 
 CASE(program_break)
 {
-    char *a = (char *)syscall(SYS_brk, 0);
+    char *a = (char *) syscall(SYS_brk, 0);
     CHECK(a == sbrk(0));
-    CHECK_EQ(syscall(SYS_brk, a + 100000), (long)(a + 100000));
+    CHECK_EQ(syscall(SYS_brk, a + 100000), (long) (a + 100000));
     memset(a, 'x', 100000);
-    CHECK_EQ(syscall(SYS_brk, a + 10), (long)(a + 10));
-    CHECK_EQ(syscall(SYS_brk, a + 100000), (long)(a + 100000));
-    CHECK_EQ(a[99999], 0); /* fresh pages */
-    CHECK_EQ(syscall(SYS_brk, 1), (long)(a + 100000)); /* a refused wish tells the present value */
-    CHECK_EQ(syscall(SYS_brk, a), (long)a);
-    CHECK(sbrk(1 << 20) != (void *)-1);
+    CHECK_EQ(syscall(SYS_brk, a + 10), (long) (a + 10));
+    CHECK_EQ(syscall(SYS_brk, a + 100000), (long) (a + 100000));
+    CHECK_EQ(a[99999], 0);                              /* fresh pages */
+    CHECK_EQ(syscall(SYS_brk, 1), (long) (a + 100000)); /* a refused wish tells the present value */
+    CHECK_EQ(syscall(SYS_brk, a), (long) a);
+    CHECK(sbrk(1 << 20) != (void *) -1);
 }
 
 CASE(break_over_fork)
 {
     char *a = sbrk(PG);
     a[0] = 'p';
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         CHECK_EQ(a[0], 'p');
         CHECK(sbrk(0) == a + PG);
@@ -148,22 +148,22 @@ CASE(remap)
     CHECK(mremap(q, 2 * PG, 2 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, place) == place);
     CHECK_EQ(place[5], 'x');
     CHECK(!readable(q));
-    CHECK_ERR((long)mremap(place + 1, PG, PG, 0), EINVAL);
-    CHECK_ERR((long)mremap(place, PG, 0, 0), EINVAL);
+    CHECK_ERR((long) mremap(place + 1, PG, PG, 0), EINVAL);
+    CHECK_ERR((long) mremap(place, PG, 0, 0), EINVAL);
 }
 
 CASE(file_private)
 {
     char buf[16];
     put_file("f", "hello", 0600);
-    int fd = (int)CHECK_OK(open("f", O_RDONLY));
+    int fd = (int) CHECK_OK(open("f", O_RDONLY));
     char *p = CHECK_MAP(mmap(NULL, PG, RW, MAP_PRIVATE, fd, 0));
     close(fd);
     CHECK_STR(p, "hello");
     p[0] = 'J';
     get_file("f", buf, sizeof(buf));
     CHECK_STR(buf, "hello");
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         CHECK_STR(p, "Jello");
         p[1] = 'u';
@@ -177,7 +177,7 @@ CASE(file_shared)
 {
     char buf[16];
     put_file("f", "hello", 0600);
-    int fd = (int)CHECK_OK(open("f", O_RDWR));
+    int fd = (int) CHECK_OK(open("f", O_RDWR));
     char *p = CHECK_MAP(mmap(NULL, PG, RW, MAP_SHARED, fd, 0));
     char *q = CHECK_MAP(mmap(NULL, PG, PROT_READ, MAP_SHARED, fd, 0));
     p[0] = 'J';
@@ -187,7 +187,7 @@ CASE(file_shared)
     CHECK_EQ(pwrite(fd, "W", 1, 0), 1);
     CHECK_STR(p, "Wello");
     CHECK_EQ(msync(p, PG, MS_SYNC), 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         p[1] = 'u';
         _exit(0);
@@ -199,30 +199,30 @@ CASE(file_shared)
 CASE(file_rights)
 {
     put_file("f", "hello", 0600);
-    int r = (int)CHECK_OK(open("f", O_RDONLY)), w = (int)CHECK_OK(open("f", O_WRONLY));
-    CHECK_ERR((long)mmap(NULL, PG, RW, MAP_SHARED, r, 0), EACCES);
-    CHECK_ERR((long)mmap(NULL, PG, PROT_READ, MAP_PRIVATE, w, 0), EACCES);
-    CHECK_ERR((long)mmap(NULL, PG, PROT_WRITE, MAP_SHARED, w, 0), EACCES);
+    int r = (int) CHECK_OK(open("f", O_RDONLY)), w = (int) CHECK_OK(open("f", O_WRONLY));
+    CHECK_ERR((long) mmap(NULL, PG, RW, MAP_SHARED, r, 0), EACCES);
+    CHECK_ERR((long) mmap(NULL, PG, PROT_READ, MAP_PRIVATE, w, 0), EACCES);
+    CHECK_ERR((long) mmap(NULL, PG, PROT_WRITE, MAP_SHARED, w, 0), EACCES);
     char *p = CHECK_MAP(mmap(NULL, PG, PROT_READ, MAP_SHARED, r, 0));
     CHECK_ERR(mprotect(p, PG, RW), EACCES);
     p = CHECK_MAP(mmap(NULL, PG, PROT_READ, MAP_PRIVATE, r, 0));
     CHECK_EQ(mprotect(p, PG, RW), 0);
-    int dir = (int)CHECK_OK(open(".", O_RDONLY)), q[2];
-    CHECK_ERR((long)mmap(NULL, PG, PROT_READ, MAP_PRIVATE, dir, 0), ENODEV);
+    int dir = (int) CHECK_OK(open(".", O_RDONLY)), q[2];
+    CHECK_ERR((long) mmap(NULL, PG, PROT_READ, MAP_PRIVATE, dir, 0), ENODEV);
     CHECK_EQ(pipe(q), 0);
-    CHECK_ERR((long)mmap(NULL, PG, PROT_READ, MAP_PRIVATE, q[0], 0), ENODEV);
+    CHECK_ERR((long) mmap(NULL, PG, PROT_READ, MAP_PRIVATE, q[0], 0), ENODEV);
 }
 
 CASE(file_offsets)
 {
     char buf[PG];
-    int fd = (int)CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+    int fd = (int) CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
     for (int i = 0; i < 20; i++) {
         memset(buf, 'a' + i, PG);
         CHECK_EQ(write(fd, buf, PG), PG);
     }
     for (int i = 19; i >= 0; i--) {
-        char *p = CHECK_MAP(mmap(NULL, PG, PROT_READ, MAP_SHARED, fd, (off_t)i * PG));
+        char *p = CHECK_MAP(mmap(NULL, PG, PROT_READ, MAP_SHARED, fd, (off_t) i * PG));
         CHECK(p[0] == 'a' + i && p[PG - 1] == 'a' + i);
     }
 }
@@ -230,7 +230,7 @@ CASE(file_offsets)
 CASE(file_survives_unlink_and_replace)
 {
     put_file("f", "old", 0600);
-    int fd = (int)CHECK_OK(open("f", O_RDONLY));
+    int fd = (int) CHECK_OK(open("f", O_RDONLY));
     char *p = CHECK_MAP(mmap(NULL, PG, PROT_READ, MAP_PRIVATE, fd, 0));
     close(fd);
     CHECK_EQ(unlink("f"), 0);
@@ -240,7 +240,7 @@ CASE(file_survives_unlink_and_replace)
 
 CASE(dev_zero_mapping)
 {
-    int fd = (int)CHECK_OK(open("/dev/zero", O_RDWR));
+    int fd = (int) CHECK_OK(open("/dev/zero", O_RDWR));
     char *p = CHECK_MAP(mmap(NULL, PG, RW, MAP_PRIVATE, fd, 0));
     CHECK_EQ(p[17], 0);
     p[17] = 1;
@@ -251,7 +251,7 @@ CASE(dev_zero_mapping)
 CASE(shared_anonymous_over_fork)
 {
     volatile int *p = CHECK_MAP(mmap(NULL, PG, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         p[0] = 77;
         _exit(0);
@@ -265,22 +265,22 @@ CASE(copy_on_write_over_fork)
     enum { N = 500 };
     char *p = CHECK_MAP(mmap(NULL, N * PG, RW, ANON, -1, 0));
     for (int i = 0; i < N; i++)
-        p[i * PG] = (char)i;
-    pid_t pid = (pid_t)CHECK_OK(fork());
+        p[i * PG] = (char) i;
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         for (int i = 0; i < N; i++) {
-            CHECK_EQ(p[i * PG], (char)i);
-            p[i * PG] = (char)~i;
+            CHECK_EQ(p[i * PG], (char) i);
+            p[i * PG] = (char) ~i;
         }
         for (int i = 0; i < N; i++)
-            CHECK_EQ(p[i * PG], (char)~i);
+            CHECK_EQ(p[i * PG], (char) ~i);
         _exit(0);
     }
     for (int i = 0; i < N; i += 2)
         p[i * PG] = 99;
     CHECK_EXIT(pid, 0);
     for (int i = 0; i < N; i++)
-        CHECK_EQ(p[i * PG], i % 2 ? (char)i : 99);
+        CHECK_EQ(p[i * PG], i % 2 ? (char) i : 99);
 }
 
 CASE(advice)
@@ -296,7 +296,7 @@ CASE(advice)
     CHECK_EQ(madvise(p, PG, MADV_DONTFORK), 0);
     CHECK_EQ(madvise(p + PG, PG, MADV_WIPEONFORK), 0);
     p[PG] = 'y';
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(!(!readable(p) && p[PG] == 0 && p[2 * PG] == 'x'));
     CHECK_EXIT(pid, 0);
@@ -329,8 +329,8 @@ CASE(big_sparse)
 static int NOINLINE deep(int n)
 {
     volatile char pad[1024];
-    pad[0] = (char)n;
-    return n == 0 ? 0 : deep(n - 1) + (pad[0] != (char)n);
+    pad[0] = (char) n;
+    return n == 0 ? 0 : deep(n - 1) + (pad[0] != (char) n);
 }
 
 CASE(stack_grows)
@@ -340,7 +340,7 @@ CASE(stack_grows)
 
 CASE(stack_of_a_child_grows)
 {
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(deep(6000));
     CHECK_EXIT(pid, 0);
@@ -363,10 +363,10 @@ CASE(many_mappings)
     for (int i = 0; i < N; i++) {
         at[i] = CHECK_MAP(mmap(NULL, PG, i % 2 ? RW : PROT_READ, ANON, -1, 0));
         if (i % 2)
-            at[i][0] = (char)i;
+            at[i][0] = (char) i;
     }
     for (int i = 0; i < N; i++)
-        CHECK_EQ(at[i][0], i % 2 ? (char)i : 0);
+        CHECK_EQ(at[i][0], i % 2 ? (char) i : 0);
     for (int i = 0; i < N; i++)
         CHECK_EQ(munmap(at[i], PG), 0);
 }
@@ -389,26 +389,26 @@ CASE(random_operations)
     unsigned int seed = 12345;
     for (int i = 0; i < 4000; i++) {
         seed = seed * 1103515245 + 12345;
-        int at = (int)(seed >> 16) % N, len = 1 + (int)(seed >> 8) % 4;
+        int at = (int) (seed >> 16) % N, len = 1 + (int) (seed >> 8) % 4;
         if (at + len > N)
             len = N - at;
         switch ((seed >> 24) % 4) {
         case 0:
-            CHECK(mmap(p + at * PG, (size_t)len * PG, RW, ANON | MAP_FIXED, -1, 0) == p + at * PG);
-            memset(model + at, 0, (size_t)len);
+            CHECK(mmap(p + at * PG, (size_t) len * PG, RW, ANON | MAP_FIXED, -1, 0) == p + at * PG);
+            memset(model + at, 0, (size_t) len);
             break;
         case 1:
             for (int k = 0; k < len; k++)
-                p[(at + k) * PG] = model[at + k] = (char)i;
+                p[(at + k) * PG] = model[at + k] = (char) i;
             break;
         case 2:
-            CHECK_EQ(mprotect(p + at * PG, (size_t)len * PG, PROT_READ), 0);
+            CHECK_EQ(mprotect(p + at * PG, (size_t) len * PG, PROT_READ), 0);
             CHECK_EQ(p[at * PG], model[at]);
-            CHECK_EQ(mprotect(p + at * PG, (size_t)len * PG, RW), 0);
+            CHECK_EQ(mprotect(p + at * PG, (size_t) len * PG, RW), 0);
             break;
         case 3:
-            CHECK_EQ(madvise(p + at * PG, (size_t)len * PG, MADV_DONTNEED), 0);
-            memset(model + at, 0, (size_t)len);
+            CHECK_EQ(madvise(p + at * PG, (size_t) len * PG, MADV_DONTNEED), 0);
+            memset(model + at, 0, (size_t) len);
             break;
         }
     }

@@ -44,7 +44,7 @@ CASE(make_and_remove)
 CASE(removed_directory_is_dead)
 {
     CHECK_EQ(mkdir("d", 0700), 0);
-    int fd = (int)CHECK_OK(open("d", O_RDONLY | O_DIRECTORY));
+    int fd = (int) CHECK_OK(open("d", O_RDONLY | O_DIRECTORY));
     CHECK_EQ(rmdir("d"), 0);
     CHECK_ERR(openat(fd, "x", O_CREAT | O_RDWR, 0600), ENOENT);
     CHECK_ERR(mkdirat(fd, "x", 0700), ENOENT);
@@ -100,7 +100,7 @@ CASE(symbolic_links)
     memset(longer, 'a', sizeof(longer));
     longer[4199] = 0;
     CHECK_ERR(symlink(longer, "x"), ENAMETOOLONG);
-    int fd = (int)CHECK_OK(open("ln", O_PATH | O_NOFOLLOW));
+    int fd = (int) CHECK_OK(open("ln", O_PATH | O_NOFOLLOW));
     CHECK_EQ(readlinkat(fd, "", buf, sizeof(buf)), 10);
 }
 
@@ -188,7 +188,7 @@ CASE(rename_an_open_directory)
 {
     char cwd[4096];
     CHECK_EQ(mkdir("d", 0700), 0);
-    int fd = (int)CHECK_OK(open("d", O_RDONLY | O_DIRECTORY));
+    int fd = (int) CHECK_OK(open("d", O_RDONLY | O_DIRECTORY));
     CHECK_EQ(chdir("d"), 0);
     CHECK_EQ(rename("../d", "../e"), 0);
     put_file("f", "x", 0600);
@@ -297,9 +297,9 @@ CASE(list_errors)
 {
     char buf[256];
     put_file("f", "x", 0600);
-    int fd = (int)CHECK_OK(open("f", O_RDONLY));
+    int fd = (int) CHECK_OK(open("f", O_RDONLY));
     CHECK_ERR(syscall(SYS_getdents64, fd, buf, sizeof(buf)), ENOTDIR);
-    fd = (int)CHECK_OK(open(".", O_RDONLY));
+    fd = (int) CHECK_OK(open(".", O_RDONLY));
     CHECK_ERR(syscall(SYS_getdents64, fd, buf, 4), EINVAL);
     CHECK_ERR(syscall(SYS_getdents64, fd, 8, 4096), EFAULT);
     CHECK_ERR(read(fd, buf, 10), EISDIR);
@@ -311,7 +311,7 @@ CASE(working_directory)
     char a[4096], b[4096];
     CHECK(getcwd(a, sizeof(a)) != NULL);
     CHECK_EQ(mkdir("d", 0700), 0);
-    int fd = (int)CHECK_OK(open(".", O_RDONLY | O_DIRECTORY));
+    int fd = (int) CHECK_OK(open(".", O_RDONLY | O_DIRECTORY));
     CHECK_EQ(chdir("d"), 0);
     strcat(a, "/d");
     CHECK(getcwd(b, sizeof(b)) != NULL);
@@ -345,7 +345,7 @@ CASE(relative_to_a_descriptor)
 {
     struct stat st;
     CHECK_EQ(mkdir("d", 0700), 0);
-    int fd = (int)CHECK_OK(open("d", O_RDONLY | O_DIRECTORY));
+    int fd = (int) CHECK_OK(open("d", O_RDONLY | O_DIRECTORY));
     close(CHECK_OK(openat(fd, "f", O_CREAT | O_WRONLY, 0600)));
     CHECK_EQ(mkdirat(fd, "sub", 0700), 0);
     CHECK_EQ(symlinkat("f", fd, "ln"), 0);
@@ -376,7 +376,8 @@ CASE(deep_directories)
 
 CASE(odd_names)
 {
-    static const char *const names[] = {"a b", "\n", "\xff\xfe", "...", "-", "*", "\\", "a\tb", "é"};
+    static const char *const names[] = {"a b", "\n", "\xff\xfe", "...", "-",
+                                        "*",   "\\", "a\tb",     "é"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         put_file(names[i], "x", 0600);
         CHECK_EQ(access(names[i], F_OK), 0);

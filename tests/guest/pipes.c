@@ -59,7 +59,7 @@ CASE(end_of_file_wakes_a_reader)
 {
     char c;
     make(0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         sleep_ms(30);
         _exit(0);
@@ -73,7 +73,7 @@ CASE(broken_pipe)
 {
     make(0);
     close(p[0]);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(write(p[1], "x", 1) != 0);
     CHECK_KILLED(pid, SIGPIPE);
@@ -85,7 +85,7 @@ CASE(broken_pipe_wakes_a_writer)
 {
     char *big = calloc(1, 1 << 20);
     make(0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         close(p[1]);
         sleep_ms(30);
@@ -125,10 +125,10 @@ CASE(large_transfer)
     enum { N = 8 << 20 };
     unsigned char *buf = malloc(N);
     make(0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         for (int i = 0; i < N; i++)
-            buf[i] = (unsigned char)(i * 7 + (i >> 12));
+            buf[i] = (unsigned char) (i * 7 + (i >> 12));
         _exit(write(p[1], buf, N) != N);
     }
     close(p[1]);
@@ -136,7 +136,7 @@ CASE(large_transfer)
         ssize_t n = CHECK_OK(read(p[0], buf, 70001));
         CHECK(n > 0);
         for (ssize_t i = 0; i < n; i++, at++)
-            if (buf[i] != (unsigned char)(at * 7 + (at >> 12)))
+            if (buf[i] != (unsigned char) (at * 7 + (at >> 12)))
                 FAIL("byte %d differs", at);
     }
     CHECK_EXIT(pid, 0);
@@ -160,7 +160,7 @@ CASE(writes_up_to_pipe_buf_are_atomic)
         for (size_t have = 0; have < sizeof(rec);) {
             ssize_t n = CHECK_OK(read(p[0], rec + have, sizeof(rec) - have));
             CHECK(n > 0);
-            have += (size_t)n;
+            have += (size_t) n;
         }
         for (size_t k = 1; k < sizeof(rec); k++)
             if (rec[k] != rec[0])
@@ -229,13 +229,13 @@ CASE(fifo)
     CHECK(S_ISFIFO(st.st_mode));
     CHECK_ERR(mkfifo("f", 0600), EEXIST);
     CHECK_ERR(open("f", O_WRONLY | O_NONBLOCK), ENXIO);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         int w = open("f", O_WRONLY); /* waits for the reader */
         _exit(write(w, "hi", 2) != 2);
     }
     sleep_ms(20);
-    int r = (int)CHECK_OK(open("f", O_RDONLY));
+    int r = (int) CHECK_OK(open("f", O_RDONLY));
     CHECK_EQ(read(r, buf, sizeof(buf)), 2);
     CHECK_EQ(read(r, buf, sizeof(buf)), 0);
     CHECK_EXIT(pid, 0);
@@ -248,7 +248,7 @@ CASE(splice_and_tee)
     int q[2];
     char buf[16];
     put_file("f", "0123456789", 0600);
-    int fd = (int)CHECK_OK(open("f", O_RDONLY));
+    int fd = (int) CHECK_OK(open("f", O_RDONLY));
     off_t off = 2;
     make(0);
     CHECK_EQ(pipe(q), 0);
@@ -297,7 +297,7 @@ CASE(poll_waits)
     uint64_t t = now_ns();
     CHECK_EQ(events(p[0], POLLIN, 40), 0);
     CHECK(now_ns() - t >= 40000000);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         sleep_ms(30);
         _exit(write(p[1], "x", 1) != 1);
@@ -320,7 +320,7 @@ CASE(poll_many_and_negative)
 
 static void nothing(int sig)
 {
-    (void)sig;
+    (void) sig;
 }
 
 CASE(poll_is_interrupted)
@@ -330,7 +330,7 @@ CASE(poll_is_interrupted)
     make(0);
     pf.fd = p[0];
     sigaction(SIGALRM, &sa, NULL);
-    pid_t parent = getpid(), pid = (pid_t)CHECK_OK(fork());
+    pid_t parent = getpid(), pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         sleep_ms(30);
         kill(parent, SIGALRM);
@@ -404,7 +404,7 @@ CASE(ping_pong)
     char c = 0;
     make(0);
     CHECK_EQ(pipe(q), 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         for (int i = 0; i < 2000; i++)
             if (read(p[0], &c, 1) != 1 || write(q[1], &c, 1) != 1)
@@ -412,10 +412,10 @@ CASE(ping_pong)
         _exit(0);
     }
     for (int i = 0; i < 2000; i++) {
-        c = (char)i;
+        c = (char) i;
         CHECK_EQ(write(p[1], &c, 1), 1);
         CHECK_EQ(read(q[0], &c, 1), 1);
-        CHECK_EQ(c, (char)i);
+        CHECK_EQ(c, (char) i);
     }
     CHECK_EXIT(pid, 0);
 }

@@ -18,7 +18,7 @@ static void count(int sig)
 
 static void inform(int sig, siginfo_t *si, void *uc)
 {
-    (void)uc;
+    (void) uc;
     last_info = *si;
     count(sig);
 }
@@ -55,7 +55,7 @@ static void mask(int how, int a, int b)
 /* A child that sends sig to the case after a while. */
 static pid_t poke_later(int sig, int ms)
 {
-    pid_t parent = getpid(), pid = (pid_t)CHECK_OK(fork());
+    pid_t parent = getpid(), pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         sleep_ms(ms);
         kill(parent, sig);
@@ -140,7 +140,7 @@ CASE(sigchld)
 {
     on_info(SIGCHLD, 0);
     mask(SIG_BLOCK, SIGCHLD, 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(17);
     sigset_t none = set_of(0, 0);
@@ -156,7 +156,7 @@ CASE(sigchld_of_stop)
 {
     int st;
     on_info(SIGCHLD, 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         raise(SIGSTOP);
         _exit(0);
@@ -280,7 +280,7 @@ CASE(deferred_by_default)
 
 static void raise_other(int sig)
 {
-    (void)sig;
+    (void) sig;
     hits = 0;
     raise(SIGUSR2);
     order[0] = hits; /* 0 if the mask of the action held it back */
@@ -331,9 +331,9 @@ static void where(int sig)
 {
     stack_t ss;
     char here;
-    handler_sp = (uintptr_t)&here;
+    handler_sp = (uintptr_t) &here;
     sigaltstack(NULL, &ss);
-    handler_flags = (uintptr_t)ss.ss_flags;
+    handler_flags = (uintptr_t) ss.ss_flags;
     count(sig);
 }
 
@@ -348,11 +348,11 @@ CASE(altstack)
     CHECK(old.ss_sp == alt_base && old.ss_size == 65536 && old.ss_flags == 0);
     on(SIGUSR1, where, SA_ONSTACK);
     raise(SIGUSR1);
-    CHECK(handler_sp > (uintptr_t)alt_base && handler_sp < (uintptr_t)alt_base + 65536);
+    CHECK(handler_sp > (uintptr_t) alt_base && handler_sp < (uintptr_t) alt_base + 65536);
     CHECK_EQ(handler_flags, SS_ONSTACK);
     on(SIGUSR1, where, 0);
     raise(SIGUSR1);
-    CHECK(handler_sp < (uintptr_t)alt_base || handler_sp > (uintptr_t)alt_base + 65536);
+    CHECK(handler_sp < (uintptr_t) alt_base || handler_sp > (uintptr_t) alt_base + 65536);
     ss.ss_flags = SS_DISABLE;
     CHECK_EQ(sigaltstack(&ss, NULL), 0);
     CHECK_EQ(sigaltstack(NULL, &old), 0);
@@ -365,7 +365,7 @@ CASE(altstack_errors)
     CHECK_ERR(sigaltstack(&ss, NULL), ENOMEM);
     ss.ss_size = 65536, ss.ss_flags = 0x10;
     CHECK_ERR(sigaltstack(&ss, NULL), EINVAL);
-    CHECK_ERR(sigaltstack((stack_t *)1, NULL), EFAULT);
+    CHECK_ERR(sigaltstack((stack_t *) 1, NULL), EFAULT);
 }
 
 CASE(frame_respects_the_red_zone)
@@ -421,8 +421,8 @@ CASE(registers_survive_a_handler)
     CHECK_EQ(hits, 1);
     for (int i = 0; i < 12; i++)
         if (regs_out[i] != want[i])
-            FAIL("register %d: expected %lu, got %lu", i, (unsigned long)want[i],
-                 (unsigned long)regs_out[i]);
+            FAIL("register %d: expected %lu, got %lu", i, (unsigned long) want[i],
+                 (unsigned long) regs_out[i]);
     CHECK(regs_fp == 1.0);
 }
 
@@ -494,7 +494,7 @@ CASE(longjmp_out_of_a_handler)
 static void edit(int sig, siginfo_t *si, void *p)
 {
     ucontext_t *uc = p;
-    (void)si;
+    (void) si;
     uc->uc_mcontext.gregs[REG_RBX] = 0x77;
     sigaddset(&uc->uc_sigmask, SIGUSR2);
     count(sig);
@@ -520,7 +520,7 @@ CASE(context_can_be_edited)
 static ucontext_t seen_uc;
 static void look(int sig, siginfo_t *si, void *p)
 {
-    (void)si;
+    (void) si;
     memcpy(&seen_uc, p, sizeof(seen_uc));
     count(sig);
 }
@@ -533,8 +533,8 @@ CASE(context_shows_mask_and_stack)
     mask(SIG_BLOCK, SIGTERM, 0);
     raise(SIGUSR1);
     CHECK(sigismember(&seen_uc.uc_sigmask, SIGTERM) && !sigismember(&seen_uc.uc_sigmask, SIGUSR1));
-    uintptr_t sp = (uintptr_t)seen_uc.uc_mcontext.gregs[REG_RSP];
-    CHECK(sp <= (uintptr_t)&here + 4096 && sp > (uintptr_t)&here - 4096);
+    uintptr_t sp = (uintptr_t) seen_uc.uc_mcontext.gregs[REG_RSP];
+    CHECK(sp <= (uintptr_t) &here + 4096 && sp > (uintptr_t) &here - 4096);
     CHECK_EQ(seen_uc.uc_stack.ss_size, 0);
 }
 
@@ -619,7 +619,7 @@ CASE(read_is_restarted)
     pid_t parent = getpid();
     CHECK_EQ(pipe(p), 0);
     on(SIGUSR1, count, SA_RESTART);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         for (int i = 0; i < 5; i++) {
             sleep_ms(10);
@@ -637,7 +637,7 @@ CASE(read_is_restarted)
 CASE(wait_is_interrupted_and_restarted)
 {
     on(SIGUSR1, count, 0);
-    pid_t parent = getpid(), pid = (pid_t)CHECK_OK(fork());
+    pid_t parent = getpid(), pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         sleep_ms(30);
         kill(parent, SIGUSR1);
@@ -677,7 +677,7 @@ CASE(sleep_goes_on_after_stop)
 {
     /* restart_syscall(2): a stop and a continue do not shorten or repeat the sleep. */
     struct timespec ts = {0, 300000000};
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         uint64_t t = now_ns();
         int r = nanosleep(&ts, NULL);
@@ -708,7 +708,7 @@ CASE(fork_keeps_handlers_drops_pending)
     on(SIGUSR1, count, 0);
     mask(SIG_BLOCK, SIGUSR1, SIGUSR2);
     raise(SIGUSR1);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         CHECK_EQ(sigpending(&s), 0);
         CHECK(!sigismember(&s, SIGUSR1));
@@ -734,7 +734,7 @@ static volatile int stop_spinning;
 static volatile pid_t spinner_tid;
 static void *spinner(void *arg)
 {
-    (void)arg;
+    (void) arg;
     spinner_tid = gettid();
     while (!stop_spinning)
         ;
@@ -778,7 +778,7 @@ CASE(to_the_process_finds_an_open_thread)
 
 CASE(to_a_spinning_process)
 {
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         for (;;)
             __asm__ volatile("");
@@ -802,7 +802,7 @@ CASE(stop_of_all_threads)
 {
     int st, p[2];
     CHECK_EQ(pipe2(p, O_NONBLOCK), 0);
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         pthread_t th;
         pthread_create(&th, NULL, spinner, NULL);

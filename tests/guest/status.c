@@ -11,7 +11,7 @@
 
 static void *leave(void *code)
 {
-    exit(*(int *)code);
+    exit(*(int *) code);
 }
 
 int main(int argc, char **argv)
@@ -36,7 +36,7 @@ int main(int argc, char **argv)
         raise(n);
     }
     if (strcmp(argv[1], "segv") == 0)
-        *(volatile int *)16 = 1;
+        *(volatile int *) 16 = 1;
     if (strcmp(argv[1], "fork-exit") == 0) {
         if (fork() == 0) {
             usleep(100000);

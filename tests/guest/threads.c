@@ -6,7 +6,8 @@
 #include <pthread.h>
 #include <sys/auxv.h>
 
-static long futex(volatile int *word, int op, int val, const struct timespec *ts, void *word2, int val3)
+static long futex(volatile int *word, int op, int val, const struct timespec *ts, void *word2,
+                  int val3)
 {
     return syscall(SYS_futex, word, op, val, ts, word2, val3);
 }
@@ -21,9 +22,9 @@ CASE(create_and_join)
     for (intptr_t i = 0; i < 200; i++) {
         pthread_t th;
         void *ret;
-        CHECK_EQ(pthread_create(&th, NULL, give_back, (void *)i), 0);
+        CHECK_EQ(pthread_create(&th, NULL, give_back, (void *) i), 0);
         CHECK_EQ(pthread_join(th, &ret), 0);
-        CHECK_EQ((intptr_t)ret, i);
+        CHECK_EQ((intptr_t) ret, i);
     }
 }
 
@@ -32,11 +33,11 @@ static pid_t tids[64];
 static __thread int tls = 5;
 static void *meet(void *arg)
 {
-    intptr_t i = (intptr_t)arg;
+    intptr_t i = (intptr_t) arg;
     tids[i] = gettid();
-    tls += (int)i;
+    tls += (int) i;
     pthread_barrier_wait(&barrier);
-    return (void *)(intptr_t)(tls == 5 + i && getpid() == guest_pid ? 1 : 0);
+    return (void *) (intptr_t) (tls == 5 + i && getpid() == guest_pid ? 1 : 0);
 }
 
 CASE(many_at_once)
@@ -46,10 +47,10 @@ CASE(many_at_once)
     void *ret;
     CHECK_EQ(pthread_barrier_init(&barrier, NULL, N), 0);
     for (intptr_t i = 0; i < N; i++)
-        CHECK_EQ(pthread_create(&th[i], NULL, meet, (void *)i), 0);
+        CHECK_EQ(pthread_create(&th[i], NULL, meet, (void *) i), 0);
     for (int i = 0; i < N; i++) {
         CHECK_EQ(pthread_join(th[i], &ret), 0);
-        CHECK_EQ((intptr_t)ret, 1);
+        CHECK_EQ((intptr_t) ret, 1);
         for (int k = 0; k < i; k++)
             CHECK(tids[k] != tids[i] && tids[i] != guest_pid);
     }
@@ -83,7 +84,7 @@ static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static int turn;
 static void *alternate(void *arg)
 {
-    int me = (int)(intptr_t)arg;
+    int me = (int) (intptr_t) arg;
     for (int i = 0; i < 2000; i++) {
         pthread_mutex_lock(&lock);
         while (turn != me)
@@ -98,8 +99,8 @@ static void *alternate(void *arg)
 CASE(condition_ping_pong)
 {
     pthread_t a, b;
-    CHECK_EQ(pthread_create(&a, NULL, alternate, (void *)0), 0);
-    CHECK_EQ(pthread_create(&b, NULL, alternate, (void *)1), 0);
+    CHECK_EQ(pthread_create(&a, NULL, alternate, (void *) 0), 0);
+    CHECK_EQ(pthread_create(&b, NULL, alternate, (void *) 1), 0);
     CHECK_EQ(pthread_join(a, NULL), 0);
     CHECK_EQ(pthread_join(b, NULL), 0);
 }
@@ -120,8 +121,8 @@ CASE(timed_condition)
 static void *block_in_read(void *arg)
 {
     char c;
-    intptr_t n = read(*(int *)arg, &c, 1);
-    return (void *)n;
+    intptr_t n = read(*(int *) arg, &c, 1);
+    return (void *) n;
 }
 
 CASE(one_blocks_the_others_go_on)
@@ -136,7 +137,7 @@ CASE(one_blocks_the_others_go_on)
     sleep_ms(10);
     CHECK_EQ(write(p[1], "x", 1), 1);
     CHECK_EQ(pthread_join(th, &ret), 0);
-    CHECK_EQ((intptr_t)ret, 1);
+    CHECK_EQ((intptr_t) ret, 1);
 }
 
 static void *cancel_me(void *arg)
@@ -169,14 +170,14 @@ CASE(detached)
 
 static void *fork_here(void *arg)
 {
-    (void)arg;
+    (void) arg;
     for (int i = 0; i < 20; i++) {
         pid_t pid = fork();
         if (pid == 0)
             _exit(i);
         int st = -1;
         if (waitpid(pid, &st, 0) != pid || st != i << 8)
-            return (void *)1;
+            return (void *) 1;
     }
     return NULL;
 }
@@ -198,10 +199,10 @@ static void on_own_stack(int sig)
 {
     stack_t ss;
     char here;
-    (void)sig;
+    (void) sig;
     sigaltstack(NULL, &ss);
-    if ((ss.ss_flags & SS_ONSTACK) && &here >= (char *)ss.ss_sp &&
-        &here < (char *)ss.ss_sp + ss.ss_size)
+    if ((ss.ss_flags & SS_ONSTACK) && &here >= (char *) ss.ss_sp &&
+        &here < (char *) ss.ss_sp + ss.ss_size)
         __sync_fetch_and_add(&altstack_ok, 1);
 }
 
@@ -209,7 +210,7 @@ static void *own_stack(void *arg)
 {
     stack_t ss, old;
     if (sigaltstack(NULL, &old) || !(old.ss_flags & SS_DISABLE))
-        return (void *)1; /* a new thread has none */
+        return (void *) 1; /* a new thread has none */
     ss.ss_sp = malloc(32768), ss.ss_size = 32768, ss.ss_flags = 0;
     sigaltstack(&ss, NULL);
     for (int i = 0; i < 50; i++)
@@ -280,9 +281,9 @@ CASE(futex_simple_results)
     CHECK_ERR(futex(&word, FUTEX_WAIT_PRIVATE, 0, &ts, NULL, 0), ETIMEDOUT);
     CHECK(now_ns() - t >= 10000000);
     CHECK_ERR(futex(&word, FUTEX_WAIT, 0, &bad, NULL, 0), EINVAL);
-    CHECK_ERR(futex((int *)((char *)&word + 1), FUTEX_WAKE, 1, NULL, NULL, 0), EINVAL);
-    CHECK_ERR(futex((int *)8, FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
-    CHECK_ERR(futex(&word, FUTEX_WAIT, 0, (void *)8, NULL, 0), EFAULT);
+    CHECK_ERR(futex((int *) ((char *) &word + 1), FUTEX_WAKE, 1, NULL, NULL, 0), EINVAL);
+    CHECK_ERR(futex((int *) 8, FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
+    CHECK_ERR(futex(&word, FUTEX_WAIT, 0, (void *) 8, NULL, 0), EFAULT);
     CHECK_ERR(futex(&word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 0), EINVAL);
     CHECK_ERR(futex(&word, 99, 0, NULL, NULL, 0), ENOSYS);
 }
@@ -299,14 +300,15 @@ CASE(futex_absolute_times)
     CHECK(now_ns() - t >= 19000000);
     clock_gettime(CLOCK_REALTIME, &ts);
     ts.tv_sec -= 1; /* long ago */
-    CHECK_ERR(futex(&word, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME, 0, &ts, NULL, -1), ETIMEDOUT);
+    CHECK_ERR(futex(&word, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME, 0, &ts, NULL, -1),
+              ETIMEDOUT);
 }
 
 static volatile int woken, waiting;
 static void *wait_on_word(void *arg)
 {
     __sync_fetch_and_add(&waiting, 1);
-    while (futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, (int)(intptr_t)arg) < 0 &&
+    while (futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, (int) (intptr_t) arg) < 0 &&
            errno == EINTR)
         ;
     __sync_fetch_and_add(&woken, 1);
@@ -316,7 +318,9 @@ static void *wait_on_word(void *arg)
 static void start_waiters(pthread_t *th, int n, const int *bits)
 {
     for (int i = 0; i < n; i++)
-        CHECK_EQ(pthread_create(&th[i], NULL, wait_on_word, (void *)(intptr_t)(bits ? bits[i] : -1)), 0);
+        CHECK_EQ(pthread_create(&th[i], NULL, wait_on_word,
+                                (void *) (intptr_t) (bits ? bits[i] : -1)),
+                 0);
     while (waiting < n)
         sched_yield();
     sleep_ms(30);
@@ -357,8 +361,8 @@ CASE(futex_requeue)
     static volatile int other;
     pthread_t th[4];
     start_waiters(th, 4, NULL);
-    CHECK_ERR(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)10, (void *)&other, 77), EAGAIN);
-    CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)10, (void *)&other, 0), 4);
+    CHECK_ERR(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *) 10, (void *) &other, 77), EAGAIN);
+    CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *) 10, (void *) &other, 0), 4);
     expect_woken(1);
     CHECK_EQ(futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 0);
     CHECK_EQ(futex(&other, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 3);
@@ -371,17 +375,18 @@ CASE(futex_wake_op)
     pthread_t th[2];
     start_waiters(th, 2, NULL);
     /* other += 3; wake the second word's waiters if it was 5 */
-    CHECK_EQ(futex(&word, FUTEX_WAKE_OP_PRIVATE, 2, NULL, (void *)&other,
-                   (int)FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 5)), 2);
+    CHECK_EQ(futex(&word, FUTEX_WAKE_OP_PRIVATE, 2, NULL, (void *) &other,
+                   (int) FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 5)),
+             2);
     CHECK_EQ(other, 8);
     expect_woken(2);
 }
 
 CASE(futex_between_processes)
 {
-    volatile int *shared = CHECK_MAP(
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-    pid_t pid = (pid_t)CHECK_OK(fork());
+    volatile int *shared =
+        CHECK_MAP(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0) {
         for (int i = 0; i < 500; i++) {
             while (shared[0] != 1)
@@ -404,7 +409,7 @@ CASE(futex_between_processes)
 
 static void nothing(int sig)
 {
-    (void)sig;
+    (void) sig;
 }
 
 CASE(futex_wait_and_signals)
@@ -415,7 +420,7 @@ CASE(futex_wait_and_signals)
         struct timespec ts = {0, 200000000};
         sa.sa_flags = restart ? SA_RESTART : 0;
         sigaction(SIGUSR1, &sa, NULL);
-        pid_t pid = (pid_t)CHECK_OK(fork());
+        pid_t pid = (pid_t) CHECK_OK(fork());
         if (pid == 0) {
             sleep_ms(30);
             kill(parent, SIGUSR1);
@@ -435,7 +440,8 @@ CASE(thread_exit_clears_its_word)
     for (int i = 0; i < 100; i++) {
         pthread_attr_t at;
         pthread_t th;
-        void *stack = CHECK_MAP(mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        void *stack = CHECK_MAP(
+            mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         pthread_attr_init(&at);
         CHECK_EQ(pthread_attr_setstack(&at, stack, 65536), 0);
         CHECK_EQ(pthread_create(&th, &at, give_back, NULL), 0);
@@ -467,16 +473,16 @@ static void *set_fs(void *arg)
 {
     unsigned long base = 0;
     syscall(SYS_arch_prctl, 0x1003, &base);
-    return (void *)(base == (unsigned long)pthread_self() ? arg : NULL);
+    return (void *) (base == (unsigned long) pthread_self() ? arg : NULL);
 }
 
 CASE(fs_base)
 {
     pthread_t th;
     void *ret;
-    CHECK_EQ(pthread_create(&th, NULL, set_fs, (void *)tids), 0);
+    CHECK_EQ(pthread_create(&th, NULL, set_fs, (void *) tids), 0);
     CHECK_EQ(pthread_join(th, &ret), 0);
-    CHECK(ret == (void *)tids);
+    CHECK(ret == (void *) tids);
     unsigned long gs = 1;
     CHECK_EQ(syscall(SYS_arch_prctl, 0x1004, &gs), 0);
     CHECK_EQ(syscall(SYS_arch_prctl, 0x1001, 0x123000), 0);
