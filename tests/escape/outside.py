@@ -8,6 +8,7 @@ import ctypes
 import os
 import random
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -382,6 +383,104 @@ def sentry_has_no_way_out():
         check(not link.startswith("/dev/") or link == "/dev/null", f"descriptor {fd} is {link}")
     s.proc.terminate()
     s.end()
+
+
+# ---- a plain user, and places that are hard to reach
+
+PLAIN_USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
+WORK = ("id -u; echo $((6 * 7)) | cat; : 2> /dev/null > /usr/new || echo read-only; echo note > /tmp/f && cat /tmp/f; "
+        "test -s /etc/passwd && exit 5")
+
+
+class OwnCopy:
+    """The two executables in a new directory that only the plain user may enter."""
+
+    def __init__(self, parent):
+        self.dir = tempfile.TemporaryDirectory(prefix="own-", dir=parent)
+
+    def __enter__(self):
+        folder = self.dir.__enter__()
+        for name in ("cloister", "cloister-sentry"):
+            shutil.copy(os.path.join(os.path.dirname(cloister), name), folder)
+        for name in ("", "cloister", "cloister-sentry"):
+            os.chown(os.path.join(folder, name), 65534, 65534)
+        os.chmod(folder, 0o700)
+        return os.path.join(folder, "cloister")
+
+    def __exit__(self, *why):
+        return self.dir.__exit__(*why)
+
+
+def works_for_plain_user(argv, want_uid=b"65534"):
+    run = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+    want = want_uid + b"\n42\nread-only\nnote\n"
+    check(run.stdout == want and run.returncode == 5, f"status {run.returncode}, {run.stdout!r}, {run.stderr[-300:]!r}")
+
+
+def no_plain_user():
+    if os.geteuid() != 0:
+        return "skip: needs root to become another user"
+    try:
+        with open("/proc/sys/user/max_user_namespaces", encoding="utf-8") as f:
+            return "skip: no user namespaces on this host" if f.read().strip() == "0" else None
+    except OSError:
+        return "skip: no user namespaces on this host"
+
+
+@case
+def rootless():
+    """Also: the binary below a 0700 directory, and below the temporary directory that boot covers."""
+    if no_plain_user():
+        return no_plain_user()
+    for parent in ("/var/tmp", "/tmp"):
+        with OwnCopy(parent) as binary:
+            works_for_plain_user(PLAIN_USER + [binary, "do", "--", "/bin/sh", "-c", WORK])
+    return ""
+
+
+@case
+def rootless_with_locked_mounts():
+    """Mounts whose flags a user namespace may not take away."""
+    if no_plain_user():
+        return no_plain_user()
+    with OwnCopy("/var/tmp") as binary:
+        script = ("mount -t tmpfs -o nosuid,nodev,noexec,ro,nodiratime tmpfs /mnt && mount --bind /usr /usr && "
+                  "mount -o remount,bind,nosuid,nodev,noatime,ro /usr && exec \"$@\"")
+        works_for_plain_user(["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", *PLAIN_USER, binary,
+                              "do", "--", "/bin/sh", "-c", WORK])
+    return ""
+
+
+@case
+def rootless_killed_at_random_moments():
+    if no_plain_user():
+        return no_plain_user()
+    rng = random.Random(os.environ.get("CLOISTER_TEST_SEED", "moments"))
+    with OwnCopy("/var/tmp") as binary:
+        for _ in range(20):
+            p = subprocess.Popen(PLAIN_USER + [binary, "do", "--", "/bin/sh", "-c", BUSY], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            time.sleep(rng.random() * 0.15)
+            p.kill()
+            p.wait()
+            nothing_left()
+    return ""
+
+
+@case
+def root_below_a_private_directory():
+    """A root file system that the mapped root could not reach by its path."""
+    if os.geteuid() != 0:
+        return "skip: needs root"
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as d:
+        os.makedirs(f"{d}/private/root/bin")
+        shutil.copy(shutil.which("busybox"), f"{d}/private/root/bin/sh")
+        os.chown(f"{d}/private", 65534, 65534)
+        os.chmod(f"{d}/private", 0o700)
+        run = subprocess.run([cloister, "do", "--root", f"{d}/private/root", "--cwd", "/", "--", "/bin/sh", "-c", "pwd; exit 6"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+        check(run.stdout == b"/\n" and run.returncode == 6, f"{run.returncode}, {run.stdout!r}, {run.stderr[-300:]!r}")
+    return ""
 
 
 def run(path, _out, wanted, count):
