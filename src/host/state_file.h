@@ -9,7 +9,7 @@
 #include "rpc/fail.h"
 
 int state_file_format(const struct container *c, char **ret) must_check;
-/* Fills what the text says into *c; c->id must be set and agree. */
+/* Text with a NUL behind its len bytes. Fills what it says into *c; c->id must be set and agree. */
 int state_file_parse(const char *text, size_t len, struct container *c, struct fail *f) must_check;
 
 /* {"ociVersion", "id", "status", "pid", "bundle", "annotations"}: given to hooks and printed by

@@ -81,7 +81,7 @@ struct oci_config {
 
 /* Reads DIR/config.json. The caller frees with oci_config_free(). */
 int oci_config_load(const char *bundle_dir, struct oci_config **ret, struct fail *f) must_check;
-/* The same from text. */
+/* The same from text, with a NUL behind its len bytes. */
 int oci_config_parse(const char *text, size_t len, struct oci_config **ret, struct fail *f)
     must_check;
 void oci_config_free(struct oci_config *c);

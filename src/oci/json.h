@@ -58,7 +58,8 @@ struct json_table {
         .fields = (f), .n = ARRAY_LEN(f) \
     }
 
-/* Parses a whole document. `name` is for messages. 0 and a reference in *ret. */
+/* Parses a whole document, with a NUL behind its len bytes. `name` is for messages. 0 and a
+ * reference in *ret. */
 int json_parse(const char *text, size_t len, const char *name, json_object **ret, struct fail *f)
     must_check;
 
