@@ -19,6 +19,7 @@ void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uin
     atomic_init(&n->search, 0);
     atomic_init(&n->link_text, NULL);
     list_init(&n->locks);
+    atomic_init(&n->n_locks, 0);
 }
 
 struct node *node_get(struct node *n)

@@ -84,7 +84,8 @@ struct node {
     /* vfs/ alone: */
     _Atomic uint32_t search;    /* directories: change count << 1 | "everybody may search", see perm.c */
     _Atomic(char *) link_text;  /* symlinks of exclusive supers: what readlink returned first */
-    struct list locks;          /* [vfs locks] record locks and flocks, see locks.c */
+    struct list locks;          /* [locks.lock] record locks and flocks, see locks.c */
+    _Atomic uint32_t n_locks;   /* [locks.lock] for writes: how many */
 };
 
 void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type, uint64_t ino);

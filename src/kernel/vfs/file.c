@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Open files: their life, and the one place where reading and writing sleeps. */
+#include "kernel/vfs/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/poll.h"
+#include "abi/linux/signal.h"
+#include "kernel/signal/signal.h"
+#include "kernel/vfs/locks.h"
+#include "kernel/vfs/mount_table.h"
+#include "kernel/wait/block.h"
+
+/* Positions at which listing goes on with the entries that only exist in our name space. */
+#define POS_GHOSTS (INT64_MAX - (1 << 16))
+
+void file_init(struct file *f, const struct file_ops *ops, uint32_t flags)
+{
+    f->ops = ops;
+    ref_init(&f->ref);
+    f->path = (struct path){0};
+    atomic_init(&f->flags, flags);
+    f->wq = NULL;
+    mutex_init(&f->dir_lock, RANK_READDIR);
+    mutex_init(&f->pos_lock, RANK_FILE);
+    f->pos = 0;
+    list_init(&f->epitems);
+    f->anon_ino = 0;
+}
+
+void file_set_path(struct file *f, const struct path *p)
+{
+    f->path = *p;
+    path_get(&f->path);
+}
+
+struct file *file_get(struct file *f)
+{
+    ref_get(&f->ref);
+    return f;
+}
+
+void file_put(struct file *f)
+{
+    if (!f || !ref_put(&f->ref))
+        return;
+    struct path p = f->path;
+    vfs_locks_released(f);
+    f->ops->release(f);
+    path_put(&p);
+}
+
+uint32_t file_poll(struct file *f)
+{
+    return f->ops->poll ? f->ops->poll(f) : LX_POLL_READABLE | LX_POLL_WRITABLE;
+}
+
+int64_t file_seek(struct file *f, int64_t off, int whence)
+{
+    if (f->flags & LX_O_PATH)
+        return -EBADF;
+    return f->ops->seek ? f->ops->seek(f, off, whence) : -ESPIPE;
+}
+
+/* ---- transfers ---- */
+
+struct transfer {
+    struct file *f;
+    struct iobuf *io;
+    int64_t pos;
+    bool write;
+    ssize_t done;
+};
+
+/*
+ * One attempt, a whole one for streams: a blocking write goes on until all is written, whatever the
+ * driver takes at a time (pipe(7)).
+ */
+static ssize_t attempt(struct transfer *x)
+{
+    const struct file_ops *ops = x->f->ops;
+    if (!x->write)
+        return ops->read(x->f, x->io, x->pos);
+    for (;;) {
+        ssize_t r = ops->write(x->f, x->io, x->pos);
+        if (r > 0)
+            x->done += r;
+        if (r <= 0)
+            return r;
+        if (!ops->write_all || !x->io->left)
+            return 0;
+    }
+}
+
+static int arm(struct file *f, uint32_t events)
+{
+    return f->ops->poll_arm ? f->ops->poll_arm(f, events) : 0;
+}
+
+/* Sleeps and tries again until the answer is no longer -EAGAIN. */
+static ssize_t wait_and_retry(struct task *t, struct transfer *x)
+{
+    uint32_t events = x->write ? LX_POLL_WRITABLE : LX_POLL_READABLE;
+    struct task_waiter tw;
+    ssize_t r;
+    task_wait_on(&tw, t, x->f->wq, events);
+    for (;;) {
+        r = arm(x->f, events);
+        if (r == 0)
+            r = attempt(x);
+        if (r != -EAGAIN)
+            break;
+        r = task_block(t, NULL);
+        if (r < 0)
+            break;
+    }
+    task_wait_end(&tw);
+    return r;
+}
+
+static ssize_t transfer(struct task *t, struct transfer *x)
+{
+    ssize_t r = attempt(x);
+    if (r == -EAGAIN && t && x->f->wq && !(atomic_load(&x->f->flags) & LX_O_NONBLOCK))
+        r = wait_and_retry(t, x);
+    if (r == -EPIPE && x->write && t)
+        signal_send_self(t, LX_SIGPIPE);
+    return x->done ? x->done : r;
+}
+
+/* pread(2) and pwrite(2) of what has no offset. */
+static int check_pos(const struct file *f, int64_t pos)
+{
+    return pos >= 0 && !f->ops->seek ? -ESPIPE : 0;
+}
+
+ssize_t file_read(struct task *t, struct file *f, struct iobuf *io, int64_t pos)
+{
+    uint32_t flags = atomic_load(&f->flags), mode = flags & LX_O_ACCMODE;
+    struct transfer x = {.f = f, .io = io, .pos = pos};
+    if ((flags & LX_O_PATH) || mode == LX_O_WRONLY || mode == LX_O_ACCMODE)
+        return -EBADF;
+    if (!f->ops->read)
+        return f->ops->readdir ? -EISDIR : -EINVAL;
+    int r = check_pos(f, pos);
+    return r < 0 ? r : transfer(t, &x);
+}
+
+ssize_t file_write(struct task *t, struct file *f, struct iobuf *io, int64_t pos)
+{
+    uint32_t flags = atomic_load(&f->flags), mode = flags & LX_O_ACCMODE;
+    struct transfer x = {.f = f, .io = io, .pos = pos, .write = true};
+    if ((flags & LX_O_PATH) || mode == LX_O_RDONLY || mode == LX_O_ACCMODE)
+        return -EBADF;
+    if (!f->ops->write)
+        return -EINVAL;
+    int r = check_pos(f, pos);
+    return r < 0 ? r : transfer(t, &x);
+}
+
+/* ---- directories ---- */
+
+struct counting_sink {
+    struct dirsink sink; /* first */
+    struct dirsink *out;
+    bool any;            /* given or refused */
+};
+
+static bool count_emit(struct dirsink *s, const char *name, size_t len, uint64_t ino, uint32_t type, int64_t next)
+{
+    struct counting_sink *c = container_of(s, struct counting_sink, sink);
+    c->any = true;
+    return c->out->emit(c->out, name, len, ino, type, next);
+}
+
+static void read_ghosts(struct file *f, struct dirsink *out)
+{
+    char name[GUEST_NAME_CAP];
+    size_t len;
+    uint64_t ino;
+    uint32_t type;
+    if (f->pos < POS_GHOSTS)
+        f->pos = POS_GHOSTS;
+    while (ghost_nth(f->path.mnt->vfs, f->path.dentry, (size_t) (f->pos - POS_GHOSTS), name, &len, &ino, &type) &&
+           out->emit(out, name, len, ino, type, f->pos + 1))
+        f->pos++;
+}
+
+int file_readdir(struct file *f, struct dirsink *out)
+{
+    struct counting_sink c = {.sink = {.emit = count_emit}, .out = out};
+    if (f->flags & LX_O_PATH)
+        return -EBADF;
+    if (!f->ops->readdir)
+        return -ENOTDIR;
+    MUTEX_GUARD(&f->dir_lock);
+    if (f->pos < POS_GHOSTS) {
+        int r = f->ops->readdir(f, &c.sink);
+        if (r < 0 || c.any)
+            return r;
+    }
+    if (f->path.dentry && atomic_load(&f->path.dentry->has_ghosts))
+        read_ghosts(f, out);
+    return 0;
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * File locks. They hang on nodes; one mutex guards them all, because deadlock detection must see who
+ * waits for whom across files. Record locks of one owner never overlap and are merged when they meet.
+ *
+ * A record lock belongs to a descriptor table and dies when any descriptor of the file is closed
+ * there. A lock set while another thread closes the descriptor must not stay behind:
+ *
+ *     locker                                closer
+ *     adds the lock, n_locks > 0
+ *     is f still in the table? (its lock)   clears the slot (the table's lock)
+ *                                           n_locks > 0? drops the owner's locks
+ *
+ * Whichever takes the table's lock second sees what the other one did.
+ */
+#include "kernel/vfs/locks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "abi/linux/poll.h"
+#include "base/cleanup.h"
+#include "kernel/task/task.h"
+#include "kernel/vfs/attr.h"
+#include "kernel/vfs/fdtable.h"
+#include "kernel/vfs/lock_table.h"
+#include "kernel/vfs/mount_table.h"
+#include "kernel/wait/block.h"
+
+#define CHAIN_MAX 64 /* who-waits-for-whom steps before a cycle is no longer looked for */
+
+/* Exactly one of the two is set. */
+struct owner {
+    const struct fdtable *ft;
+    const struct file *file;
+};
+
+struct flk {
+    struct list link; /* [locks.lock] in node.locks */
+    struct owner owner;
+    bool whole;       /* flock(2): another kind, that record locks do not meet */
+    int type;         /* LX_F_RDLCK, LX_F_WRLCK; LX_F_UNLCK only in requests */
+    int64_t start, end; /* inclusive */
+    int32_t pid;
+};
+
+struct locks {
+    struct mutex lock;   /* RANK_NODE */
+    struct list blocked; /* [lock] struct request */
+    struct waitq wq;     /* woken whenever a lock goes */
+};
+
+struct request {
+    struct list link;    /* [locks.lock] in locks.blocked while it waits */
+    struct locks *locks;
+    struct node *node;
+    struct flk want;
+    struct owner blocker; /* [locks.lock] */
+    struct flk *spare[2]; /* memory for the new lock and for a split */
+    bool detect;
+};
+
+int locks_new(struct locks **ret)
+{
+    struct locks *l = calloc(1, sizeof(*l));
+    if (!l)
+        return -ENOMEM;
+    mutex_init(&l->lock, RANK_NODE);
+    list_init(&l->blocked);
+    waitq_init(&l->wq);
+    *ret = l;
+    return 0;
+}
+
+void locks_free(struct locks *l)
+{
+    free(l);
+}
+
+static bool same_owner(const struct owner *a, const struct owner *b)
+{
+    return a->ft == b->ft && a->file == b->file;
+}
+
+/* ---- the locks of one node; locks.lock held ---- */
+
+static struct flk *find_conflict(struct node *n, const struct flk *want)
+{
+    struct flk *l;
+    list_for_each_entry (l, &n->locks, link)
+        if (l->whole == want->whole && !same_owner(&l->owner, &want->owner) && l->start <= want->end &&
+            want->start <= l->end && (l->type == LX_F_WRLCK || want->type == LX_F_WRLCK))
+            return l;
+    return NULL;
+}
+
+static void lock_add(struct node *n, struct flk *l)
+{
+    list_add_tail(&l->link, &n->locks);
+    atomic_fetch_add(&n->n_locks, 1);
+}
+
+static void lock_del(struct node *n, struct flk *l)
+{
+    list_del(&l->link);
+    atomic_fetch_sub(&n->n_locks, 1);
+    free(l);
+}
+
+static struct flk *take_spare(struct request *q)
+{
+    return q->spare[0] ? take_ptr(&q->spare[0]) : take_ptr(&q->spare[1]);
+}
+
+/* Takes [want.start, want.end] out of the owner's locks: at most one of them is split in two. */
+static void cut_out(struct request *q)
+{
+    struct flk *l, *tmp;
+    const struct flk *w = &q->want;
+    list_for_each_entry_safe (l, tmp, &q->node->locks, link) {
+        if (l->whole != w->whole || !same_owner(&l->owner, &w->owner) || l->end < w->start || w->end < l->start)
+            continue;
+        if (l->start < w->start && l->end > w->end) {
+            struct flk *right = take_spare(q);
+            *right = *l;
+            list_init(&right->link);
+            right->start = w->end + 1;
+            l->end = w->start - 1;
+            lock_add(q->node, right);
+        } else if (l->start < w->start) {
+            l->end = w->start - 1;
+        } else if (l->end > w->end) {
+            l->start = w->end + 1;
+        } else {
+            lock_del(q->node, l);
+        }
+    }
+}
+
+/* Swallows the owner's neighbours of the same type. */
+static void merge(struct request *q, struct flk *fresh)
+{
+    struct flk *l, *tmp;
+    list_for_each_entry_safe (l, tmp, &q->node->locks, link) {
+        if (l == fresh || l->whole || !same_owner(&l->owner, &fresh->owner) || l->type != fresh->type)
+            continue;
+        if (l->start > 0 && l->start - 1 == fresh->end)
+            fresh->end = l->end;
+        else if (fresh->start > 0 && fresh->start - 1 == l->end)
+            fresh->start = l->start;
+        else
+            continue;
+        lock_del(q->node, l);
+    }
+}
+
+static void apply(struct request *q)
+{
+    cut_out(q);
+    if (q->want.type != LX_F_UNLCK) {
+        struct flk *fresh = take_spare(q);
+        *fresh = q->want;
+        list_init(&fresh->link);
+        lock_add(q->node, fresh);
+        if (!fresh->whole)
+            merge(q, fresh);
+    }
+}
+
+/* Would waiting for `blocker` close a circle? */
+static bool deadlock(const struct request *q, struct owner blocker)
+{
+    for (int i = 0; i < CHAIN_MAX; i++) {
+        const struct request *b, *next = NULL;
+        if (same_owner(&blocker, &q->want.owner))
+            return true;
+        list_for_each_entry (b, &q->locks->blocked, link)
+            if (b->detect && same_owner(&b->want.owner, &blocker)) {
+                next = b;
+                break;
+            }
+        if (!next)
+            return false;
+        blocker = next->blocker;
+    }
+    return false;
+}
+
+/* ---- requests ---- */
+
+static long try_lock(void *arg)
+{
+    struct request *q = arg;
+    struct locks *ls = q->locks;
+    long r = 0;
+    mutex_lock(&ls->lock);
+    struct flk *l = q->want.type == LX_F_UNLCK ? NULL : find_conflict(q->node, &q->want);
+    list_del(&q->link);
+    if (!l) {
+        apply(q);
+    } else if (q->detect && deadlock(q, l->owner)) {
+        r = -EDEADLK;
+    } else {
+        q->blocker = l->owner;
+        list_add_tail(&q->link, &ls->blocked);
+        r = -EAGAIN;
+    }
+    mutex_unlock(&ls->lock);
+    /* An unlocked or weakened range may be what others wait for. */
+    if (r == 0 && q->want.type != LX_F_WRLCK)
+        waitq_wake(&ls->wq, LX_POLLIN);
+    return r;
+}
+
+static long request_run(struct request *q, struct task *t, bool wait)
+{
+    long r;
+    list_init(&q->link);
+    for (int i = 0; i < 2; i++)
+        if (!(q->spare[i] = calloc(1, sizeof(*q->spare[i])))) {
+            free(q->spare[0]);
+            return -ENOLCK;
+        }
+    r = wait ? task_wait_for(t, &q->locks->wq, LX_POLLIN, NULL, try_lock, q) : try_lock(q);
+    mutex_lock(&q->locks->lock);
+    list_del(&q->link);
+    mutex_unlock(&q->locks->lock);
+    free(q->spare[0]);
+    free(q->spare[1]);
+    return r;
+}
+
+static void drop_owned(struct locks *ls, struct node *n, const struct owner *o)
+{
+    struct flk *l, *tmp;
+    bool any = false;
+    mutex_lock(&ls->lock);
+    list_for_each_entry_safe (l, tmp, &n->locks, link)
+        if (same_owner(&l->owner, o)) {
+            lock_del(n, l);
+            any = true;
+        }
+    mutex_unlock(&ls->lock);
+    if (any)
+        waitq_wake(&ls->wq, LX_POLLIN);
+}
+
+void vfs_locks_closed(struct fdtable *ft, struct file *f)
+{
+    struct node *n = path_node(&f->path);
+    if (n && atomic_load(&n->n_locks))
+        drop_owned(f->path.mnt->vfs->locks, n, &(struct owner){.ft = ft});
+}
+
+void vfs_locks_released(struct file *f)
+{
+    struct node *n = path_node(&f->path);
+    if (n && atomic_load(&n->n_locks))
+        drop_owned(f->path.mnt->vfs->locks, n, &(struct owner){.file = f});
+}
+
+/* ---- fcntl(2) ---- */
+
+/* Where l_whence counts from. */
+static int base_of(struct file *f, int whence, int64_t *ret)
+{
+    struct attr a;
+    int64_t pos;
+    int r;
+    switch (whence) {
+    case LX_SEEK_SET:
+        *ret = 0;
+        return 0;
+    case LX_SEEK_CUR:
+        pos = file_seek(f, 0, LX_SEEK_CUR);
+        *ret = pos < 0 ? 0 : pos;
+        return 0;
+    case LX_SEEK_END:
+        r = file_getattr(f, &a);
+        if (r == 0)
+            *ret = (int64_t) a.size;
+        return r;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int range_of(struct file *f, const struct lx_flock *fl, struct flk *want)
+{
+    int64_t base = 0, start, end = INT64_MAX;
+    int r = base_of(f, fl->whence, &base);
+    if (r < 0)
+        return r;
+    if (__builtin_add_overflow(base, fl->start, &start))
+        return -EOVERFLOW;
+    if (start < 0)
+        return -EINVAL;
+    if (fl->len > 0) {
+        if (__builtin_add_overflow(start, fl->len - 1, &end))
+            return -EOVERFLOW;
+    } else if (fl->len < 0) {
+        if (start == 0 || __builtin_add_overflow(start, fl->len, &base) || base < 0)
+            return -EINVAL;
+        end = start - 1;
+        start = base;
+    }
+    want->start = start;
+    want->end = end;
+    return 0;
+}
+
+static int check_access(const struct file *f, int type)
+{
+    uint32_t mode = atomic_load(&f->flags) & LX_O_ACCMODE;
+    switch (type) {
+    case LX_F_RDLCK:
+        return mode == LX_O_WRONLY ? -EBADF : 0;
+    case LX_F_WRLCK:
+        return mode == LX_O_RDONLY ? -EBADF : 0;
+    case LX_F_UNLCK:
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static long get_lock(struct request *q, struct lx_flock *fl)
+{
+    if (q->want.type == LX_F_UNLCK)
+        return -EINVAL;
+    MUTEX_GUARD(&q->locks->lock);
+    const struct flk *l = find_conflict(q->node, &q->want);
+    if (!l) {
+        fl->type = LX_F_UNLCK;
+        return 0;
+    }
+    *fl = (struct lx_flock){.type = (int16_t) l->type, .whence = LX_SEEK_SET, .start = l->start,
+                            .len = l->end == INT64_MAX ? 0 : l->end - l->start + 1,
+                            .pid = l->owner.ft ? l->pid : -1};
+    return 0;
+}
+
+static int request_init(struct request *q, struct file *f)
+{
+    struct node *n = path_node(&f->path);
+    if (!n)
+        return -ENOLCK;
+    *q = (struct request){.locks = f->path.mnt->vfs->locks, .node = n};
+    list_init(&q->want.link);
+    return 0;
+}
+
+long vfs_lock_posix(struct task *t, struct file *f, int cmd, struct lx_flock *fl)
+{
+    struct request q;
+    bool ofd = cmd == LX_F_OFD_GETLK || cmd == LX_F_OFD_SETLK || cmd == LX_F_OFD_SETLKW;
+    bool get = cmd == LX_F_GETLK || cmd == LX_F_OFD_GETLK;
+    bool wait = cmd == LX_F_SETLKW || cmd == LX_F_OFD_SETLKW;
+    int r = request_init(&q, f);
+    if (r == 0 && ofd && fl->pid != 0)
+        r = -EINVAL;
+    if (r == 0)
+        r = range_of(f, fl, &q.want);
+    if (r == 0)
+        r = get ? 0 : check_access(f, fl->type);
+    if (r < 0)
+        return r;
+    q.want.type = fl->type;
+    q.want.owner = ofd ? (struct owner){.file = f} : (struct owner){.ft = t->files};
+    q.want.pid = t->tg->tgid;
+    q.detect = !ofd;
+    if (get)
+        return fl->type == LX_F_RDLCK || fl->type == LX_F_WRLCK ? get_lock(&q, fl) : -EINVAL;
+    long done = request_run(&q, t, wait);
+    if (done == 0 && !ofd && fl->type != LX_F_UNLCK && !fdtable_has(t->files, f)) {
+        drop_owned(q.locks, q.node, &q.want.owner);
+        done = -EBADF;
+    }
+    return done;
+}
+
+/* ---- flock(2) ---- */
+
+long vfs_lock_flock(struct task *t, struct file *f, int op)
+{
+    struct request q;
+    int r = request_init(&q, f);
+    if (r < 0)
+        return r;
+    switch (op & ~LX_LOCK_NB) {
+    case LX_LOCK_SH:
+        q.want.type = LX_F_RDLCK;
+        break;
+    case LX_LOCK_EX:
+        q.want.type = LX_F_WRLCK;
+        break;
+    case LX_LOCK_UN:
+        q.want.type = LX_F_UNLCK;
+        break;
+    default:
+        return -EINVAL;
+    }
+    q.want.whole = true;
+    q.want.end = INT64_MAX;
+    q.want.owner.file = f;
+    return request_run(&q, t, !(op & LX_LOCK_NB));
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making and removing names. Permissions need attributes, which are asked for without a lock; the
+ * change itself looks the name up again under tree_lock, and starts over if it now means something
+ * else. rename.c has the case of two names.
+ */
+#include "kernel/vfs/names.h"
+
+#include <errno.h>
+
+#include "abi/linux/stat.h"
+#include "kernel/task/cred.h"
+#include "kernel/vfs/names_check.h"
+#include "kernel/vfs/node.h"
+#include "rpc/spec.h"
+
+int name_find(struct walk *s, struct dentry **ret)
+{
+    struct dentry *dir = s->cur.dentry, *d;
+    struct super *sb = dir->node->sb;
+    struct list dying = LIST_INIT(dying);
+    mutex_lock(&sb->tree_lock);
+    int r = dcache_lookup(dir, s->last.name, s->last.len, &d, &dying);
+    if (r == 0)
+        *ret = dentry_get(d);
+    mutex_unlock(&sb->tree_lock);
+    dentry_reap(&dying);
+    return r;
+}
+
+/* In a sticky directory only the owner of the file or of the directory, or CAP_FOWNER, removes it. */
+static int check_sticky(const struct walk *s, const struct dentry *victim)
+{
+    const struct cred *c = s->w->cred;
+    struct attr dir, a;
+    if (cred_capable(c, LX_CAP_FOWNER))
+        return 0;
+    int r = path_getattr(&s->cur, &dir);
+    if (r < 0 || !(dir.mode & LX_S_ISVTX) || dir.uid == c->fsuid)
+        return r;
+    r = victim->node->ops->getattr(victim->node, &a);
+    if (r < 0)
+        return r;
+    return a.uid == c->fsuid ? 0 : -EPERM;
+}
+
+int name_may_create(const struct walk *s)
+{
+    int r = path_permission(s->w, &s->cur, MAY_WRITE | MAY_EXEC);
+    if (r == 0 && atomic_load(&s->cur.dentry->gone))
+        r = -ENOENT;
+    return r;
+}
+
+int name_may_remove(const struct walk *s, const struct dentry *victim, bool as_dir)
+{
+    bool is_dir = victim->node->type == LX_S_IFDIR;
+    int r = path_permission(s->w, &s->cur, MAY_WRITE | MAY_EXEC);
+    if (r == 0)
+        r = check_sticky(s, victim);
+    if (r < 0)
+        return r;
+    if (as_dir != is_dir)
+        return is_dir ? -EISDIR : -ENOTDIR;
+    /* A mount point anywhere is busy: there is one name space. */
+    return atomic_load(&victim->mounts) ? -EBUSY : 0;
+}
+
+/* ---- creation ---- */
+
+/* The last component of s, unless it is there already. */
+static int create_last(struct walk *s, const struct create_args *a)
+{
+    struct dentry *dir = s->cur.dentry, *d;
+    struct super *sb = dir->node->sb;
+    struct list dying = LIST_INIT(dying);
+    struct node *n;
+    if (s->last.kind != LAST_NAME)
+        return -EEXIST;
+    int allowed = name_may_create(s);
+    mutex_lock(&sb->tree_lock);
+    int r = dcache_lookup(dir, s->last.name, s->last.len, &d, &dying);
+    if (r == 0)
+        r = -EEXIST;
+    else if (r == -ENOENT && (!s->must_be_dir || (a->mode & LX_S_IFMT) == LX_S_IFDIR))
+        r = allowed;
+    if (r == 0)
+        r = dir->node->ops->create ? dir->node->ops->create(dir->node, s->last.name, a, &n) : -EPERM;
+    if (r == 0)
+        r = dcache_instantiate(dir, s->last.name, s->last.len, n, &d, &dying);
+    else if (r == -EEXIST && !sb->exclusive)
+        dcache_forget(dir, s->last.name, s->last.len, &dying);
+    mutex_unlock(&sb->tree_lock);
+    dentry_reap(&dying);
+    if (r == 0)
+        dentry_put(d);
+    return r;
+}
+
+static int create_name(const struct walkctx *w, const struct path *at, const char *name, const struct create_args *a)
+{
+    struct walk s;
+    int r = walk_to_parent(&s, w, at, name, WALK_NOFOLLOW);
+    if (r == 0)
+        r = create_last(&s, a);
+    walk_end(&s);
+    return r;
+}
+
+int vfs_mknod(const struct walkctx *w, const struct path *at, const char *name, uint32_t mode, uint64_t rdev)
+{
+    struct create_args a = {.mode = mode, .rdev = rdev, .cred = w->cred};
+    switch (mode & LX_S_IFMT) {
+    case 0:
+        a.mode |= LX_S_IFREG;
+        break;
+    case LX_S_IFCHR:
+    case LX_S_IFBLK:
+        if (!cred_capable(w->cred, LX_CAP_MKNOD))
+            return -EPERM;
+        break;
+    case LX_S_IFREG:
+    case LX_S_IFDIR:
+    case LX_S_IFIFO:
+    case LX_S_IFSOCK:
+        break;
+    default:
+        return -EINVAL;
+    }
+    return create_name(w, at, name, &a);
+}
+
+int vfs_symlink(const struct walkctx *w, const struct path *at, const char *name, const char *target)
+{
+    struct create_args a = {.mode = LX_S_IFLNK | 0777, .target = target, .cred = w->cred};
+    return *target ? create_name(w, at, name, &a) : -ENOENT;
+}
+
+/* ---- link ---- */
+
+static int link_last(struct walk *s, const struct path *old)
+{
+    struct dentry *dir = s->cur.dentry, *d;
+    struct super *sb = dir->node->sb;
+    struct node *target = path_node(old);
+    struct list dying = LIST_INIT(dying);
+    if (s->last.kind != LAST_NAME)
+        return -EEXIST;
+    int allowed = name_may_create(s);
+    mutex_lock(&sb->tree_lock);
+    int r = dcache_lookup(dir, s->last.name, s->last.len, &d, &dying);
+    if (r == 0)
+        r = -EEXIST;
+    else if (r == -ENOENT && !s->must_be_dir)
+        r = old->mnt != s->cur.mnt || target->sb != sb ? -EXDEV : allowed;
+    if (r == 0)
+        r = target->type == LX_S_IFDIR || !dir->node->ops->link ? -EPERM : 0;
+    if (r == 0)
+        r = dir->node->ops->link(dir->node, s->last.name, target);
+    if (r == 0)
+        dcache_forget(dir, s->last.name, s->last.len, &dying); /* the next lookup finds it */
+    mutex_unlock(&sb->tree_lock);
+    dentry_reap(&dying);
+    return r;
+}
+
+int vfs_link(const struct walkctx *w, const struct path *old, const struct path *at, const char *name)
+{
+    struct walk s;
+    if (!path_node(old))
+        return -ENOENT;
+    int r = walk_to_parent(&s, w, at, name, WALK_NOFOLLOW);
+    if (r == 0)
+        r = link_last(&s, old);
+    walk_end(&s);
+    return r;
+}
+
+/* ---- unlink, rmdir ---- */
+
+/* 1: the name means something else by now. */
+static int remove_locked(struct walk *s, struct dentry *victim, bool is_rmdir, struct list *dying)
+{
+    struct dentry *dir = s->cur.dentry, *d;
+    int r = dcache_lookup(dir, s->last.name, s->last.len, &d, dying);
+    if (r < 0)
+        return r;
+    if (d != victim)
+        return 1;
+    if (!dir->node->ops->unlink)
+        return -EPERM;
+    r = dir->node->ops->unlink(dir->node, s->last.name, victim->node, is_rmdir);
+    if (r == 0 || r == -ENOENT)
+        dcache_drop(victim, true, dying);
+    return r;
+}
+
+static int remove_last(struct walk *s, bool is_rmdir)
+{
+    struct super *sb = s->cur.dentry->node->sb;
+    struct list dying = LIST_INIT(dying);
+    struct dentry *victim;
+    int r = name_find(s, &victim);
+    if (r < 0)
+        return r;
+    r = name_may_remove(s, victim, is_rmdir);
+    if (r == 0 && s->must_be_dir && !is_rmdir)
+        r = -ENOTDIR;
+    if (r == 0) {
+        mutex_lock(&sb->tree_lock);
+        r = remove_locked(s, victim, is_rmdir, &dying);
+        mutex_unlock(&sb->tree_lock);
+        dentry_reap(&dying);
+    }
+    dentry_put(victim);
+    return r;
+}
+
+static int check_removable(enum last_kind kind, bool is_rmdir)
+{
+    if (kind == LAST_NAME)
+        return 0;
+    if (!is_rmdir)
+        return -EISDIR;
+    return kind == LAST_DOT ? -EINVAL : kind == LAST_DOTDOT ? -ENOTEMPTY : -EBUSY;
+}
+
+int vfs_unlink(const struct walkctx *w, const struct path *at, const char *name, bool is_rmdir)
+{
+    struct walk s;
+    int r = walk_to_parent(&s, w, at, name, WALK_NOFOLLOW);
+    if (r == 0)
+        r = check_removable(s.last.kind, is_rmdir);
+    if (r == 0)
+        for (int i = 0; i < NAME_RACES && (r = remove_last(&s, is_rmdir)) == 1; i++)
+            ;
+    walk_end(&s);
+    return r == 1 ? -EBUSY : r;
+}

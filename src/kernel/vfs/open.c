@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* open(2): finding, making, checking, and then the file system's own open. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/stat.h"
+#include "kernel/task/cred.h"
+#include "kernel/vfs/attr.h"
+#include "kernel/vfs/mount_table.h"
+#include "kernel/vfs/node.h"
+#include "kernel/vfs/walk_state.h"
+#include "rpc/spec.h"
+
+#define TMPFILE_BIT (LX_O_TMPFILE & ~(uint32_t) LX_O_DIRECTORY)
+/* What a file does not keep of the flags it was opened with. */
+#define ONLY_AT_OPEN (LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY | LX_O_TRUNC | LX_O_CLOEXEC | TMPFILE_BIT)
+#define NOT_FOR_DRIVERS ((uint32_t) (LX_O_NOFOLLOW | (ONLY_AT_OPEN & ~LX_O_NOCTTY)))
+/* What O_PATH leaves of its fellows. */
+#define WITH_PATH (LX_O_PATH | LX_O_DIRECTORY | LX_O_NOFOLLOW | LX_O_CLOEXEC)
+
+/* ---- O_PATH ---- */
+
+static void opath_release(struct file *f)
+{
+    free(f);
+}
+
+/* Nothing but a place: the lookups of descriptors refuse it where a file is needed. */
+static const struct file_ops opath_ops = {.release = opath_release};
+
+static int open_place(const struct path *p, uint32_t flags, struct file **ret)
+{
+    struct file *f = calloc(1, sizeof(*f));
+    if (!f)
+        return -ENOMEM;
+    file_init(f, &opath_ops, flags & ~(uint32_t) LX_O_CLOEXEC);
+    file_set_path(f, p);
+    *ret = f;
+    return 0;
+}
+
+/* ---- an object that is there ---- */
+
+static uint32_t wanted(uint32_t flags)
+{
+    static const uint8_t by_mode[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
+    return by_mode[flags & LX_O_ACCMODE] | (flags & LX_O_TRUNC ? (uint32_t) MAY_WRITE : 0);
+}
+
+static int check_type(const struct path *p, const struct node *n, uint32_t flags)
+{
+    if ((flags & LX_O_DIRECTORY) && n->type != LX_S_IFDIR)
+        return -ENOTDIR;
+    switch (n->type) {
+    case LX_S_IFLNK:
+        return -ELOOP;
+    case LX_S_IFDIR:
+        return (wanted(flags) & MAY_WRITE) || (flags & LX_O_CREAT) ? -EISDIR : 0;
+    case LX_S_IFCHR:
+    case LX_S_IFBLK:
+        return path_mount_flags(p) & MOUNT_F_NODEV ? -EACCES : 0;
+    case LX_S_IFSOCK:
+        return -ENXIO;
+    default:
+        return 0;
+    }
+}
+
+/* O_NOATIME is the owner's. */
+static int check_noatime(const struct walkctx *w, const struct path *p, uint32_t flags)
+{
+    struct attr a;
+    if (!(flags & LX_O_NOATIME) || cred_capable(w->cred, LX_CAP_FOWNER))
+        return 0;
+    int r = path_getattr(p, &a);
+    if (r < 0)
+        return r;
+    return a.uid == w->cred->fsuid ? 0 : -EPERM;
+}
+
+static int truncate_opened(struct file *f, struct node *n)
+{
+    const struct attr a = {.size = 0};
+    if (n->type != LX_S_IFREG)
+        return 0;
+    if (f->ops->setattr)
+        return f->ops->setattr(f, &a, ATTR_SIZE);
+    return n->ops->setattr ? n->ops->setattr(n, &a, ATTR_SIZE) : -EPERM;
+}
+
+/* The file system's open, and what is the same for all. The permissions have been looked at. */
+static int open_node(const struct walkctx *w, const struct path *p, uint32_t flags, struct file **ret)
+{
+    struct node *n = path_node(p);
+    struct open_args a = {.flags = (flags | LX_O_LARGEFILE) & ~NOT_FOR_DRIVERS,
+                          .task = w->task, .cred = w->cred};
+    struct file *f;
+    if (!n->ops->open)
+        return -ENXIO;
+    int r = n->ops->open(n, &a, &f);
+    if (r < 0)
+        return r;
+    if (!f->path.dentry)
+        file_set_path(f, p);
+    if (flags & LX_O_TRUNC)
+        r = truncate_opened(f, n);
+    if (r < 0) {
+        file_put(f);
+        return r;
+    }
+    atomic_fetch_and(&f->flags, ~(uint32_t) ONLY_AT_OPEN);
+    atomic_fetch_or(&f->flags, flags & LX_O_NOFOLLOW);
+    *ret = f;
+    return 0;
+}
+
+int path_open_at(const struct walkctx *w, const struct path *p, uint32_t flags, struct file **ret)
+{
+    struct node *n = path_node(p);
+    if (!n)
+        return -ENOENT;
+    if (flags & LX_O_PATH)
+        return (flags & LX_O_DIRECTORY) && n->type != LX_S_IFDIR ? -ENOTDIR : open_place(p, flags & WITH_PATH, ret);
+    int r = check_type(p, n, flags);
+    if (r == 0)
+        r = path_permission(w, p, wanted(flags));
+    if (r == 0)
+        r = check_noatime(w, p, flags);
+    return r < 0 ? r : open_node(w, p, flags, ret);
+}
+
+/* ---- making one ---- */
+
+/* The missing last component, as a regular file. -EEXIST: another one was faster. */
+static int create_at(struct walk *s, uint32_t mode, struct path *ret)
+{
+    struct dentry *dir = s->cur.dentry, *d;
+    struct super *sb = dir->node->sb;
+    struct create_args a = {.mode = LX_S_IFREG | (mode & 07777), .cred = s->w->cred};
+    struct list dying = LIST_INIT(dying);
+    struct node *n;
+    if (s->must_be_dir)
+        return -EISDIR;
+    int r = path_permission(s->w, &s->cur, MAY_WRITE | MAY_EXEC);
+    if (r < 0)
+        return r;
+    if (atomic_load(&dir->gone))
+        return -ENOENT;
+    if (!dir->node->ops->create)
+        return -EPERM;
+    mutex_lock(&sb->tree_lock);
+    r = dcache_lookup(dir, s->last.name, s->last.len, &d, &dying);
+    if (r == 0)
+        r = -EEXIST;
+    else if (r == -ENOENT)
+        r = dir->node->ops->create(dir->node, s->last.name, &a, &n);
+    else
+        n = NULL;
+    if (r == 0)
+        r = dcache_instantiate(dir, s->last.name, s->last.len, n, &d, &dying);
+    if (r == -EEXIST)
+        dcache_forget(dir, s->last.name, s->last.len, &dying);
+    mutex_unlock(&sb->tree_lock);
+    dentry_reap(&dying);
+    if (r == 0)
+        *ret = (struct path){.mnt = s->cur.mnt, .dentry = d};
+    return r;
+}
+
+/* One try of open(O_CREAT) once the walk stands at the directory. 1: a symlink leads on. */
+static int open_last(struct walk *s, uint32_t flags, uint32_t mode, struct file **ret)
+{
+    struct path made;
+    if (s->last.kind != LAST_NAME || s->must_be_dir)
+        return -EISDIR;
+    int r = walk_last(s);
+    if (r == 1)
+        return 1;
+    if (r == 0) {
+        if (flags & LX_O_EXCL)
+            return -EEXIST;
+        return path_open_at(s->w, &s->cur, flags, ret);
+    }
+    if (r != -ENOENT || !s->at_last)
+        return r;
+    r = create_at(s, mode, &made);
+    if (r < 0)
+        return r;
+    r = open_node(s->w, &made, flags & ~(uint32_t) LX_O_TRUNC, ret);
+    path_put(&made);
+    return r;
+}
+
+static int open_create(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
+                       uint32_t mode, uint32_t walk_flags, struct file **ret)
+{
+    struct walk s;
+    if (flags & (LX_O_EXCL | LX_O_NOFOLLOW))
+        walk_flags |= WALK_NOFOLLOW;
+    int r = walk_to_parent(&s, w, at, name, walk_flags);
+    while (r == 0 && (r = open_last(&s, flags, mode, ret)) == 1)
+        r = walk_parent(&s);
+    walk_end(&s);
+    return r;
+}
+
+/* ---- O_TMPFILE ---- */
+
+/* A name that nobody finds, for /proc and for linkat(2). */
+static int name_tmpfile(struct file *f, const struct path *dir)
+{
+    char name[32];
+    struct node *n = NULL;
+    if (f->ops->anon_node) {
+        int r = f->ops->anon_node(f, &n);
+        if (r < 0)
+            return r;
+    }
+    int len = snprintf(name, sizeof(name), "#%llu", n ? (unsigned long long) n->ino : 0ull);
+    struct dentry *d = dentry_new(dir->dentry->node->sb, dir->dentry, name, (size_t) len, n);
+    node_put(n);
+    if (!d)
+        return -ENOMEM;
+    atomic_store(&d->gone, true);
+    file_set_path(f, &(struct path){.mnt = dir->mnt, .dentry = d});
+    dentry_put(d);
+    return 0;
+}
+
+static int open_tmpfile(const struct walkctx *w, const struct path *dir, uint32_t flags, uint32_t mode,
+                        struct file **ret)
+{
+    struct node *n = path_node(dir);
+    struct create_args c = {.mode = LX_S_IFREG | (mode & 07777), .cred = w->cred};
+    struct open_args a = {.flags = (flags | LX_O_LARGEFILE) & ~(uint32_t) (ONLY_AT_OPEN & ~LX_O_EXCL) &
+                                   ~(uint32_t) LX_O_DIRECTORY,
+                          .task = w->task, .cred = w->cred};
+    struct file *f;
+    if (!(wanted(flags) & MAY_WRITE))
+        return -EINVAL;
+    int r = path_permission(w, dir, MAY_WRITE | MAY_EXEC);
+    if (r == 0 && !n->ops->tmpfile)
+        r = -EOPNOTSUPP;
+    if (r == 0)
+        r = n->ops->tmpfile(n, &c, &a, &f);
+    if (r < 0)
+        return r;
+    r = f->path.dentry ? 0 : name_tmpfile(f, dir);
+    if (r < 0) {
+        file_put(f);
+        return r;
+    }
+    *ret = f;
+    return 0;
+}
+
+/* ---- open ---- */
+
+#define CREATE_RACES 8 /* made and removed by others between our looks */
+
+int path_open_walk(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags, uint32_t mode,
+                   uint32_t walk_flags, struct file **ret)
+{
+    struct path p;
+    int r;
+    if (flags & LX_O_PATH)
+        flags &= WITH_PATH;
+    if ((flags & TMPFILE_BIT) && (!(flags & LX_O_DIRECTORY) || (flags & LX_O_CREAT)))
+        return -EINVAL;
+    if (flags & LX_O_CREAT) {
+        if (flags & LX_O_DIRECTORY)
+            return -EINVAL;
+        for (int i = 0; i < CREATE_RACES; i++) {
+            r = open_create(w, at, name, flags, mode, walk_flags, ret);
+            if (r != -EEXIST || (flags & LX_O_EXCL))
+                break;
+        }
+        return r;
+    }
+    if (flags & LX_O_NOFOLLOW)
+        walk_flags |= WALK_NOFOLLOW;
+    if (flags & LX_O_DIRECTORY)
+        walk_flags |= WALK_DIRECTORY;
+    r = path_walk(w, at, name, walk_flags, &p);
+    if (r < 0)
+        return r;
+    r = flags & TMPFILE_BIT ? open_tmpfile(w, &p, flags, mode, ret) : path_open_at(w, &p, flags, ret);
+    path_put(&p);
+    return r;
+}
+
+int path_open(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags, uint32_t mode,
+              struct file **ret)
+{
+    return path_open_walk(w, at, name, flags, mode, 0, ret);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Permission checks with the guest's credentials: path_resolution(7), "Permissions", and
+ * capabilities(7). The host would let the sentry do everything, so nothing else stands in between.
+ *
+ * A directory that everybody may search is remembered as such in its node, where nobody outside can
+ * change it. The remembered bit comes with a change count, so that a check that has read the old mode
+ * cannot write it down after a chmod:
+ *
+ *     checker                            chmod
+ *     seen = node.search
+ *     getattr: rwxr-xr-x
+ *                                        setattr: rwx------
+ *                                        node.search = count + 1, bit clear
+ *     compare-and-swap seen -> fails
+ */
+#include <errno.h>
+
+#include "abi/linux/stat.h"
+#include "kernel/task/cred.h"
+#include "kernel/vfs/mount_table.h"
+#include "kernel/vfs/node.h"
+#include "kernel/vfs/walk_state.h"
+#include "rpc/spec.h"
+
+#define SEARCH_ALL 0111u
+
+bool search_is_free(const struct walkctx *w, struct node *dir)
+{
+    if (dir->ops->permission)
+        return false;
+    if (atomic_load_explicit(&dir->search, memory_order_relaxed) & 1)
+        return true;
+    return cred_capable(w->cred, LX_CAP_DAC_OVERRIDE) || cred_capable(w->cred, LX_CAP_DAC_READ_SEARCH);
+}
+
+void node_search_changed(struct node *n)
+{
+    uint32_t old = atomic_load(&n->search);
+    while (!atomic_compare_exchange_weak(&n->search, &old, (old | 1) + 1))
+        ;
+}
+
+static bool caps_allow(const struct cred *c, const struct attr *a, uint32_t may)
+{
+    bool dir = (a->mode & LX_S_IFMT) == LX_S_IFDIR;
+    if (cred_capable(c, LX_CAP_DAC_OVERRIDE) && (dir || !(may & MAY_EXEC) || (a->mode & 0111)))
+        return true;
+    return cred_capable(c, LX_CAP_DAC_READ_SEARCH) &&
+           !(may & (dir ? (uint32_t) MAY_WRITE : (uint32_t) (MAY_WRITE | MAY_EXEC)));
+}
+
+static int mode_permission(const struct cred *c, const struct attr *a, uint32_t may)
+{
+    uint32_t bits = a->mode;
+    if (c->fsuid == a->uid)
+        bits >>= 6;
+    else if (cred_in_group(c, a->gid))
+        bits >>= 3;
+    if ((bits & may) == may || caps_allow(c, a, may))
+        return 0;
+    return -EACCES;
+}
+
+static int mount_permission(const struct path *p, const struct node *n, uint32_t may)
+{
+    uint32_t flags = path_mount_flags(p);
+    bool file = n->type == LX_S_IFREG, named = file || n->type == LX_S_IFDIR || n->type == LX_S_IFLNK;
+    if ((may & MAY_WRITE) && (flags & MOUNT_F_RDONLY) && named)
+        return -EROFS;
+    return (may & MAY_EXEC) && (flags & MOUNT_F_NOEXEC) && file ? -EACCES : 0;
+}
+
+int path_permission(const struct walkctx *w, const struct path *p, uint32_t may)
+{
+    struct node *n = path_node(p);
+    struct attr a;
+    if (!n)
+        return -ENOENT;
+    int r = mount_permission(p, n, may);
+    if (r < 0)
+        return r;
+    if (n->ops->permission)
+        return n->ops->permission(n, w->task, may);
+    /* Reading and writing anything: no need to ask for the mode. */
+    if (cred_capable(w->cred, LX_CAP_DAC_OVERRIDE) && (!(may & MAY_EXEC) || n->type == LX_S_IFDIR))
+        return 0;
+    uint32_t seen = atomic_load(&n->search);
+    r = n->ops->getattr(n, &a);
+    if (r < 0)
+        return r;
+    if (n->type == LX_S_IFDIR && n->sb->exclusive && (a.mode & SEARCH_ALL) == SEARCH_ALL)
+        (void) atomic_compare_exchange_strong(&n->search, &seen, seen | 1);
+    return mode_permission(w->cred, &a, may);
+}

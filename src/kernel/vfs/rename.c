@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rename(2), renameat2(2). */
+#include <errno.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/stat.h"
+#include "kernel/vfs/names.h"
+#include "kernel/vfs/names_check.h"
+#include "kernel/vfs/node.h"
+
+struct rename {
+    struct walk *from, *to;
+    struct dentry *src, *dst; /* referenced; dst NULL: not there */
+    uint32_t flags;
+};
+
+static bool is_dir(const struct dentry *d)
+{
+    return d->node->type == LX_S_IFDIR;
+}
+
+/* A directory that gets another parent changes itself: its "..". */
+static int may_move_dir(const struct walk *from, const struct walk *to, struct dentry *d)
+{
+    struct path p = {.mnt = from->cur.mnt, .dentry = d};
+    if (!is_dir(d) || from->cur.dentry == to->cur.dentry)
+        return 0;
+    return path_permission(from->w, &p, MAY_WRITE);
+}
+
+static int check_target(struct rename *x)
+{
+    if (!x->dst)
+        return name_may_create(x->to);
+    bool as_dir = x->flags & LX_RENAME_EXCHANGE ? is_dir(x->dst) : is_dir(x->src);
+    int r = name_may_remove(x->to, x->dst, as_dir);
+    if (r == 0 && (x->flags & LX_RENAME_EXCHANGE))
+        r = may_move_dir(x->to, x->from, x->dst);
+    return r;
+}
+
+static int check(struct rename *x)
+{
+    bool exchange = x->flags & LX_RENAME_EXCHANGE;
+    if (x->dst && (x->flags & LX_RENAME_NOREPLACE))
+        return -EEXIST;
+    if (!x->dst && exchange)
+        return -ENOENT;
+    bool to_slash = x->to->must_be_dir && !exchange;
+    if (!is_dir(x->src) && (x->from->must_be_dir || to_slash))
+        return -ENOTDIR;
+    if (exchange && x->to->must_be_dir && !is_dir(x->dst))
+        return -ENOTDIR;
+    int r = name_may_remove(x->from, x->src, is_dir(x->src));
+    if (r == 0)
+        r = check_target(x);
+    return r == 0 ? may_move_dir(x->from, x->to, x->src) : r;
+}
+
+/* [tree_lock] Is `d` the directory `below` or above it? */
+static bool is_above(const struct dentry *d, const struct dentry *below)
+{
+    for (; below; below = below->parent)
+        if (below == d)
+            return true;
+    return false;
+}
+
+/* [tree_lock] A directory cannot be moved into itself, nor replaced by what is in it. */
+static int check_loops(const struct rename *x)
+{
+    if (is_above(x->src, x->to->cur.dentry))
+        return -EINVAL;
+    if (x->dst && is_above(x->dst, x->from->cur.dentry))
+        return x->flags & LX_RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+    return 0;
+}
+
+/* [tree_lock] Do the names still mean what was checked? 1: no. */
+static int check_same(struct rename *x, struct list *dying)
+{
+    struct dentry *d;
+    int r = dcache_lookup(x->from->cur.dentry, x->from->last.name, x->from->last.len, &d, dying);
+    if (r < 0)
+        return r;
+    if (d != x->src)
+        return 1;
+    r = dcache_lookup(x->to->cur.dentry, x->to->last.name, x->to->last.len, &d, dying);
+    if (r == -ENOENT)
+        return x->dst ? 1 : 0;
+    return r < 0 ? r : d != x->dst;
+}
+
+static int rename_locked(struct rename *x, struct dentry_name *name, struct list *dying)
+{
+    struct walk *from = x->from, *to = x->to;
+    struct node *od = from->cur.dentry->node, *nd = to->cur.dentry->node;
+    int r = check_same(x, dying);
+    if (r == 0)
+        r = check_loops(x);
+    if (r)
+        return r;
+    if (x->src == x->dst)
+        return 0;
+    if (!od->ops->rename)
+        return -EPERM;
+    r = od->ops->rename(od, from->last.name, nd, to->last.name, x->flags);
+    if (r < 0)
+        return r;
+    if (x->flags & LX_RENAME_EXCHANGE)
+        dcache_exchange(x->src, x->dst);
+    else
+        dcache_move(x->src, to->cur.dentry, to->last.name, to->last.len, name, dying);
+    return 0;
+}
+
+/* 1: the names changed their meaning meanwhile. */
+static int try_rename(struct walk *from, struct walk *to, uint32_t flags)
+{
+    struct rename x = {.from = from, .to = to, .flags = flags};
+    struct super *sb = from->cur.dentry->node->sb;
+    struct list dying = LIST_INIT(dying);
+    struct dentry_name name = {0};
+    int r = name_find(from, &x.src);
+    if (r < 0)
+        return r;
+    r = name_find(to, &x.dst);
+    if (r == -ENOENT)
+        r = 0;
+    if (r == 0 && x.src == x.dst) { /* nothing to do, whatever the permissions */
+        r = flags & LX_RENAME_NOREPLACE ? -EEXIST : 0;
+        goto out;
+    }
+    if (r == 0)
+        r = check(&x);
+    if (r == 0)
+        r = dentry_name_alloc(to->last.len, &name);
+    if (r == 0) {
+        mutex_lock(&sb->tree_lock);
+        r = rename_locked(&x, &name, &dying);
+        mutex_unlock(&sb->tree_lock);
+        dentry_reap(&dying);
+    }
+out:
+    dentry_name_free(&name);
+    dentry_put(x.src);
+    dentry_put(x.dst);
+    return r;
+}
+
+static int rename_walked(struct walk *from, struct walk *to, uint32_t flags)
+{
+    if (from->cur.mnt != to->cur.mnt || from->cur.dentry->node->sb != to->cur.dentry->node->sb)
+        return -EXDEV;
+    if (from->last.kind != LAST_NAME)
+        return -EBUSY;
+    if (to->last.kind != LAST_NAME)
+        return flags & LX_RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+    int r = 1;
+    for (int i = 0; i < NAME_RACES && r == 1; i++)
+        r = try_rename(from, to, flags);
+    return r == 1 ? -EBUSY : r;
+}
+
+int vfs_rename(const struct walkctx *w, const struct path *oat, const char *oname, const struct path *nat,
+               const char *nname, uint32_t flags)
+{
+    struct walk from, to;
+    if ((flags & ~(uint32_t) (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE)) ||
+        flags == (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE))
+        return -EINVAL;
+    int r = walk_to_parent(&from, w, oat, oname, WALK_NOFOLLOW);
+    if (r == 0) {
+        r = walk_to_parent(&to, w, nat, nname, WALK_NOFOLLOW);
+        if (r == 0)
+            r = rename_walked(&from, &to, flags);
+        walk_end(&to);
+    }
+    walk_end(&from);
+    return r;
+}

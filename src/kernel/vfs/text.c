@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The name of a path, as getcwd(2) and the links of /proc show it. */
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/vfs/mount_table.h"
+#include "kernel/vfs/walk.h"
+
+/* Text is written from the end of the buffer towards its start. */
+struct backwards {
+    char *dst;
+    size_t at; /* where the text starts */
+};
+
+static int prepend(struct backwards *b, const char *text, size_t n)
+{
+    if (n > b->at)
+        return -ENAMETOOLONG;
+    b->at -= n;
+    memcpy(b->dst + b->at, text, n);
+    return 0;
+}
+
+/*
+ * The names from d up to `stop` (or the top of its super). The caller's reference keeps d and so all
+ * above it; the tree_lock keeps the places. *d is where it ended.
+ */
+static int names_up_to(struct backwards *b, struct dentry **d, const struct dentry *stop, const struct dentry *top)
+{
+    struct super *sb = NULL;
+    int r = 0;
+    while (r == 0 && *d != stop && *d != top && (*d)->parent) {
+        if ((*d)->sb != sb) {
+            if (sb)
+                mutex_unlock(&sb->tree_lock);
+            sb = (*d)->sb;
+            mutex_lock(&sb->tree_lock);
+        }
+        r = prepend(b, (*d)->name, (*d)->len);
+        if (r == 0)
+            r = prepend(b, "/", 1);
+        *d = (*d)->parent;
+    }
+    if (sb)
+        mutex_unlock(&sb->tree_lock);
+    return r;
+}
+
+/* 0, or 1 when the way up did not meet root. */
+static int build(struct backwards *b, const struct path *p, const struct path *root)
+{
+    struct path at = *p;
+    for (;;) {
+        const struct dentry *stop = at.mnt == root->mnt ? root->dentry : NULL;
+        int r = names_up_to(b, &at.dentry, stop, at.mnt->root);
+        if (r < 0)
+            return r;
+        if (at.dentry == root->dentry && at.mnt == root->mnt)
+            return 0;
+        if (at.dentry != at.mnt->root || !at.mnt->parent)
+            return 1;
+        at = (struct path){.mnt = at.mnt->parent, .dentry = at.mnt->mountpoint};
+    }
+}
+
+ssize_t path_text(const struct path *p, const struct path *root, char *dst, size_t cap)
+{
+    struct backwards b = {.dst = dst, .at = cap};
+    int r = prepend(&b, "", 1);
+    if (!p->mnt || !p->dentry)
+        return -ENOENT;
+    bool anonymous = !p->dentry->sb && p->mnt == p->mnt->vfs->internal;
+    if (r == 0 && atomic_load(&p->dentry->gone))
+        r = prepend(&b, " (deleted)", strlen(" (deleted)"));
+    if (r == 0 && anonymous)
+        r = prepend(&b, p->dentry->name, p->dentry->len);
+    if (r < 0)
+        return r;
+    if (!anonymous) {
+        size_t end = b.at;
+        r = build(&b, p, root);
+        if (r >= 0 && b.at == end && prepend(&b, "/", 1) < 0)
+            return -ENAMETOOLONG;
+        if (r == 1)
+            r = prepend(&b, "(unreachable)", strlen("(unreachable)"));
+        if (r < 0)
+            return r;
+    }
+    memmove(dst, dst + b.at, cap - b.at);
+    return (ssize_t) (cap - b.at - 1);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Extended attributes: the name spaces' rules of xattr(7). */
+#include <errno.h>
+#include <string.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/stat.h"
+#include "kernel/task/cred.h"
+#include "kernel/vfs/attr.h"
+#include "rpc/spec.h"
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* May the name be read or written at all? */
+static int check_name(const struct walkctx *w, const struct path *p, const char *name, uint32_t may)
+{
+    const struct node *n = path_node(p);
+    size_t len = strlen(name);
+    bool write = may & MAY_WRITE;
+    if (len == 0 || len > LX_XATTR_NAME_MAX)
+        return -ERANGE;
+    if (write && (path_mount_flags(p) & MOUNT_F_RDONLY))
+        return -EROFS;
+    if (has_prefix(name, "user.")) {
+        if (n->type != LX_S_IFREG && n->type != LX_S_IFDIR)
+            return write ? -EPERM : -ENODATA;
+        return path_permission(w, p, may);
+    }
+    if (has_prefix(name, "trusted."))
+        return cred_capable(w->cred, LX_CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
+    if (has_prefix(name, "security.")) {
+        int cap = strcmp(name, "security.capability") == 0 ? LX_CAP_SETFCAP : LX_CAP_SYS_ADMIN;
+        return !write || cred_capable(w->cred, cap) ? 0 : -EPERM;
+    }
+    if (has_prefix(name, "system.")) {
+        struct attr a;
+        int r = write ? path_getattr(p, &a) : 0;
+        if (r == 0 && write && a.uid != w->cred->fsuid && !cred_capable(w->cred, LX_CAP_FOWNER))
+            r = -EPERM;
+        return r;
+    }
+    return -EOPNOTSUPP;
+}
+
+ssize_t vfs_getxattr(const struct walkctx *w, const struct path *p, const char *name, void *dst, size_t cap)
+{
+    struct node *n = path_node(p);
+    int r = n ? check_name(w, p, name, MAY_READ) : -ENOENT;
+    if (r < 0)
+        return r;
+    return n->ops->getxattr ? n->ops->getxattr(n, name, dst, cap) : -EOPNOTSUPP;
+}
+
+ssize_t vfs_listxattr(const struct walkctx *w unused_, const struct path *p, char *dst, size_t cap)
+{
+    struct node *n = path_node(p);
+    if (!n)
+        return -ENOENT;
+    return n->ops->listxattr ? n->ops->listxattr(n, dst, cap) : -EOPNOTSUPP;
+}
+
+int vfs_setxattr(const struct walkctx *w, const struct path *p, const char *name, const void *v, size_t len,
+                 int flags)
+{
+    struct node *n = path_node(p);
+    if ((flags & ~(LX_XATTR_CREATE | LX_XATTR_REPLACE)) || flags == (LX_XATTR_CREATE | LX_XATTR_REPLACE))
+        return -EINVAL;
+    if (len > LX_XATTR_SIZE_MAX)
+        return -E2BIG;
+    int r = n ? check_name(w, p, name, MAY_WRITE) : -ENOENT;
+    if (r < 0)
+        return r;
+    return n->ops->setxattr ? n->ops->setxattr(n, name, v, len, flags) : -EOPNOTSUPP;
+}
+
+int vfs_removexattr(const struct walkctx *w, const struct path *p, const char *name)
+{
+    struct node *n = path_node(p);
+    int r = n ? check_name(w, p, name, MAY_WRITE) : -ENOENT;
+    if (r < 0)
+        return r;
+    return n->ops->removexattr ? n->ops->removexattr(n, name) : -EOPNOTSUPP;
+}
