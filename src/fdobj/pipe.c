@@ -444,7 +444,7 @@ static int pipe_anon_node(struct file *f, struct node **ret)
 }
 
 #define PIPE_COMMON_OPS                                                                            \
-    .read = pipe_read, .write = pipe_write, .poll = pipe_poll, .ioctl = pipe_ioctl,                \
+    .read = pipe_read, .write = pipe_write, .write_all = true, .poll = pipe_poll, .ioctl = pipe_ioctl, \
     .fcntl = pipe_fcntl, .release = pipe_release
 
 const struct file_ops pipe_ops = {
