@@ -62,13 +62,69 @@ static void ghost_attack(void)
 CASE(no_process_unknown_to_the_sentry)
 {
     need_stub();
-    ghost_attack();
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (words[i] == STUB_CLONE_VFORK)
-            continue;
-        CHECK(raw_stub(CALL(SYS_clone, {(long) words[i]})) < 0);
-        CHECK(raw_guest(CALL(SYS_clone, {(long) words[i]})) < 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        ghost_attack();
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+            if (words[i] == STUB_CLONE_VFORK)
+                continue;
+            CHECK(raw_stub(CALL(SYS_clone, {(long) words[i]})) < 0);
+            CHECK(raw_guest(CALL(SYS_clone, {(long) words[i]})) < 0);
+        }
+        _exit(12);
     }
+    CHECK_EQ(end_within(pid, 20000), 12 << 8);
+    still_sane();
+}
+
+/* A clone that the sentry did order, made by hand: the child hides, the parent says that it failed.
+ */
+static void hide_a_child(volatile uint64_t *heartbeat)
+{
+    volatile struct channel *ch = own_channel();
+    ch->req = REQ_SYSCALL;
+    ch->nr = SYS_fork;
+    ch->n_in = ch->n_out = 0;
+    __atomic_store_n(&ch->turn, TURN_SENTRY, __ATOMIC_SEQ_CST);
+    raw_guest(CALL(SYS_futex, {(long) &ch->turn, 1 /* FUTEX_WAKE */, 1}));
+    while (__atomic_load_n(&ch->turn, __ATOMIC_SEQ_CST) != TURN_STUB)
+        ;
+    if (ch->rep != REP_CLONE)
+        return;
+    long r;
+    __asm__ volatile("syscall"
+                     : "=a"(r)
+                     : "a"(SYS_clone), "D"((long) ch->clone.flags), "S"(0L), "d"(0L)
+                     : "rcx", "r11", "memory");
+    if (r == 0)
+        for (;;)
+            ++*heartbeat;
+    ch->result = -EAGAIN;
+    ch->req = REQ_DONE;
+    __atomic_store_n(&ch->turn, TURN_SENTRY, __ATOMIC_SEQ_CST);
+    raw_guest(CALL(SYS_futex, {(long) &ch->turn, 1, 1}));
+    while (__atomic_load_n(&ch->turn, __ATOMIC_SEQ_CST) != TURN_STUB)
+        ;
+}
+
+/* After the end of the process that the sentry knows, nothing of it may go on. */
+CASE(no_hidden_child)
+{
+    need_stub();
+    volatile uint64_t *heartbeat =
+        CHECK_MAP(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        hide_a_child(heartbeat);
+        raw_guest(CALL(SYS_exit_group, {0}));
+    }
+    end_within(pid, 30000);
+    sleep_ms(300);
+    uint64_t before = *heartbeat;
+    sleep_ms(300);
+    CHECK_EQ(*heartbeat, before);
     still_sane();
 }
 
@@ -112,13 +168,19 @@ CASE(no_clone_in_another_threads_place)
 CASE(no_second_hello)
 {
     need_stub();
-    struct channel *ch = own_channel();
-    const uint64_t stale = ch->clone.cookie;
-    for (long cookie = 0; cookie < 64; cookie++) {
-        CHECK(raw_stub(CALL(STUB_NR_HELLO, {cookie})) < 0);
-        CHECK(raw_guest(CALL(STUB_NR_HELLO, {-cookie})) < 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        still_sane(); /* a clone of its own, so that there is a cookie to try again */
+        const uint64_t stale = own_channel()->clone.cookie;
+        CHECK(raw_stub(CALL(STUB_NR_HELLO, {(long) stale})) < 0);
+        for (long cookie = 0; cookie < 8; cookie++) {
+            CHECK(raw_stub(CALL(STUB_NR_HELLO, {cookie})) < 0);
+            CHECK(raw_guest(CALL(STUB_NR_HELLO, {-cookie})) < 0);
+        }
+        _exit(13);
     }
-    CHECK(raw_stub(CALL(STUB_NR_HELLO, {(long) stale})) < 0);
+    CHECK_EQ(end_within(pid, 20000), 13 << 8);
     still_sane();
 }
 
