@@ -17,8 +17,6 @@
 #include "base/log.h"
 #include "platform/internal.h"
 
-#define ARRIVAL_MS 20000 /* a child may be slow on a loaded machine, but not for ever */
-
 static const uint32_t clone_flags[] = {
     [STUB_FORK] = STUB_CLONE_FORK,
     [STUB_VFORK] = STUB_CLONE_VFORK,
@@ -108,6 +106,10 @@ int platform_clone(struct stub_thread *parent, const struct stub_clone_args *a, 
 
     mutex_lock(&p->lock);
     bool full = p->n_threads >= p->max_threads;
+    if (full) {
+        threads_reclaim(p);
+        full = p->n_threads >= p->max_threads;
+    }
     mutex_unlock(&p->lock);
     if (full)
         return -EAGAIN;
@@ -140,6 +142,7 @@ int platform_clone(struct stub_thread *parent, const struct stub_clone_args *a, 
 
     mutex_lock(&p->lock);
     bool arrived = atomic_load(&parent->clone.state) == CLONE_ARRIVED;
+    bool hidden = atomic_load(&parent->clone.state) == CLONE_CONTINUED;
     parent->clone.child = NULL;
     atomic_store(&parent->clone.state, CLONE_IDLE);
     mutex_unlock(&p->lock);
@@ -149,6 +152,8 @@ int platform_clone(struct stub_thread *parent, const struct stub_clone_args *a, 
             log_warn("stub %d: a child was ordered and never came; killed", parent->tid);
             platform_kill(parent);
         }
+        if (hidden)
+            strays_end(parent);
         platform_put(child);
         return r < 0 ? r : -EAGAIN;
     }

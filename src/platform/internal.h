@@ -86,7 +86,7 @@ struct platform {
     struct mutex lock;        /* RANK_PLATFORM */
     struct htab procs;        /* [lock] by host pid */
     struct htab threads;      /* [lock] by host tid */
-    unsigned n_threads;       /* [lock] */
+    unsigned n_threads;       /* [lock] host threads, also those told to exit until they are gone */
     unsigned max_threads;     /* immutable */
     struct stub_thread *zygote; /* immutable */
     struct mutex zygote_lock; /* RANK_CONTROL: one order to the zygote at a time */
@@ -116,6 +116,8 @@ void thread_register(struct stub_thread *st, pid_t pid, pid_t tid); /* [platform
 struct stub_thread *thread_by_tid(struct platform *p, pid_t tid);   /* [platform.lock] held; borrowed */
 struct stub_proc *proc_by_pid(struct platform *p, pid_t pid);       /* [platform.lock] held; borrowed */
 void proc_put(struct stub_proc *proc);
+/* Counts out the threads that were told to exit and are gone. [platform.lock] held */
+void threads_reclaim(struct platform *p);
 /* Marks a process dead and wakes all who wait for its threads. */
 void proc_died(struct stub_proc *proc, int signo);
 
@@ -152,6 +154,11 @@ void placement_quiet(struct stub_thread *st);    /* none for UNBIND_MS */
 void placement_bring(struct stub_thread *zygote); /* [zygote_lock] to the caller's processor */
 void placement_inherit(struct stub_thread *child, const struct stub_thread *parent);
 void placement_forget(struct stub_thread *st);   /* the pair ends */
+
+/* strays.c */
+#define ARRIVAL_MS 20000 /* a child may be slow on a loaded machine, but not for ever */
+/* After a clone of st that was continued and brought no child: ends what may have come of it. */
+void strays_end(struct stub_thread *st);
 
 /* reaper.c */
 int reaper_start(struct platform *p) must_check;

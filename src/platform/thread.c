@@ -76,8 +76,16 @@ static void reclaim_slots(struct stub_proc *proc)
             continue;
         list_del(&st->link);
         proc->mm->slots[st->slot / 64] &= ~(1ull << (st->slot % 64));
+        proc->p->n_threads--;
         platform_put(st);
     }
+}
+
+void threads_reclaim(struct platform *p)
+{
+    struct htab_node *node;
+    htab_for_each(node, &p->procs)
+        reclaim_slots(container_of(node, struct stub_proc, by_pid));
 }
 
 int mm_take_slot(struct stub_proc *proc)
@@ -163,7 +171,6 @@ static void thread_unregister(struct stub_thread *st)
     st->registered = false;
     st->leaving = true;
     htab_remove(&st->p->threads, &st->by_tid);
-    st->p->n_threads--;
 }
 
 void proc_died(struct stub_proc *proc, int signo)
@@ -180,6 +187,7 @@ void proc_died(struct stub_proc *proc, int signo)
         host_futex_wake(&st->event, INT32_MAX, FUTEX_SCOPE_PRIVATE);
         list_del(&st->link);
         proc->mm->slots[st->slot / 64] &= ~(1ull << (st->slot % 64));
+        proc->p->n_threads--;
         platform_put(st);
     }
     reclaim_slots(proc);
