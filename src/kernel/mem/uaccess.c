@@ -189,3 +189,17 @@ void iobuf_advance(struct iobuf *io, size_t n)
         platform_window_written(io->t->st, current(io, &part), n);
     step(io, n);
 }
+
+void iobuf_skip(struct iobuf *io, size_t n)
+{
+    while (n) {
+        size_t part = n;
+        if (io->t) {
+            skip_empty(io);
+            (void) current(io, &part);
+        }
+        part = MIN(part, n);
+        step(io, part);
+        n -= part;
+    }
+}

@@ -91,3 +91,5 @@ ssize_t iobuf_take(struct iobuf *io, void *dst, size_t n) must_check;
  */
 void *iobuf_window(struct iobuf *io, bool toward_guest, size_t *ret_n);
 void iobuf_advance(struct iobuf *io, size_t n);
+/* Steps over n bytes that need no moving: after a short write, from a saved copy of the iobuf. */
+void iobuf_skip(struct iobuf *io, size_t n);

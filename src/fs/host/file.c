@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opened host files: the data goes between a host descriptor and the transfer. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/stat.h"
+#include "base/cleanup.h"
+#include "fs/host/internal.h"
+#include "kernel/vfs/special.h"
+
+#define SMALL_PIECE (16u << 10)  /* on the stack */
+#define LARGE_PIECE (256u << 10) /* beyond it: few calls, and it stays in the second cache */
+
+static ssize_t one_read(int fd, void *buf, size_t n, int64_t pos, int flags)
+{
+    struct iovec v = {buf, n};
+    ssize_t r = flags     ? preadv2(fd, &v, 1, pos, flags)
+                : pos < 0 ? read(fd, buf, n)
+                          : pread(fd, buf, n, pos);
+    return r < 0 ? -errno : r;
+}
+
+static ssize_t one_write(int fd, const void *buf, size_t n, int64_t pos, int flags)
+{
+    struct iovec v = {(void *) buf, n};
+    ssize_t r = flags     ? pwritev2(fd, &v, 1, pos, flags)
+                : pos < 0 ? write(fd, buf, n)
+                          : pwrite(fd, buf, n, pos);
+    return r < 0 ? -errno : r;
+}
+
+/* A piece of the transfer's own memory, or one that is copied. */
+struct piece {
+    void *at;
+    size_t n;
+    bool window;
+};
+
+struct pieces {
+    uint8_t *large;
+    uint8_t small[SMALL_PIECE];
+};
+
+static int next_piece(struct pieces *p, struct iobuf *io, bool toward_guest, struct piece *ret)
+{
+    ret->at = iobuf_window(io, toward_guest, &ret->n);
+    ret->window = ret->at != NULL;
+    if (ret->window)
+        return 0;
+    ret->n = MIN(io->left, (size_t) LARGE_PIECE);
+    ret->at = p->small;
+    if (ret->n <= sizeof(p->small))
+        return 0;
+    if (!p->large)
+        p->large = malloc(LARGE_PIECE);
+    ret->at = p->large;
+    return ret->at ? 0 : -ENOMEM;
+}
+
+ssize_t host_fd_read(int fd, struct iobuf *io, int64_t pos, int flags)
+{
+    struct pieces p = {.large = NULL};
+    ssize_t done = 0, r = 0;
+    do {
+        struct piece at;
+        r = next_piece(&p, io, true, &at);
+        if (r < 0)
+            break;
+        size_t want = at.n;
+        r = one_read(fd, at.at, want, pos < 0 ? -1 : pos + done, flags);
+        if (r <= 0)
+            break;
+        ssize_t got = r;
+        if (at.window)
+            iobuf_advance(io, (size_t) got);
+        else if ((r = iobuf_put(io, at.at, (size_t) got)) < 0)
+            break;
+        done += r;
+        if (r < got || (size_t) got < want)
+            break;
+    } while (io->left);
+    free(p.large);
+    return done ? done : r;
+}
+
+ssize_t host_fd_write(int fd, struct iobuf *io, int64_t pos, int flags)
+{
+    struct pieces p = {.large = NULL};
+    ssize_t done = 0, r = 0;
+    do {
+        struct piece at;
+        r = next_piece(&p, io, false, &at);
+        if (r < 0)
+            break;
+        struct iobuf before = *io;
+        size_t want = at.n;
+        if (!at.window) {
+            r = iobuf_take(io, at.at, want);
+            if (r < 0)
+                break;
+            want = (size_t) r;
+        }
+        r = one_write(fd, at.at, want, pos < 0 ? -1 : pos + done, flags);
+        if (r >= 0 && at.window)
+            iobuf_advance(io, (size_t) r);
+        else if (!at.window && (size_t) MAX(r, (ssize_t) 0) < want) {
+            /* What was not written is still to come: step over what was, from where we stood. */
+            *io = before;
+            iobuf_skip(io, (size_t) MAX(r, (ssize_t) 0));
+        }
+        if (r <= 0)
+            break;
+        done += r;
+        if ((size_t) r < want)
+            break;
+    } while (io->left);
+    free(p.large);
+    return done ? done : r;
+}
+
+int64_t host_fd_seek(int fd, int64_t off, int whence)
+{
+    off_t r = lseek(fd, off, whence);
+    return r < 0 ? -errno : r;
+}
+
+int host_fd_fsync(int fd, bool data_only)
+{
+    return (data_only ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
+}
+
+/* Never more rights than the guest's own open had: mmap(2), EACCES. */
+int host_fd_donate(int fd, uint32_t open_flags, int prot, bool shared, int *ret_fd)
+{
+    uint32_t mode = open_flags & LX_O_ACCMODE;
+    char path[PROC_FD_CAP];
+    if (mode == LX_O_WRONLY)
+        return -EACCES;
+    bool writable = shared && mode == LX_O_RDWR && !(open_flags & LX_O_APPEND);
+    if (shared && (prot & PROT_WRITE) && !writable)
+        return -EACCES;
+    /* A shared mapping of a writable file may be made writable later (mprotect(2)). */
+    int r = open(proc_fd_path(fd, path), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY);
+    if (r < 0)
+        return -errno;
+    *ret_fd = r;
+    return 0;
+}
+
+/* ---- file_ops ---- */
+
+static ssize_t file_read_op(struct file *f, struct iobuf *io, int64_t pos)
+{
+    return host_fd_read(host_file(f)->fd, io, pos, 0);
+}
+
+static ssize_t file_write_op(struct file *f, struct iobuf *io, int64_t pos)
+{
+    return host_fd_write(host_file(f)->fd, io, pos, 0);
+}
+
+static int64_t file_seek_op(struct file *f, int64_t off, int whence)
+{
+    return host_fd_seek(host_file(f)->fd, off, whence);
+}
+
+static int file_donate(struct file *f, int prot, bool shared, int *ret_fd)
+{
+    return host_fd_donate(host_file(f)->fd, atomic_load(&f->flags), prot, shared, ret_fd);
+}
+
+static int file_fsync(struct file *f, bool data_only)
+{
+    return host_fd_fsync(host_file(f)->fd, data_only);
+}
+
+static int file_getattr_op(struct file *f, struct attr *ret)
+{
+    return host_fd_getattr(host_file(f)->fd, ret);
+}
+
+static int file_setattr_op(struct file *f, const struct attr *a, uint32_t mask)
+{
+    return host_fd_setattr(host_file(f)->fd, a, mask);
+}
+
+static int file_fallocate(struct file *f, int mode, int64_t off, int64_t len)
+{
+    return fallocate(host_file(f)->fd, mode, off, len) < 0 ? -errno : 0;
+}
+
+static int file_host_fd(struct file *f)
+{
+    return host_file(f)->fd;
+}
+
+/* O_APPEND acts where the offset is: in the host's description. */
+static void file_flags_changed(struct file *f, uint32_t old)
+{
+    uint32_t now = atomic_load(&f->flags), own = LX_O_APPEND | LX_O_DIRECT | LX_O_NOATIME;
+    int host = fcntl(host_file(f)->fd, F_GETFL);
+    if (((now ^ old) & own) && host >= 0)
+        (void) fcntl(host_file(f)->fd, F_SETFL, (host & ~(int) own) | (int) (now & own));
+}
+
+static void host_file_release(struct file *f)
+{
+    dir_reader_free(host_file(f)->dir);
+    close_fd(host_file(f)->fd);
+    free(host_file(f));
+}
+
+static const struct file_ops file_ops = {
+    .read = file_read_op,
+    .write = file_write_op,
+    .seek = file_seek_op,
+    .donate = file_donate,
+    .fsync = file_fsync,
+    .getattr = file_getattr_op,
+    .setattr = file_setattr_op,
+    .fallocate = file_fallocate,
+    .host_fd = file_host_fd,
+    .flags_changed = file_flags_changed,
+    .release = host_file_release,
+};
+
+static const struct file_ops dir_ops = {
+    .readdir = host_readdir,
+    .seek = host_dir_seek,
+    .fsync = file_fsync,
+    .getattr = file_getattr_op,
+    .setattr = file_setattr_op,
+    .release = host_file_release,
+};
+
+/* The node of an O_TMPFILE needs its super: the file carries it until the vfs has named it. */
+struct host_tmpfile {
+    struct host_file hf; /* first */
+    struct node *dir;    /* referenced */
+};
+
+static void tmpfile_release(struct file *f)
+{
+    struct host_tmpfile *tf = (struct host_tmpfile *) f;
+    node_put(tf->dir);
+    host_file_release(f);
+}
+
+static int file_anon_node(struct file *f, struct node **ret)
+{
+    char path[PROC_FD_CAP];
+    int fd = open(proc_fd_path(host_file(f)->fd, path), O_PATH | O_CLOEXEC);
+    return fd < 0 ? -errno : host_node_new(((struct host_tmpfile *) f)->dir->sb, fd, ret);
+}
+
+static const struct file_ops tmpfile_ops = {
+    .read = file_read_op,
+    .write = file_write_op,
+    .seek = file_seek_op,
+    .donate = file_donate,
+    .fsync = file_fsync,
+    .getattr = file_getattr_op,
+    .setattr = file_setattr_op,
+    .fallocate = file_fallocate,
+    .anon_node = file_anon_node,
+    .host_fd = file_host_fd,
+    .flags_changed = file_flags_changed,
+    .release = tmpfile_release,
+};
+
+/* ---- opening ---- */
+
+#define PASSED_ON (LX_O_ACCMODE | LX_O_APPEND | LX_O_DSYNC | LX_O_SYNC | LX_O_DIRECT | LX_O_NOATIME)
+
+static int wrap(int fd, const struct file_ops *ops, uint32_t flags, size_t size, struct file **ret)
+{
+    _cleanup_close_ int own = fd;
+    struct host_file *hf = calloc(1, size);
+    if (!hf)
+        return -ENOMEM;
+    file_init(&hf->file, ops, flags);
+    hf->fd = take_fd(&own);
+    *ret = &hf->file;
+    return 0;
+}
+
+static int reopen(struct node *n, uint32_t flags, int more)
+{
+    char path[PROC_FD_CAP];
+    proc_fd_path(host_node(n)->fd, path);
+    int host = (int) (flags & PASSED_ON) | more | O_CLOEXEC | O_NOCTTY;
+    int fd = open(path, host);
+    /* The host compares owners with the sandbox's ids, the vfs has compared them with the guest's. */
+    if (fd < 0 && errno == EPERM && (flags & LX_O_NOATIME))
+        fd = open(path, host & ~O_NOATIME);
+    return fd < 0 ? -errno : fd;
+}
+
+int host_open(struct node *n, const struct open_args *a, struct file **ret)
+{
+    struct kernel *k = host_super(n->sb)->k;
+    struct attr at;
+    int fd, r;
+    switch (n->type) {
+    case LX_S_IFREG:
+        fd = reopen(n, a->flags, 0);
+        return fd < 0 ? fd : wrap(fd, &file_ops, a->flags, sizeof(struct host_file), ret);
+    case LX_S_IFDIR:
+        fd = reopen(n, LX_O_RDONLY | (a->flags & LX_O_NOATIME), O_DIRECTORY);
+        return fd < 0 ? fd : wrap(fd, &dir_ops, a->flags, sizeof(struct host_file), ret);
+    case LX_S_IFIFO:
+        return a->task ? k->specials->fifo_open(k, n, a, ret) : -ENXIO;
+    case LX_S_IFCHR:
+        r = host_getattr(n, &at);
+        return r < 0 ? r : k->specials->device_open(k, at.rdev, a, ret);
+    default:
+        return -ENXIO;
+    }
+}
+
+int host_tmpfile(struct node *dir, const struct create_args *c, const struct open_args *a, struct file **ret)
+{
+    int fd = openat(host_node(dir)->fd, ".",
+                    O_TMPFILE | (int) (a->flags & (PASSED_ON | LX_O_EXCL)) | O_CLOEXEC, c->mode & 07777);
+    if (fd < 0)
+        return -errno;
+    int r = wrap(fd, &tmpfile_ops, a->flags, sizeof(struct host_tmpfile), ret);
+    if (r == 0)
+        ((struct host_tmpfile *) *ret)->dir = node_get(dir);
+    return r;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hostfs's own structures; only fs/host includes this. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "fs/host/hostfs.h"
+#include "kernel/kernel.h"
+#include "kernel/vfs/node.h"
+
+struct host_super {
+    struct super sb;   /* first */
+    struct kernel *k;  /* immutable */
+    bool map_ids;      /* immutable */
+};
+
+struct host_node {
+    struct node node;  /* first */
+    int fd;            /* immutable: O_PATH */
+    uint64_t dev;      /* immutable: with node.ino, which object the name stood for */
+};
+
+struct host_file {
+    struct file file;  /* first */
+    int fd;            /* immutable */
+    struct dir_reader *dir; /* [file.dir_lock] of an opened directory */
+};
+
+#define PROC_FD_CAP 32
+
+static inline struct host_super *host_super(struct super *sb)
+{
+    return (struct host_super *) sb;
+}
+
+static inline struct host_node *host_node(struct node *n)
+{
+    return (struct host_node *) n;
+}
+
+static inline struct host_file *host_file(struct file *f)
+{
+    return (struct host_file *) f;
+}
+
+extern const struct node_ops host_node_ops; /* node.c */
+
+/* /proc/self/fd/N: the one way to a file held by an O_PATH descriptor. */
+const char *proc_fd_path(int fd, char dst[static PROC_FD_CAP]);
+
+/* A new node for the object at fd (O_PATH, consumed also on error). */
+int host_node_new(struct super *sb, int fd, struct node **ret) must_check;
+
+/* names.c */
+int host_lookup(struct node *dir, const char *name, size_t len, struct node **ret);
+bool host_revalidate(struct node *n, struct node *dir, const char *name);
+int host_create(struct node *dir, const char *name, const struct create_args *a, struct node **ret);
+int host_link(struct node *dir, const char *name, struct node *target);
+int host_unlink(struct node *dir, const char *name, struct node *target, bool is_rmdir);
+int host_rename(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags);
+ssize_t host_readlink(struct node *n, struct task *t, char *dst, size_t cap);
+
+/* attr.c */
+int host_fd_getattr(int fd, struct attr *ret) must_check;
+/* fd opened for use (not O_PATH): fchmod and friends. */
+int host_fd_setattr(int fd, const struct attr *a, uint32_t mask) must_check;
+int host_getattr(struct node *n, struct attr *ret);
+int host_setattr(struct node *n, const struct attr *a, uint32_t mask);
+ssize_t host_getxattr(struct node *n, const char *name, void *dst, size_t cap);
+ssize_t host_listxattr(struct node *n, char *dst, size_t cap);
+int host_setxattr(struct node *n, const char *name, const void *v, size_t len, int flags);
+int host_removexattr(struct node *n, const char *name);
+
+/* file.c */
+int host_open(struct node *n, const struct open_args *a, struct file **ret);
+int host_tmpfile(struct node *dir, const struct create_args *c, const struct open_args *a, struct file **ret);
+/* Bytes between a transfer and a host descriptor; pos -1: at the description's offset. flags: RWF_*. */
+ssize_t host_fd_read(int fd, struct iobuf *io, int64_t pos, int flags);
+ssize_t host_fd_write(int fd, struct iobuf *io, int64_t pos, int flags);
+int64_t host_fd_seek(int fd, int64_t off, int whence);
+int host_fd_fsync(int fd, bool data_only);
+int host_fd_donate(int fd, uint32_t open_flags, int prot, bool shared, int *ret_fd);
+
+/* dir.c */
+int host_readdir(struct file *f, struct dirsink *out);
+int64_t host_dir_seek(struct file *f, int64_t off, int whence);
+void dir_reader_free(struct dir_reader *d);

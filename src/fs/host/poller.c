@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See poller.h. An event names its source by a number, so that a late one finds nobody. */
+#include "fs/host/poller.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "base/htab.h"
+#include "base/log.h"
+#include "base/mutex.h"
+
+#define BATCH 32
+#define STACK_BYTES (64u << 10)
+
+struct poller {
+    struct mutex lock;  /* RANK_FILE: wait queues are woken below it */
+    struct htab known;  /* [lock] struct entry by id */
+    uint64_t last_id;   /* [lock] */
+    int epoll_fd;       /* immutable once the thread runs */
+    bool running;       /* [lock] */
+};
+
+struct entry {
+    struct htab_node link;
+    uint64_t id;
+    struct poll_source *s;
+};
+
+static struct entry *find(struct poller *p, uint64_t id)
+{
+    struct htab_node *n = htab_find_first(&p->known, hash_u64(id));
+    for (; n; n = htab_find_next(n)) {
+        struct entry *e = container_of(n, struct entry, link);
+        if (e->id == id)
+            return e;
+    }
+    return NULL;
+}
+
+static void *poller_main(void *arg)
+{
+    struct poller *p = arg;
+    struct epoll_event ev[BATCH];
+    for (;;) {
+        int n = epoll_wait(p->epoll_fd, ev, BATCH, -1);
+        if (n < 0 && errno != EINTR)
+            log_error("the poller cannot wait: error %d", errno);
+        for (int i = 0; i < n; i++) {
+            MUTEX_GUARD(&p->lock);
+            struct entry *e = find(p, ev[i].data.u64);
+            if (!e)
+                continue;
+            e->s->armed = 0;
+            waitq_wake(e->s->wq, ev[i].events);
+        }
+    }
+    return NULL;
+}
+
+int poller_new(struct poller **ret)
+{
+    struct poller *p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    mutex_init(&p->lock, RANK_FILE);
+    htab_init(&p->known);
+    p->epoll_fd = -1;
+    *ret = p;
+    return 0;
+}
+
+/* lock held */
+static int start(struct poller *p)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    if (p->running)
+        return 0;
+    if (p->epoll_fd < 0)
+        p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (p->epoll_fd < 0)
+        return -errno;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    int r = pthread_create(&thread, &attr, poller_main, p);
+    pthread_attr_destroy(&attr);
+    p->running = r == 0;
+    return -r;
+}
+
+/* lock held */
+static int introduce(struct poll_source *s)
+{
+    struct poller *p = s->p;
+    struct entry *e = calloc(1, sizeof(*e));
+    if (!e)
+        return -ENOMEM;
+    e->id = ++p->last_id;
+    e->s = s;
+    struct epoll_event ev = {.events = EPOLLONESHOT, .data.u64 = e->id};
+    if (epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, s->fd, &ev) < 0) {
+        free(e);
+        return -errno;
+    }
+    htab_insert(&p->known, &e->link, hash_u64(e->id));
+    s->id = e->id;
+    return 0;
+}
+
+int poller_arm(struct poll_source *s, uint32_t events)
+{
+    struct poller *p = s->p;
+    MUTEX_GUARD(&p->lock);
+    int r = start(p);
+    if (r == 0 && !s->id)
+        r = introduce(s);
+    if (r < 0)
+        return r;
+    s->armed |= events;
+    struct epoll_event ev = {.events = s->armed | EPOLLONESHOT, .data.u64 = s->id};
+    return epoll_ctl(p->epoll_fd, EPOLL_CTL_MOD, s->fd, &ev) < 0 ? -errno : 0;
+}
+
+void poller_forget(struct poll_source *s)
+{
+    struct poller *p = s->p;
+    if (!p)
+        return;
+    MUTEX_GUARD(&p->lock);
+    if (!s->id)
+        return;
+    struct entry *e = find(p, s->id);
+    (void) epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
+    if (e) {
+        htab_remove(&p->known, &e->link);
+        free(e);
+    }
+    s->id = 0;
+}

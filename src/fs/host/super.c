@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A donated tree as a file system: see hostfs.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "abi/linux/statfs.h"
+#include "base/cleanup.h"
+#include "fs/host/internal.h"
+
+static int host_statfs(struct super *sb, struct lx_statfs *ret)
+{
+    struct statfs s;
+    if (fstatfs(host_node(sb->root)->fd, &s) < 0)
+        return -errno;
+    *ret = (struct lx_statfs){
+        .type = s.f_type, .bsize = s.f_bsize, .blocks = s.f_blocks, .bfree = s.f_bfree,
+        .bavail = s.f_bavail, .files = s.f_files, .ffree = s.f_ffree, .namelen = s.f_namelen,
+        .frsize = s.f_frsize,
+    };
+    return 0;
+}
+
+static void host_super_release(struct super *sb)
+{
+    free(host_super(sb));
+}
+
+static const struct super_ops super_ops = {.statfs = host_statfs, .release = host_super_release};
+
+int hostfs_mount(struct kernel *k, const struct hostfs_config *c, struct super **ret)
+{
+    _cleanup_close_ int fd = c->tree_fd;
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -EBADF;
+    struct host_super *hs = calloc(1, sizeof(*hs));
+    if (!hs)
+        return -ENOMEM;
+    super_init(&hs->sb, &super_ops, c->type_name);
+    hs->k = k;
+    hs->map_ids = c->map_ids;
+    hs->sb.dev = st.st_dev;
+    hs->sb.exclusive = c->exclusive;
+    int r = host_node_new(&hs->sb, take_fd(&fd), &hs->sb.root);
+    if (r < 0) {
+        super_put(&hs->sb);
+        return r;
+    }
+    *ret = &hs->sb;
+    return 0;
+}
