@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "kernel/task/cred.h"
 #include "kernel/vfs/node.h"
+#include "kernel/vfs/walk.h"
 
 struct mem_node {
     struct node node; /* first */
