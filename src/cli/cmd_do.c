@@ -102,6 +102,7 @@ static int fill_process(struct sandbox_spec *s, const struct do_options *o, char
         r = spec_set_caller_ids(s);
     if (r < 0)
         return fail_errno(f, -r, "describing the process");
+    spec_set_caller_signals(s);
     p->umask = umask(022);
     umask(p->umask);
     p->cap_bounding = CAPS_DEFAULT;

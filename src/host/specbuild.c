@@ -3,6 +3,7 @@
 #include "host/specbuild.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +126,15 @@ int spec_set_caller_ids(struct sandbox_spec *s)
     s->process.groups = groups;
     s->process.n_groups = (size_t) n;
     return 0;
+}
+
+void spec_set_caller_signals(struct sandbox_spec *s)
+{
+    struct sigaction sa;
+
+    for (int signo = 1; signo <= 64; signo++)
+        if (sigaction(signo, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+            s->process.ignored_signals |= UINT64_C(1) << (signo - 1);
 }
 
 void spec_close_trees(struct sandbox_spec *s)

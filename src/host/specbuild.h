@@ -29,5 +29,8 @@ const char *spec_getenv(char *const *env, const char *name);
 /* The caller's ids and supplementary groups. */
 int spec_set_caller_ids(struct sandbox_spec *s) must_check;
 
+/* The signals that the caller ignores, as nohup(1) does: its program would inherit that. */
+void spec_set_caller_signals(struct sandbox_spec *s);
+
 /* Closes the trees our process opened for it. Only before sandbox_clone() renumbers them. */
 void spec_close_trees(struct sandbox_spec *s);

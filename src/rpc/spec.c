@@ -130,6 +130,7 @@ static void put_process(struct writer *w, const struct process_spec *p)
         put_u64(w, p->rlimits[i].soft);
         put_u64(w, p->rlimits[i].hard);
     }
+    put_u64(w, p->ignored_signals);
     put_u32(w, p->no_new_privs);
     put_u32(w, p->terminal);
 }
@@ -387,6 +388,7 @@ static void get_process(struct reader *r, struct process_spec *p)
         if (!r->error && p->rlimits[i].resource >= 16)
             r->error = -EBADMSG;
     }
+    p->ignored_signals = get_u64(r);
     p->no_new_privs = get_bool(r);
     p->terminal = get_bool(r);
 }

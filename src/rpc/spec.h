@@ -74,6 +74,7 @@ struct process_spec {
     uint64_t cap_bounding, cap_effective, cap_permitted, cap_inheritable, cap_ambient;
     struct rlimit_spec *rlimits; /* those not listed: as the sandbox process has them */
     size_t n_rlimits;
+    uint64_t ignored_signals; /* bit N-1: signal N begins ignored, as the caller had it */
     bool no_new_privs;
     bool terminal;
 };

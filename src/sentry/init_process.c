@@ -101,6 +101,16 @@ static int give_cred(struct task *t, const struct process_spec *p, struct fail *
     return 0;
 }
 
+static void give_signals(struct task *t, const struct process_spec *p)
+{
+    struct sighand *sh = sighand_lock(t->tg);
+
+    for (int signo = 1; signo <= LX_NSIG; signo++)
+        if (p->ignored_signals & SIGBIT(signo) & ~SIGSET_UNBLOCKABLE)
+            sh->actions[signo - 1].handler = LX_SIG_IGN;
+    mutex_unlock(&sh->lock);
+}
+
 static void give_limits(struct task *t, const struct confinement *c)
 {
     const struct process_spec *p = &c->spec->process;
@@ -243,6 +253,7 @@ int init_process_make(struct confinement *c, struct kernel *k, struct task **ret
     r = give_cred(t, p, f);
     if (r == 0) {
         give_limits(t, c);
+        give_signals(t, p);
         r = give_stdio(c, k, t, f);
     }
     if (r == 0)

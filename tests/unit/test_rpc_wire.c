@@ -69,6 +69,7 @@ static struct sandbox_spec example(void)
                 .cap_ambient = 5,
                 .rlimits = rlimits,
                 .n_rlimits = ARRAY_LEN(rlimits),
+                .ignored_signals = UINT64_C(1) << 63,
                 .no_new_privs = true,
             },
         .network = NETWORK_HOST,
@@ -106,6 +107,7 @@ static void compare_process(const struct process_spec *a, const struct process_s
         assert_int_equal(a->rlimits[i].soft, b->rlimits[i].soft);
         assert_int_equal(a->rlimits[i].hard, b->rlimits[i].hard);
     }
+    assert_int_equal(a->ignored_signals, b->ignored_signals);
     assert_int_equal(a->no_new_privs, b->no_new_privs);
     assert_int_equal(a->terminal, b->terminal);
 }
