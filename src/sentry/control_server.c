@@ -81,7 +81,7 @@ static int kill_created(int fd, int signo)
     _exit(128 + signo);
 }
 
-static int send_to(struct kernel *k, struct tgroup *tg, int signo)
+static int send_to(struct tgroup *tg, int signo)
 {
     struct lx_siginfo info = {.signo = signo, .code = LX_SI_USER}; /* pid 0: a sender outside */
 
@@ -95,7 +95,7 @@ static void send_to_all(struct kernel *k, int signo)
 
         if (!tg)
             continue;
-        (void) send_to(k, tg, signo);
+        (void) send_to(tg, signo);
         tgroup_put(tg);
     }
 }
@@ -121,11 +121,12 @@ static int on_kill(struct control_server *cs, int fd, const struct control_frame
         return r;
     if (!atomic_load(&cs->started))
         return kill_created(fd, k.signo);
+    /* First the answer: with the signal the whole sandbox may be gone before it could be given. */
+    r = send_ok(fd);
     if (k.all)
         send_to_all(cs->k, k.signo);
     else
-        (void) send_to(cs->k, cs->init->tg, k.signo);
-    r = send_ok(fd);
+        (void) send_to(cs->init->tg, k.signo);
     if (k.signo == LX_SIGKILL)
         enforce_end(cs->k);
     return r;
