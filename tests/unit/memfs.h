@@ -33,6 +33,7 @@ struct mem_super {
     struct super sb; /* first */
     uint64_t last_ino;
     unsigned lookups; /* how often the cache did not know */
+    unsigned starved; /* so many lookups find no descriptor left */
 };
 
 struct mem_file {
@@ -87,7 +88,12 @@ static void mem_remove(struct mem_entry *e)
 
 static int mem_lookup(struct node *dir, const char *name, size_t len, struct node **ret)
 {
-    container_of(dir->sb, struct mem_super, sb)->lookups++;
+    struct mem_super *ms = container_of(dir->sb, struct mem_super, sb);
+    ms->lookups++;
+    if (ms->starved) {
+        ms->starved--;
+        return -EMFILE;
+    }
     if (dir->type != LX_S_IFDIR)
         return -ENOTDIR;
     struct mem_entry *e = mem_find(dir, name);

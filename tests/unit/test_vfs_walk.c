@@ -160,6 +160,11 @@ static void test_cache(void **state)
         assert_int_equal(walk_to(x, name, 0, NULL), -ENOENT);
     }
     assert_true(htab_count(&x->sb->dentries) <= 51);
+    ms->starved = 1;
+    assert_int_equal(walk_to(x, "/a/b/other", 0, NULL), -ENOENT);
+    assert_true(htab_count(&x->sb->dentries) <= 30);
+    ms->starved = 2;
+    assert_int_equal(walk_to(x, "/a/b/another", 0, NULL), -EMFILE);
     assert_int_equal(walk_to(x, "/a/b/c/file", 0, "/a/b/c/file"), 0);
 }
 

@@ -128,6 +128,21 @@ static void evict(struct super *sb, struct list *dying)
     }
 }
 
+void dcache_shrink(struct super *sb, struct list *dying)
+{
+    struct list *pos, *tmp;
+    size_t left = htab_count(&sb->dentries) / 2 + 1;
+    list_for_each_safe (pos, tmp, &sb->lru) {
+        struct dentry *d = list_entry(pos, struct dentry, lru);
+        if (left == 0)
+            break;
+        if (ref_count(&d->ref) == 1) {
+            dcache_drop(d, false, dying);
+            left--;
+        }
+    }
+}
+
 static void insert(struct dentry *d)
 {
     htab_insert(&d->sb->dentries, &d->link, name_hash(d->sb, d->parent, d->name, d->len));

@@ -83,6 +83,9 @@ int dcache_lookup(struct dentry *dir, const char *name, size_t len, struct dentr
 int dcache_instantiate(struct dentry *dir, const char *name, size_t len, struct node *steal,
                        struct dentry **ret, struct list *dying) must_check;
 
+/* Drops half of what nobody holds: the host has run out of descriptors, and nodes have some. */
+void dcache_shrink(struct super *sb, struct list *dying);
+
 /* No locks held. */
 void dentry_reap(struct list *dying);
 /* Empties a super's cache; at the end of the name space. */

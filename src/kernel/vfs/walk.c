@@ -207,6 +207,25 @@ static int may_search(struct walk *s)
     return path_permission(s->w, &s->cur, MAY_EXEC);
 }
 
+/* The child of s.cur, borrowed under the lock this takes. */
+static int find_child(struct walk *s, const char *name, size_t len, struct dentry **ret)
+{
+    struct dentry *dir = s->cur.dentry;
+    struct super *sb = dir->node->sb;
+    lock_for(s, sb);
+    int r = dcache_lookup(dir, name, len, ret, &s->dying);
+    if (likely(r != -EMFILE && r != -ENFILE))
+        return r;
+    if (s->hold == HOLD_LOCK) { /* not to be dropped itself */
+        dentry_get(dir);
+        s->hold = HOLD_OWN;
+    }
+    dcache_shrink(sb, &s->dying);
+    unlock(s);
+    lock_for(s, sb);
+    return dcache_lookup(dir, name, len, ret, &s->dying);
+}
+
 /*
  * s.cur is a directory that may be searched; goes to `name` in it. `follow`: also through a symlink.
  * 1: a symlink is being followed.
@@ -215,8 +234,7 @@ static int step(struct walk *s, const char *name, size_t len, bool follow)
 {
     struct path dir = s->cur;
     struct dentry *d;
-    lock_for(s, dir.dentry->node->sb);
-    int r = dcache_lookup(dir.dentry, name, len, &d, &s->dying);
+    int r = find_child(s, name, len, &d);
     if (r < 0)
         return r;
     bool link = d->node->type == LX_S_IFLNK && follow;
