@@ -22,14 +22,14 @@ static int prepend(struct backwards *b, const char *text, size_t n)
 }
 
 /*
- * The names from d up to `stop` (or the top of its super). The caller's reference keeps d and so all
- * above it; the tree_lock keeps the places. *d is where it ended.
+ * The names from d up to `stop` (or the top of its super, which has no sb). The caller's reference
+ * keeps d and so all above it; the tree_lock keeps the places. *d is where it ended.
  */
 static int names_up_to(struct backwards *b, struct dentry **d, const struct dentry *stop, const struct dentry *top)
 {
     struct super *sb = NULL;
     int r = 0;
-    while (r == 0 && *d != stop && *d != top && (*d)->parent) {
+    while (r == 0 && *d != stop && *d != top && (*d)->sb) {
         if ((*d)->sb != sb) {
             if (sb)
                 mutex_unlock(&sb->tree_lock);
