@@ -5,8 +5,8 @@
  * nothing may leak (the sanitizers tell).
  *
  * A line is a letter and the rest: d mkdir, f file, s symlink (target and name by a blank), l link,
- * u unlink, r rmdir, m rename, x exchange, c chmod 0, o open with O_CREAT, w walk, b walk beneath /d,
- * U and R switch between an ordinary user and root.
+ * u unlink, r rmdir, m rename, x exchange, c chmod 0, o open with O_CREAT, w walk, b walk beneath
+ * /d, U and R switch between an ordinary user and root.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -109,20 +109,48 @@ static void operate(struct world *x, char op, char *a, char *b)
 {
     const char *second = b ? b : "";
     switch (op) {
-    case 'd': (void) !vfs_mknod(&x->w, NULL, a, LX_S_IFDIR | 0755, 0); break;
-    case 'f': (void) !vfs_mknod(&x->w, NULL, a, LX_S_IFREG | 0644, 0); break;
-    case 's': (void) !vfs_symlink(&x->w, NULL, second, a); break;
-    case 'l': link_or_chmod(x, a, second); break;
-    case 'c': link_or_chmod(x, a, NULL); break;
-    case 'u': (void) !vfs_unlink(&x->w, NULL, a, false); break;
-    case 'r': (void) !vfs_unlink(&x->w, NULL, a, true); break;
-    case 'm': (void) !vfs_rename(&x->w, NULL, a, NULL, second, 0); break;
-    case 'x': (void) !vfs_rename(&x->w, NULL, a, NULL, second, LX_RENAME_EXCHANGE); break;
-    case 'o': open_close(x, a); break;
-    case 'b': beneath(x, a); break;
-    case 'U': x->w.cred = x->user; break;
-    case 'R': x->w.cred = x->root; break;
-    default: walk(x, NULL, a, 0); break;
+    case 'd':
+        (void) !vfs_mknod(&x->w, NULL, a, LX_S_IFDIR | 0755, 0);
+        break;
+    case 'f':
+        (void) !vfs_mknod(&x->w, NULL, a, LX_S_IFREG | 0644, 0);
+        break;
+    case 's':
+        (void) !vfs_symlink(&x->w, NULL, second, a);
+        break;
+    case 'l':
+        link_or_chmod(x, a, second);
+        break;
+    case 'c':
+        link_or_chmod(x, a, NULL);
+        break;
+    case 'u':
+        (void) !vfs_unlink(&x->w, NULL, a, false);
+        break;
+    case 'r':
+        (void) !vfs_unlink(&x->w, NULL, a, true);
+        break;
+    case 'm':
+        (void) !vfs_rename(&x->w, NULL, a, NULL, second, 0);
+        break;
+    case 'x':
+        (void) !vfs_rename(&x->w, NULL, a, NULL, second, LX_RENAME_EXCHANGE);
+        break;
+    case 'o':
+        open_close(x, a);
+        break;
+    case 'b':
+        beneath(x, a);
+        break;
+    case 'U':
+        x->w.cred = x->user;
+        break;
+    case 'R':
+        x->w.cred = x->root;
+        break;
+    default:
+        walk(x, NULL, a, 0);
+        break;
     }
 }
 

@@ -16,7 +16,7 @@
 #include "kernel/vfs/walk.h"
 
 struct mem_node {
-    struct node node; /* first */
+    struct node node;    /* first */
     struct list entries; /* [tree_lock] struct mem_entry */
     struct attr attr;
     char *target;
@@ -37,7 +37,7 @@ struct mem_super {
 };
 
 struct mem_file {
-    struct file file; /* first */
+    struct file file;  /* first */
     struct node *node; /* referenced */
 };
 
@@ -109,7 +109,8 @@ static bool mem_revalidate(struct node *n, struct node *dir, const char *name)
     return e && e->node == n;
 }
 
-static int mem_create(struct node *dir, const char *name, const struct create_args *a, struct node **ret)
+static int mem_create(struct node *dir, const char *name, const struct create_args *a,
+                      struct node **ret)
 {
     if (mem_find(dir, name))
         return -EEXIST;
@@ -141,7 +142,8 @@ static int mem_unlink(struct node *dir, const char *name, struct node *target, b
     return 0;
 }
 
-static int mem_rename(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags)
+static int mem_rename(struct node *od, const char *on, struct node *nd, const char *nn,
+                      uint32_t flags)
 {
     struct mem_entry *from = mem_find(od, on), *to = mem_find(nd, nn);
     if (!from)
@@ -226,7 +228,9 @@ static void mem_file_release(struct file *f)
     free(mf);
 }
 
-static const struct file_ops mem_dir_ops = {.readdir = mem_readdir, .seek = mem_seek, .release = mem_file_release};
+static const struct file_ops mem_dir_ops = {.readdir = mem_readdir,
+                                            .seek = mem_seek,
+                                            .release = mem_file_release};
 static const struct file_ops mem_file_ops = {.seek = mem_seek, .release = mem_file_release};
 
 static int mem_open(struct node *n, const struct open_args *a, struct file **ret)
@@ -249,10 +253,10 @@ static void mem_release(struct node *n)
     free(m);
 }
 
-#define MEM_OPS                                                                                \
-    .lookup = mem_lookup, .revalidate = mem_revalidate, .create = mem_create,                  \
-    .link = mem_link, .unlink = mem_unlink, .rename = mem_rename, .readlink = mem_readlink,    \
-    .getattr = mem_getattr, .setattr = mem_setattr, .open = mem_open, .release = mem_release
+#define MEM_OPS                                                                                   \
+    .lookup = mem_lookup, .revalidate = mem_revalidate, .create = mem_create, .link = mem_link,   \
+    .unlink = mem_unlink, .rename = mem_rename, .readlink = mem_readlink, .getattr = mem_getattr, \
+    .setattr = mem_setattr, .open = mem_open, .release = mem_release
 
 static const struct node_ops mem_ops = {MEM_OPS};
 static const struct node_ops mem_magic_ops = {MEM_OPS, .follow = mem_follow};

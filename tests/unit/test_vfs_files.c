@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "abi/linux/fcntl.h"
@@ -121,7 +122,8 @@ static long lock(struct process *p, struct file *f, int type, int64_t start, int
 }
 
 /* Who would stop p from write-locking [start, start+len)? 0: nobody. */
-static int blocker(struct process *p, struct file *f, int64_t start, int64_t len, struct lx_flock *ret)
+static int blocker(struct process *p, struct file *f, int64_t start, int64_t len,
+                   struct lx_flock *ret)
 {
     *ret = (struct lx_flock){.type = LX_F_WRLCK, .start = start, .len = len};
     assert_int_equal(vfs_lock_posix(&p->t, f, LX_F_GETLK, ret), 0);
@@ -243,7 +245,7 @@ static void test_transfer_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON(test_table), ON(test_record_locks), ON(test_lock_access), ON(test_description_locks),
+        ON(test_table), ON(test_record_locks),    ON(test_lock_access), ON(test_description_locks),
         ON(test_flock), ON(test_transfer_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

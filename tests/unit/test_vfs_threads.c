@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Many threads change and walk the same few names. There is little to assert but the end state: what
- * counts is what the sanitizers and the lock ranks say.
+ * Many threads change and walk the same few names. There is little to assert but the end state:
+ * what counts is what the sanitizers and the lock ranks say.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
 #include <cmocka.h>
-#include <pthread.h>
 
 #include "abi/linux/fcntl.h"
 #include "kernel/vfs/mount.h"
@@ -17,7 +18,7 @@
 #include "memfs.h"
 
 #define THREADS 4
-#define ROUNDS 20000
+#define ROUNDS  20000
 
 struct world {
     struct vfs *v;
@@ -40,9 +41,11 @@ static uint32_t next(struct worker *k)
 /* Two levels of directories, a shared mount below, and names that are files, links or nothing. */
 static void pick(struct worker *k, char dst[static 64])
 {
-    static const char *const tops[] = {"", "/d0", "/d1", "/d0/d2", "/d1/d2", "/m", "/m/d0", "/link/d2"};
+    static const char *const tops[] = {"",       "/d0", "/d1",   "/d0/d2",
+                                       "/d1/d2", "/m",  "/m/d0", "/link/d2"};
     static const char *const leaves[] = {"d0", "d1", "d2", "f0", "f1", "link", "..", "."};
-    snprintf(dst, 64, "%s/%s", tops[next(k) % ARRAY_LEN(tops)], leaves[next(k) % ARRAY_LEN(leaves)]);
+    snprintf(dst, 64, "%s/%s", tops[next(k) % ARRAY_LEN(tops)],
+             leaves[next(k) % ARRAY_LEN(leaves)]);
 }
 
 static int walk_and_print(const struct walkctx *w, const char *name)
@@ -89,7 +92,8 @@ static int one(struct worker *k, const struct walkctx *w)
 
 static bool explained(int r)
 {
-    static const int usual[] = {0, EEXIST, ENOENT, ENOTDIR, EISDIR, ENOTEMPTY, EBUSY, EINVAL, EXDEV, ELOOP};
+    static const int usual[] = {0,         EEXIST, ENOENT, ENOTDIR, EISDIR,
+                                ENOTEMPTY, EBUSY,  EINVAL, EXDEV,   ELOOP};
     for (size_t i = 0; i < ARRAY_LEN(usual); i++)
         if (r == -usual[i])
             return true;
@@ -145,6 +149,7 @@ static void test_shared(void **state unused_)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_exclusive), cmocka_unit_test(test_shared)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_exclusive),
+                                       cmocka_unit_test(test_shared)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

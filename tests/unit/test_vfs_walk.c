@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 #include "abi/linux/fcntl.h"
@@ -252,8 +253,8 @@ struct names_sink {
     char text[256];
 };
 
-static bool names_emit(struct dirsink *s, const char *name, size_t len, uint64_t ino unused_, uint32_t type unused_,
-                       int64_t next unused_)
+static bool names_emit(struct dirsink *s, const char *name, size_t len, uint64_t ino unused_,
+                       uint32_t type unused_, int64_t next unused_)
 {
     struct names_sink *n = container_of(s, struct names_sink, sink);
     strncat(n->text, name, len);
@@ -279,7 +280,9 @@ static void test_mounts(void **state)
 {
     struct world *x = *state;
     _cleanup_sb_ struct strbuf text = STRBUF_INIT;
-    assert_int_equal(vfs_mount(x->v, memfs_new(true), "/a/m n", MOUNT_F_RDONLY | MOUNT_F_NOSUID, "vol"), 0);
+    assert_int_equal(vfs_mount(x->v, memfs_new(true), "/a/m n", MOUNT_F_RDONLY | MOUNT_F_NOSUID,
+                               "vol"),
+                     0);
     list_dir(x, "/a", "b m n ");
     assert_int_equal(walk_to(x, "/a/m n", 0, "/a/m n"), 0);
     assert_int_equal(walk_to(x, "/a/m n/..", 0, "/a"), 0);
@@ -328,7 +331,8 @@ static void test_permissions(void **state)
     as(x, x->root);
     assert_int_equal(vfs_setattr(&x->w, &p, &a, ATTR_MODE), 0);
     as(x, x->user);
-    assert_int_equal(walk_to(x, "/a/b/c/file", 0, NULL), -EACCES); /* what was remembered is forgotten */
+    assert_int_equal(walk_to(x, "/a/b/c/file", 0, NULL),
+                     -EACCES); /* what was remembered is forgotten */
     assert_int_equal(walk_to(x, "/a/b", 0, NULL), 0);
     assert_int_equal(walk_to(x, "/a/b/..", 0, NULL), -EACCES);
     x->user->cap_effective = 1ull << LX_CAP_DAC_READ_SEARCH;
@@ -442,7 +446,8 @@ static void test_rename(void **state)
     assert_true(path_text(&c, &x->w.root, text, sizeof(text)) > 0);
     assert_string_equal(text, "/moved/c");
     make_file(x, "/other");
-    assert_int_equal(vfs_rename(&x->w, NULL, "/other", NULL, "/moved/c/file", LX_RENAME_NOREPLACE), -EEXIST);
+    assert_int_equal(vfs_rename(&x->w, NULL, "/other", NULL, "/moved/c/file", LX_RENAME_NOREPLACE),
+                     -EEXIST);
     assert_int_equal(vfs_rename(&x->w, NULL, "/other", NULL, "/moved", LX_RENAME_EXCHANGE), 0);
     assert_int_equal(walk_to(x, "/other/c/file", 0, "/other/c/file"), 0);
     assert_int_equal(walk_to(x, "/moved", WALK_DIRECTORY, NULL), -ENOTDIR);
@@ -472,9 +477,20 @@ static void test_links(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON(test_components), ON(test_long_names), ON(test_cache), ON(test_symlinks), ON(test_restricted),
-        ON(test_magic), ON(test_mounts), ON(test_permissions), ON(test_sticky), ON(test_owner_strips_bits),
-        ON(test_open), ON(test_removal), ON(test_rename), ON(test_links),
+        ON(test_components),
+        ON(test_long_names),
+        ON(test_cache),
+        ON(test_symlinks),
+        ON(test_restricted),
+        ON(test_magic),
+        ON(test_mounts),
+        ON(test_permissions),
+        ON(test_sticky),
+        ON(test_owner_strips_bits),
+        ON(test_open),
+        ON(test_removal),
+        ON(test_rename),
+        ON(test_links),
         cmocka_unit_test_setup_teardown(test_shared, setup_shared, teardown),
         cmocka_unit_test_setup_teardown(test_components, setup_shared, teardown),
         cmocka_unit_test_setup_teardown(test_symlinks, setup_shared, teardown),

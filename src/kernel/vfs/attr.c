@@ -30,8 +30,8 @@ int file_getattr(struct file *f, struct attr *ret)
 /* A change as it goes through the checks. */
 struct change {
     const struct walkctx *w;
-    struct attr now;  /* what is there */
-    struct attr to;   /* what is wanted */
+    struct attr now; /* what is there */
+    struct attr to;  /* what is wanted */
     uint32_t mask;
 };
 
@@ -60,12 +60,14 @@ static int check_owner(struct change *c)
     if (!cred_capable(cred, LX_CAP_CHOWN)) {
         if ((c->mask & ATTR_UID) && !(mine && c->to.uid == c->now.uid))
             return -EPERM;
-        if ((c->mask & ATTR_GID) && !(mine && (cred_in_group(cred, c->to.gid) || c->to.gid == c->now.gid)))
+        if ((c->mask & ATTR_GID) &&
+            !(mine && (cred_in_group(cred, c->to.gid) || c->to.gid == c->now.gid)))
             return -EPERM;
     }
     /* Another owner's program must not run as the new one: whoever asks, the bits go. */
     uint32_t mode = c->now.mode;
-    if ((mode & LX_S_IFMT) != LX_S_IFDIR && (mode & LX_S_IFMT) != LX_S_IFLNK && !(c->mask & ATTR_MODE)) {
+    if ((mode & LX_S_IFMT) != LX_S_IFDIR && (mode & LX_S_IFMT) != LX_S_IFLNK &&
+        !(c->mask & ATTR_MODE)) {
         mode &= ~(uint32_t) LX_S_ISUID;
         if (mode & LX_S_IXGRP)
             mode &= ~(uint32_t) LX_S_ISGID;

@@ -8,7 +8,8 @@
 
 #define EVICT_BATCH 32 /* entries looked at when the cache is over its limit */
 
-static uint64_t name_hash(const struct super *sb, const struct dentry *parent, const char *name, size_t len)
+static uint64_t name_hash(const struct super *sb, const struct dentry *parent, const char *name,
+                          size_t len)
 {
     return hash_bytes(name, len, sb->hash_seed ^ (uint64_t) (uintptr_t) parent);
 }
@@ -246,7 +247,8 @@ int dcache_instantiate(struct dentry *dir, const char *name, size_t len, struct 
 }
 
 /* The file system's answer; a new name gets into the cache. */
-static int lookup_slow(struct dentry *dir, const char *name, size_t len, struct dentry **ret, struct list *dying)
+static int lookup_slow(struct dentry *dir, const char *name, size_t len, struct dentry **ret,
+                       struct list *dying)
 {
     struct super *sb = dir->node->sb;
     char text[GUEST_NAME_CAP];
@@ -271,7 +273,8 @@ static int lookup_slow(struct dentry *dir, const char *name, size_t len, struct 
     return 0;
 }
 
-int dcache_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **ret, struct list *dying)
+int dcache_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **ret,
+                  struct list *dying)
 {
     struct dentry *d = dcache_find(dir, name, len);
     if (likely(d) && likely(trusted(dir, d))) {

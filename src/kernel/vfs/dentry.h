@@ -19,27 +19,28 @@
 
 struct mount;
 
-#define DENTRY_INLINE 40
+#define DENTRY_INLINE  40
 #define GUEST_NAME_CAP 256 /* the longest name and its NUL */
 
 struct dentry {
     struct ref ref;
-    struct htab_node link;     /* [tree_lock] in sb->dentries */
-    struct list lru;           /* [tree_lock] in sb->lru; in a list of the dying afterwards */
-    struct super *sb;          /* immutable: whose tree_lock guards it; NULL for roots and anonymous ones */
-    struct dentry *parent;     /* [tree_lock] referenced; NULL for roots */
-    struct node *node;         /* immutable; referenced; NULL: negative */
+    struct htab_node link; /* [tree_lock] in sb->dentries */
+    struct list lru;       /* [tree_lock] in sb->lru; in a list of the dying afterwards */
+    struct super *sb; /* immutable: whose tree_lock guards it; NULL for roots and anonymous ones */
+    struct dentry *parent;          /* [tree_lock] referenced; NULL for roots */
+    struct node *node;              /* immutable; referenced; NULL: negative */
     _Atomic(struct mount *) mounts; /* what is mounted here, newest first; grows only */
-    _Atomic bool gone;         /* unlinked or replaced */
-    _Atomic bool has_ghosts;   /* mount points below it that only exist here */
-    bool cached;               /* [tree_lock] */
-    bool ghost;                /* immutable after it is hashed: such a mount point */
-    char *name;                /* [tree_lock] NUL-terminated */
-    size_t len;                /* [tree_lock] */
+    _Atomic bool gone;              /* unlinked or replaced */
+    _Atomic bool has_ghosts;        /* mount points below it that only exist here */
+    bool cached;                    /* [tree_lock] */
+    bool ghost;                     /* immutable after it is hashed: such a mount point */
+    char *name;                     /* [tree_lock] NUL-terminated */
+    size_t len;                     /* [tree_lock] */
     char inline_name[DENTRY_INLINE];
 };
 
-/* One reference. Takes a reference on node (NULL: negative) and on parent (NULL: a root). NULL without memory. */
+/* One reference. Takes a reference on node (NULL: negative) and on parent (NULL: a root). NULL
+ * without memory. */
 struct dentry *dentry_new(struct super *sb, struct dentry *parent, const char *name, size_t len,
                           struct node *node);
 struct dentry *dentry_get(struct dentry *d);
@@ -48,20 +49,22 @@ void dentry_put(struct dentry *d);
 
 /*
  * The functions below want the tree_lock of the directory's super (parent->node->sb) held. Dentries
- * that lost their last reference are collected in `dying` and freed by dentry_reap() after unlocking.
+ * that lost their last reference are collected in `dying` and freed by dentry_reap() after
+ * unlocking.
  */
 
 /* Borrowed: valid while the lock is held. NULL: not cached. May be negative. */
 struct dentry *dcache_find(struct dentry *parent, const char *name, size_t len);
-/* Puts a fresh dentry into the cache, which takes a reference of its own; drops old ones over the limit. */
+/* Puts a fresh dentry into the cache, which takes a reference of its own; drops old ones over the
+ * limit. */
 void dcache_add(struct dentry *d, struct list *dying);
 /* Takes d out; `gone` marks it deleted. */
 void dcache_drop(struct dentry *d, bool gone, struct list *dying);
 /* Forgets whatever is cached for a name. */
 void dcache_forget(struct dentry *parent, const char *name, size_t len, struct list *dying);
 /*
- * d gets another name and parent, replacing whatever was cached there. Prepare the name before, with
- * dentry_name_alloc(), because nothing may fail once the file system has renamed.
+ * d gets another name and parent, replacing whatever was cached there. Prepare the name before,
+ * with dentry_name_alloc(), because nothing may fail once the file system has renamed.
  */
 struct dentry_name {
     char *heap; /* NULL: fits inline */
@@ -74,12 +77,13 @@ void dcache_move(struct dentry *d, struct dentry *parent, const char *name, size
 void dcache_exchange(struct dentry *a, struct dentry *b);
 
 /*
- * What stands behind a name, from the cache if it may be trusted, else from the file system. Borrowed
- * (cached) dentry; -ENOENT also for negative ones. The directory must be one.
+ * What stands behind a name, from the cache if it may be trusted, else from the file system.
+ * Borrowed (cached) dentry; -ENOENT also for negative ones. The directory must be one.
  */
 int dcache_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **ret,
                   struct list *dying) must_check;
-/* After a file system made `node` (consumed) as dir/name: the dentry, cached, with a new reference. */
+/* After a file system made `node` (consumed) as dir/name: the dentry, cached, with a new reference.
+ */
 int dcache_instantiate(struct dentry *dir, const char *name, size_t len, struct node *steal,
                        struct dentry **ret, struct list *dying) must_check;
 

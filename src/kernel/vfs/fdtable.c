@@ -18,7 +18,7 @@
 #include "kernel/vfs/locks.h"
 
 #define FIRST_SLOTS 64
-#define MAX_SLOTS (1 << 20) /* Linux's fs.nr_open */
+#define MAX_SLOTS   (1 << 20) /* Linux's fs.nr_open */
 
 struct slot {
     struct file *f; /* NULL: free */
@@ -94,7 +94,8 @@ struct fdtable *fdtable_copy(struct fdtable *ft)
     }
     for (int i = 0; i < ft->n; i++)
         if (ft->slots[i].f)
-            c->slots[i] = (struct slot){.f = file_get(ft->slots[i].f), .cloexec = ft->slots[i].cloexec};
+            c->slots[i] =
+                (struct slot){.f = file_get(ft->slots[i].f), .cloexec = ft->slots[i].cloexec};
     c->first_free = ft->first_free;
     return c;
 }
@@ -174,7 +175,8 @@ int fd_install(struct fdtable *ft, struct file *steal, int min, int limit, bool 
     return r;
 }
 
-int fd_install_at(struct fdtable *ft, struct file *steal, int fd, int limit, bool cloexec, struct task *t)
+int fd_install_at(struct fdtable *ft, struct file *steal, int fd, int limit, bool cloexec,
+                  struct task *t)
 {
     struct file *old = NULL;
     int r = -EBADF;

@@ -20,13 +20,15 @@ void fdtable_put(struct fdtable *ft, struct task *t); /* last reference closes a
 struct fdtable *fdtable_copy(struct fdtable *ft);     /* fork; NULL without memory */
 void fdtable_close_on_exec(struct fdtable *ft, struct task *t);
 
-/* -EBADF. *ret is a new reference. O_PATH files are refused by fd_lookup and accepted by the _any form. */
+/* -EBADF. *ret is a new reference. O_PATH files are refused by fd_lookup and accepted by the _any
+ * form. */
 int fd_lookup(struct fdtable *ft, int fd, struct file **ret) must_check;
 int fd_lookup_any(struct fdtable *ft, int fd, struct file **ret) must_check;
 /* Lowest free number >= min and < limit; consumes `steal`, also on error. -EMFILE, -ENOMEM. */
 int fd_install(struct fdtable *ft, struct file *steal, int min, int limit, bool cloexec) must_check;
 /* Puts `steal` at `fd` exactly, closing what was there (dup2). */
-int fd_install_at(struct fdtable *ft, struct file *steal, int fd, int limit, bool cloexec, struct task *t) must_check;
+int fd_install_at(struct fdtable *ft, struct file *steal, int fd, int limit, bool cloexec,
+                  struct task *t) must_check;
 int fd_close(struct fdtable *ft, int fd, struct task *t) must_check;
 int fd_get_cloexec(struct fdtable *ft, int fd) must_check; /* 0, 1 or -EBADF */
 int fd_set_cloexec(struct fdtable *ft, int fd, bool on) must_check;

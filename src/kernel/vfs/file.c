@@ -165,10 +165,11 @@ ssize_t file_write(struct task *t, struct file *f, struct iobuf *io, int64_t pos
 struct counting_sink {
     struct dirsink sink; /* first */
     struct dirsink *out;
-    bool any;            /* given or refused */
+    bool any; /* given or refused */
 };
 
-static bool count_emit(struct dirsink *s, const char *name, size_t len, uint64_t ino, uint32_t type, int64_t next)
+static bool count_emit(struct dirsink *s, const char *name, size_t len, uint64_t ino, uint32_t type,
+                       int64_t next)
 {
     struct counting_sink *c = container_of(s, struct counting_sink, sink);
     c->any = true;
@@ -183,7 +184,8 @@ static void read_ghosts(struct file *f, struct dirsink *out)
     uint32_t type;
     if (f->pos < POS_GHOSTS)
         f->pos = POS_GHOSTS;
-    while (ghost_nth(f->path.mnt->vfs, f->path.dentry, (size_t) (f->pos - POS_GHOSTS), name, &len, &ino, &type) &&
+    while (ghost_nth(f->path.mnt->vfs, f->path.dentry, (size_t) (f->pos - POS_GHOSTS), name, &len,
+                     &ino, &type) &&
            out->emit(out, name, len, ino, type, f->pos + 1))
         f->pos++;
 }

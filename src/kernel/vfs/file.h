@@ -26,9 +26,11 @@ struct path {
     struct dentry *dentry;
 };
 
-/* Receives directory entries. emit() returns false when the buffer is full: stop and keep the position. */
+/* Receives directory entries. emit() returns false when the buffer is full: stop and keep the
+ * position. */
 struct dirsink {
-    bool (*emit)(struct dirsink *s, const char *name, size_t len, uint64_t ino, uint32_t type, int64_t next_pos);
+    bool (*emit)(struct dirsink *s, const char *name, size_t len, uint64_t ino, uint32_t type,
+                 int64_t next_pos);
 };
 
 /*
@@ -36,41 +38,62 @@ struct dirsink {
  * ever waits for an event: -EAGAIN, whatever O_NONBLOCK says, and the generic loop sleeps on wq.
  */
 struct file_ops {
-    ssize_t (*read)(struct file *f, struct iobuf *io, int64_t pos);  /* -EINVAL. pos -1: at the file's own offset, moving it. */
-    ssize_t (*write)(struct file *f, struct iobuf *io, int64_t pos); /* -EINVAL; same; O_APPEND is the driver's */
-    int64_t (*seek)(struct file *f, int64_t off, int whence);        /* -ESPIPE */
-    uint32_t (*poll)(struct file *f);       /* NULL: always IN|OUT. Level state now, no side effects */
-    int (*poll_arm)(struct file *f, uint32_t mask); /* host descriptors: ask the poller to wake wq; NULL: wq is enough */
-    int (*readdir)(struct file *f, struct dirsink *out);             /* -ENOTDIR. Uses and moves f->pos; dir_lock is held */
-    long (*ioctl)(struct file *f, struct task *t, uint32_t cmd, uint64_t arg); /* -ENOTTY */
-    int (*donate)(struct file *f, int prot, bool shared, int *ret_fd); /* host descriptor for a mapping; the caller closes it. -ENODEV */
-    int (*fsync)(struct file *f, bool data_only);                    /* -EINVAL */
-    int (*getattr)(struct file *f, struct attr *ret);                /* NULL: the node's */
-    int (*setattr)(struct file *f, const struct attr *a, uint32_t mask); /* NULL: the node's. fchmod, ftruncate... */
-    int (*fallocate)(struct file *f, int mode, int64_t off, int64_t len); /* -EOPNOTSUPP */
-    long (*fcntl)(struct file *f, struct task *t, int cmd, uint64_t arg); /* -EINVAL. F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS */
-    int (*anon_node)(struct file *f, struct node **ret); /* anonymous files: a new node for the object, for path_anon(); -ENXIO */
-    ssize_t (*link_text)(struct file *f, char *dst, size_t cap); /* what /proc/PID/fd/N of an anonymous file reads; NULL: from `name` */
-    int (*fdinfo)(struct file *f, struct strbuf *out); /* more lines of /proc/PID/fdinfo/N; may be NULL */
-    int (*host_fd)(struct file *f);         /* borrowed host descriptor of a regular host file, valid while f is; -EINVAL */
-    void (*flags_changed)(struct file *f, uint32_t old_flags);       /* F_SETFL; may be NULL */
-    void (*close)(struct file *f, struct task *t);                   /* each close(2) of a descriptor (POSIX locks, flush); may be NULL */
-    void (*release)(struct file *f);        /* required; last reference gone, no locks held; frees the containing object */
-    bool write_all;                         /* streams (pipes, stream sockets, ttys): a blocking write(2) goes on after a short one */
-    const char *name;                       /* for anonymous files: what /proc/PID/fd shows: "pipe" as pipe:[ino], with a colon as it is; NULL for named files */
+    /* -EINVAL. pos -1: at the file's own offset, moving it. O_APPEND is the driver's. */
+    ssize_t (*read)(struct file *f, struct iobuf *io, int64_t pos);
+    ssize_t (*write)(struct file *f, struct iobuf *io, int64_t pos);
+    /* -ESPIPE */
+    int64_t (*seek)(struct file *f, int64_t off, int whence);
+    /* NULL: always IN|OUT. Level state now, no side effects. */
+    uint32_t (*poll)(struct file *f);
+    /* Host descriptors: ask the poller to wake wq. NULL: wq is enough. */
+    int (*poll_arm)(struct file *f, uint32_t mask);
+    /* -ENOTDIR. Uses and moves f->pos; dir_lock is held. */
+    int (*readdir)(struct file *f, struct dirsink *out);
+    /* -ENOTTY */
+    long (*ioctl)(struct file *f, struct task *t, uint32_t cmd, uint64_t arg);
+    /* -ENODEV. Host descriptor for a mapping; the caller closes it. */
+    int (*donate)(struct file *f, int prot, bool shared, int *ret_fd);
+    /* -EINVAL */
+    int (*fsync)(struct file *f, bool data_only);
+    /* NULL: the node's. fstat, fchmod, ftruncate... */
+    int (*getattr)(struct file *f, struct attr *ret);
+    int (*setattr)(struct file *f, const struct attr *a, uint32_t mask);
+    /* -EOPNOTSUPP */
+    int (*fallocate)(struct file *f, int mode, int64_t off, int64_t len);
+    /* -EINVAL. F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS. */
+    long (*fcntl)(struct file *f, struct task *t, int cmd, uint64_t arg);
+    /* -ENXIO. Files without a name: a new node for the object, for path_anon() and O_TMPFILE. */
+    int (*anon_node)(struct file *f, struct node **ret);
+    /* What /proc/PID/fd/N of an anonymous file reads; NULL: from `name`. */
+    ssize_t (*link_text)(struct file *f, char *dst, size_t cap);
+    /* More lines of /proc/PID/fdinfo/N; may be NULL. */
+    int (*fdinfo)(struct file *f, struct strbuf *out);
+    /* -EINVAL. Borrowed host descriptor of a regular host file, valid while f is. */
+    int (*host_fd)(struct file *f);
+    /* F_SETFL; may be NULL. */
+    void (*flags_changed)(struct file *f, uint32_t old_flags);
+    /* Each close(2) of a descriptor; may be NULL. */
+    void (*close)(struct file *f, struct task *t);
+    /* Required. The last reference is gone, no locks are held; frees the containing object. */
+    void (*release)(struct file *f);
+    /* Streams (pipes, stream sockets, ttys): a blocking write(2) goes on after a short one. */
+    bool write_all;
+    /* Anonymous files: what /proc/PID/fd shows: "pipe" as pipe:[ino], with a colon as it is. NULL
+     * for named files. */
+    const char *name;
 };
 
 struct file {
-    const struct file_ops *ops;  /* immutable */
-    struct ref ref;              /* fd slots, in-flight calls, SCM_RIGHTS */
-    struct path path;            /* mount + dentry, both referenced; immutable; NULLs for anonymous files */
-    _Atomic uint32_t flags;      /* LX_O_*; access mode bits immutable */
-    struct waitq *wq;            /* immutable; in the driver's object; NULL: never blocks */
-    struct mutex dir_lock;       /* RANK_READDIR: one readdir at a time */
-    struct mutex pos_lock;       /* RANK_FILE: synthetic files' offset */
-    int64_t pos;                 /* [pos_lock; directories: dir_lock] for drivers that keep an offset here */
-    struct list epitems;         /* [RANK_EPOLL] */
-    uint64_t anon_ino;           /* shown for anonymous files */
+    const struct file_ops *ops; /* immutable */
+    struct ref ref;             /* fd slots, in-flight calls, SCM_RIGHTS */
+    struct path path;           /* immutable; the dentry is referenced; NULLs for anonymous files */
+    _Atomic uint32_t flags;     /* LX_O_*; access mode bits immutable */
+    struct waitq *wq;           /* immutable; in the driver's object; NULL: never blocks */
+    struct mutex dir_lock;      /* RANK_READDIR: one readdir at a time */
+    struct mutex pos_lock;      /* RANK_FILE: synthetic files' offset */
+    int64_t pos; /* [pos_lock; directories: dir_lock] for drivers that keep an offset here */
+    struct list epitems; /* [RANK_EPOLL] */
+    uint64_t anon_ino;   /* shown for anonymous files */
 };
 
 void file_init(struct file *f, const struct file_ops *ops, uint32_t flags); /* one reference */
@@ -79,14 +102,15 @@ void file_set_path(struct file *f, const struct path *p);
 struct file *file_get(struct file *f);
 void file_put(struct file *f); /* may call release: no locks held */
 
-/* Generic transfers: access mode, blocking with signals, O_NONBLOCK. What read(2), write(2) and friends call. */
+/* Generic transfers: access mode, blocking with signals, O_NONBLOCK. What read(2), write(2) and
+ * friends call. A write that fails with -EPIPE sends SIGPIPE to t. */
 ssize_t file_read(struct task *t, struct file *f, struct iobuf *io, int64_t pos) must_check;
 ssize_t file_write(struct task *t, struct file *f, struct iobuf *io, int64_t pos) must_check;
-/* A write that fails with -EPIPE sends SIGPIPE to t. */
 uint32_t file_poll(struct file *f);
 /*
- * getdents(2): the driver's entries and then the mount points that exist in our own name space only.
- * `out` receives nothing at the end of the directory; emit must not touch guest memory. -ENOTDIR.
+ * getdents(2): the driver's entries and then the mount points that exist in our own name space
+ * only. `out` receives nothing at the end of the directory; emit must not touch guest memory.
+ * -ENOTDIR.
  */
 int file_readdir(struct file *f, struct dirsink *out) must_check;
 /* lseek(2), with the driver's rules. -ESPIPE */

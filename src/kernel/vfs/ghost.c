@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ghosts: mount points that could not be made in a read-only tree and so exist in our own name space
- * only. They are dentries that stay in the cache for good, over nodes of a tiny file system of empty
- * directories; listing a directory adds its ghosts.
+ * Ghosts: mount points that could not be made in a read-only tree and so exist in our own name
+ * space only. They are dentries that stay in the cache for good, over nodes of a tiny file system
+ * of empty directories; listing a directory adds its ghosts.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,11 +25,12 @@ struct ghost_super {
 };
 
 struct ghost_dir {
-    struct file file; /* first */
+    struct file file;  /* first */
     struct node *node; /* referenced */
 };
 
-static int ghost_lookup(struct node *dir, const char *name unused_, size_t len unused_, struct node **ret unused_)
+static int ghost_lookup(struct node *dir, const char *name unused_, size_t len unused_,
+                        struct node **ret unused_)
 {
     return dir->type == LX_S_IFDIR ? -ENOENT : -ENOTDIR;
 }
@@ -37,8 +38,12 @@ static int ghost_lookup(struct node *dir, const char *name unused_, size_t len u
 static int ghost_getattr(struct node *n, struct attr *ret)
 {
     bool dir = n->type == LX_S_IFDIR;
-    *ret = (struct attr){.dev = n->sb->dev, .ino = n->ino, .mode = n->type | (dir ? 0755 : 0644),
-                         .nlink = dir ? 2 : 1, .blksize = 4096, .btime = {0, -1}};
+    *ret = (struct attr){.dev = n->sb->dev,
+                         .ino = n->ino,
+                         .mode = n->type | (dir ? 0755 : 0644),
+                         .nlink = dir ? 2 : 1,
+                         .blksize = 4096,
+                         .btime = {0, -1}};
     return 0;
 }
 
@@ -105,7 +110,8 @@ static const struct node_ops ghost_node_ops = {
 
 static int ghost_statfs(struct super *sb unused_, struct lx_statfs *ret)
 {
-    *ret = (struct lx_statfs){.type = LX_TMPFS_MAGIC, .bsize = 4096, .frsize = 4096, .namelen = 255};
+    *ret =
+        (struct lx_statfs){.type = LX_TMPFS_MAGIC, .bsize = 4096, .frsize = 4096, .namelen = 255};
     return 0;
 }
 
@@ -114,7 +120,8 @@ static void ghost_super_release(struct super *sb)
     free(container_of(sb, struct ghost_super, sb));
 }
 
-static const struct super_ops ghost_super_ops = {.statfs = ghost_statfs, .release = ghost_super_release};
+static const struct super_ops ghost_super_ops = {.statfs = ghost_statfs,
+                                                 .release = ghost_super_release};
 
 int ghosts_new(struct super **ret)
 {
@@ -136,7 +143,8 @@ static struct node *ghost_node(struct super *sb, bool is_dir)
     return n;
 }
 
-int ghost_make(struct vfs *v, struct dentry *dir, const char *name, size_t len, bool is_dir, struct dentry **ret)
+int ghost_make(struct vfs *v, struct dentry *dir, const char *name, size_t len, bool is_dir,
+               struct dentry **ret)
 {
     struct super *sb = dir->node->sb;
     struct list dying = LIST_INIT(dying);
@@ -163,13 +171,14 @@ int ghost_make(struct vfs *v, struct dentry *dir, const char *name, size_t len, 
     return 0;
 }
 
-bool ghost_nth(struct vfs *v, struct dentry *dir, size_t i, char *name, size_t *ret_len, uint64_t *ret_ino,
-               uint32_t *ret_type)
+bool ghost_nth(struct vfs *v, struct dentry *dir, size_t i, char *name, size_t *ret_len,
+               uint64_t *ret_ino, uint32_t *ret_type)
 {
     struct ghost *g;
     MUTEX_GUARD(&v->lock);
     list_for_each_entry (g, &v->ghost_list, link) {
-        struct dentry *d = g->dentry; /* its name and place never change: mount points cannot be renamed */
+        struct dentry *d =
+            g->dentry; /* its name and place never change: mount points cannot be renamed */
         if (d->parent != dir || i-- > 0)
             continue;
         memcpy(name, d->name, d->len + 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * File locks. They hang on nodes; one mutex guards them all, because deadlock detection must see who
- * waits for whom across files. Record locks of one owner never overlap and are merged when they meet.
+ * File locks. They hang on nodes; one mutex guards them all, because deadlock detection must see
+ * who waits for whom across files. Record locks of one owner never overlap and are merged when they
+ * meet.
  *
  * A record lock belongs to a descriptor table and dies when any descriptor of the file is closed
  * there. A lock set while another thread closes the descriptor must not stay behind:
@@ -38,8 +39,8 @@ struct owner {
 struct flk {
     struct list link; /* [locks.lock] in node.locks */
     struct owner owner;
-    bool whole;       /* flock(2): another kind, that record locks do not meet */
-    int type;         /* LX_F_RDLCK, LX_F_WRLCK; LX_F_UNLCK only in requests */
+    bool whole;         /* flock(2): another kind, that record locks do not meet */
+    int type;           /* LX_F_RDLCK, LX_F_WRLCK; LX_F_UNLCK only in requests */
     int64_t start, end; /* inclusive */
     int32_t pid;
 };
@@ -51,7 +52,7 @@ struct locks {
 };
 
 struct request {
-    struct list link;    /* [locks.lock] in locks.blocked while it waits */
+    struct list link; /* [locks.lock] in locks.blocked while it waits */
     struct locks *locks;
     struct node *node;
     struct flk want;
@@ -88,8 +89,9 @@ static struct flk *find_conflict(struct node *n, const struct flk *want)
 {
     struct flk *l;
     list_for_each_entry (l, &n->locks, link)
-        if (l->whole == want->whole && !same_owner(&l->owner, &want->owner) && l->start <= want->end &&
-            want->start <= l->end && (l->type == LX_F_WRLCK || want->type == LX_F_WRLCK))
+        if (l->whole == want->whole && !same_owner(&l->owner, &want->owner) &&
+            l->start <= want->end && want->start <= l->end &&
+            (l->type == LX_F_WRLCK || want->type == LX_F_WRLCK))
             return l;
     return NULL;
 }
@@ -118,7 +120,8 @@ static void cut_out(struct request *q)
     struct flk *l, *tmp;
     const struct flk *w = &q->want;
     list_for_each_entry_safe (l, tmp, &q->node->locks, link) {
-        if (l->whole != w->whole || !same_owner(&l->owner, &w->owner) || l->end < w->start || w->end < l->start)
+        if (l->whole != w->whole || !same_owner(&l->owner, &w->owner) || l->end < w->start ||
+            w->end < l->start)
             continue;
         if (l->start < w->start && l->end > w->end) {
             struct flk *right = take_spare(q);
@@ -142,7 +145,8 @@ static void merge(struct request *q, struct flk *fresh)
 {
     struct flk *l, *tmp;
     list_for_each_entry_safe (l, tmp, &q->node->locks, link) {
-        if (l == fresh || l->whole || !same_owner(&l->owner, &fresh->owner) || l->type != fresh->type)
+        if (l == fresh || l->whole || !same_owner(&l->owner, &fresh->owner) ||
+            l->type != fresh->type)
             continue;
         if (l->start > 0 && l->start - 1 == fresh->end)
             fresh->end = l->end;
@@ -334,7 +338,9 @@ static long get_lock(struct request *q, struct lx_flock *fl)
         fl->type = LX_F_UNLCK;
         return 0;
     }
-    *fl = (struct lx_flock){.type = (int16_t) l->type, .whence = LX_SEEK_SET, .start = l->start,
+    *fl = (struct lx_flock){.type = (int16_t) l->type,
+                            .whence = LX_SEEK_SET,
+                            .start = l->start,
                             .len = l->end == INT64_MAX ? 0 : l->end - l->start + 1,
                             .pid = l->owner.ft ? l->pid : -1};
     return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * File locks among guests: fcntl(2) record locks (owned by a descriptor table, i.e. a process), open
- * file description locks and flock(2). They are advisory and live in the sentry: what happens
+ * File locks among guests: fcntl(2) record locks (owned by a descriptor table, i.e. a process),
+ * open file description locks and flock(2). They are advisory and live in the sentry: what happens
  * outside the container is not seen.
  */
 #pragma once
@@ -15,7 +15,8 @@ struct task;
 
 /*
  * cmd: LX_F_GETLK, SETLK, SETLKW and their OFD forms. *fl is a private copy, written back by GETLK
- * only. Sleeps without locks. 0, -EAGAIN, -EDEADLK, -EINVAL, -EBADF, -EOVERFLOW, -ERESTARTSYS, -ENOLCK.
+ * only. Sleeps without locks. 0, -EAGAIN, -EDEADLK, -EINVAL, -EBADF, -EOVERFLOW, -ERESTARTSYS,
+ * -ENOLCK.
  */
 long vfs_lock_posix(struct task *t, struct file *f, int cmd, struct lx_flock *fl) must_check;
 /* op: LX_LOCK_SH, EX, UN, with LX_LOCK_NB. -EWOULDBLOCK, -EINVAL, -ERESTARTSYS. */

@@ -29,8 +29,8 @@ static void mount_free(struct mount *m)
 }
 
 /* Consumes sb when it succeeds. */
-static int mount_alloc(struct vfs *v, struct super *sb, struct node *root, uint32_t flags, const char *source,
-                       struct mount **ret)
+static int mount_alloc(struct vfs *v, struct super *sb, struct node *root, uint32_t flags,
+                       const char *source, struct mount **ret)
 {
     struct mount *m = calloc(1, sizeof(*m));
     if (!m)
@@ -127,7 +127,8 @@ static int make_point(struct walk *s, bool is_dir, struct path *ret)
     struct mount *mnt = s->cur.mnt;
     struct dentry *dir = s->cur.dentry, *d = NULL;
     struct super *sb = dir->node->sb;
-    struct create_args a = {.mode = is_dir ? LX_S_IFDIR | 0755 : LX_S_IFREG | 0644, .cred = s->w->cred};
+    struct create_args a = {.mode = is_dir ? LX_S_IFDIR | 0755 : LX_S_IFREG | 0644,
+                            .cred = s->w->cred};
     struct list dying = LIST_INIT(dying);
     struct node *n = NULL;
     int r = -EROFS;

@@ -18,11 +18,12 @@ int vfs_new(struct vfs **ret) must_check;
 
 /*
  * Mounts sb (consumed) at the absolute guest path `dest`; the first one must be "/". A mount point
- * that does not exist is made (mkdir, as runc does) where the tree is writable, and otherwise exists
- * only in our own name space: readdir of its parent shows it. `source` and the type name are what
- * /proc/mounts shows. flags: MOUNT_F_*.
+ * that does not exist is made (mkdir, as runc does) where the tree is writable, and otherwise
+ * exists only in our own name space: readdir of its parent shows it. `source` and the type name are
+ * what /proc/mounts shows. flags: MOUNT_F_*.
  */
-int vfs_mount(struct vfs *v, struct super *sb, const char *dest, uint32_t flags, const char *source) must_check;
+int vfs_mount(struct vfs *v, struct super *sb, const char *dest, uint32_t flags, const char *source)
+    must_check;
 
 /* Only when no task and no file is left. */
 void vfs_free(struct vfs *v);

@@ -17,26 +17,26 @@ struct locks;
 
 struct mount {
     struct vfs *vfs;
-    struct super *sb;           /* referenced */
-    struct dentry *root;        /* referenced */
-    struct mount *parent;       /* NULL: the root, and the internal mount */
-    struct dentry *mountpoint;  /* in parent; referenced */
-    struct mount *next_here;    /* older mounts on the same dentry */
-    struct list all_link;       /* [vfs.lock] */
-    uint32_t flags;             /* MOUNT_F_* */
+    struct super *sb;          /* referenced */
+    struct dentry *root;       /* referenced */
+    struct mount *parent;      /* NULL: the root, and the internal mount */
+    struct dentry *mountpoint; /* in parent; referenced */
+    struct mount *next_here;   /* older mounts on the same dentry */
+    struct list all_link;      /* [vfs.lock] */
+    uint32_t flags;            /* MOUNT_F_* */
     int id;
     char *source;
 };
 
 struct vfs {
-    struct mutex lock;          /* RANK_MOUNTS */
-    struct list mounts;         /* [lock] in mount order */
-    struct mount *root;         /* set once */
-    struct mount *internal;     /* immutable: where anonymous dentries are */
-    struct super *ghosts;       /* immutable: file system of mount points that exist only here */
-    struct list ghost_list;     /* [lock] struct ghost */
-    struct locks *locks;        /* immutable: locks.c */
-    int last_id;                /* [lock] */
+    struct mutex lock;      /* RANK_MOUNTS */
+    struct list mounts;     /* [lock] in mount order */
+    struct mount *root;     /* set once */
+    struct mount *internal; /* immutable: where anonymous dentries are */
+    struct super *ghosts;   /* immutable: file system of mount points that exist only here */
+    struct list ghost_list; /* [lock] struct ghost */
+    struct locks *locks;    /* immutable: locks.c */
+    int last_id;            /* [lock] */
 };
 
 /* The mount on top of (mnt, d), or NULL. */
@@ -52,8 +52,9 @@ static inline struct mount *mount_at(const struct mount *mnt, struct dentry *d)
 /* The super of ghost directories: empty, read-only. */
 int ghosts_new(struct super **ret) must_check;
 /* Makes dir/name one; *ret is referenced, cached and stays. */
-int ghost_make(struct vfs *v, struct dentry *dir, const char *name, size_t len, bool is_dir, struct dentry **ret) must_check;
-/* The i-th ghost below dir, counted from 0: false when there is none. Name of GUEST_NAME_CAP bytes. */
-bool ghost_nth(struct vfs *v, struct dentry *dir, size_t i, char *name, size_t *ret_len, uint64_t *ret_ino,
-               uint32_t *ret_type);
+int ghost_make(struct vfs *v, struct dentry *dir, const char *name, size_t len, bool is_dir,
+               struct dentry **ret) must_check;
+/* The i-th ghost below dir, from 0; false: no more. name: GUEST_NAME_CAP bytes. */
+bool ghost_nth(struct vfs *v, struct dentry *dir, size_t i, char *name, size_t *ret_len,
+               uint64_t *ret_ino, uint32_t *ret_type);
 void ghosts_free(struct vfs *v);

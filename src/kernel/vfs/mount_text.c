@@ -56,7 +56,8 @@ static void add_mountinfo_line(struct strbuf *out, const struct mount *m, const 
     uint64_t dev = m->sb->dev;
     if (m->sb->root->ops->getattr(m->sb->root, &a) == 0)
         dev = a.dev;
-    sb_addf(out, "%d %d %u:%u / ", m->id, m->parent ? m->parent->id : 1, lx_major(dev), lx_minor(dev));
+    sb_addf(out, "%d %d %u:%u / ", m->id, m->parent ? m->parent->id : 1, lx_major(dev),
+            lx_minor(dev));
     add_escaped(out, place);
     sb_addch(out, ' ');
     add_options(out, m->flags);

@@ -28,7 +28,8 @@ int name_find(struct walk *s, struct dentry **ret)
     return r;
 }
 
-/* In a sticky directory only the owner of the file or of the directory, or CAP_FOWNER, removes it. */
+/* In a sticky directory only the owner of the file or of the directory, or CAP_FOWNER, removes it.
+ */
 static int check_sticky(const struct walk *s, const struct dentry *victim)
 {
     const struct cred *c = s->w->cred;
@@ -85,7 +86,8 @@ static int create_last(struct walk *s, const struct create_args *a)
     else if (r == -ENOENT && (!s->must_be_dir || (a->mode & LX_S_IFMT) == LX_S_IFDIR))
         r = allowed;
     if (r == 0)
-        r = dir->node->ops->create ? dir->node->ops->create(dir->node, s->last.name, a, &n) : -EPERM;
+        r = dir->node->ops->create ? dir->node->ops->create(dir->node, s->last.name, a, &n)
+                                   : -EPERM;
     if (r == 0)
         r = dcache_instantiate(dir, s->last.name, s->last.len, n, &d, &dying);
     else if (r == -EEXIST && !sb->exclusive)
@@ -97,7 +99,8 @@ static int create_last(struct walk *s, const struct create_args *a)
     return r;
 }
 
-static int create_name(const struct walkctx *w, const struct path *at, const char *name, const struct create_args *a)
+static int create_name(const struct walkctx *w, const struct path *at, const char *name,
+                       const struct create_args *a)
 {
     struct walk s;
     int r = walk_to_parent(&s, w, at, name, WALK_NOFOLLOW);
@@ -107,7 +110,8 @@ static int create_name(const struct walkctx *w, const struct path *at, const cha
     return r;
 }
 
-int vfs_mknod(const struct walkctx *w, const struct path *at, const char *name, uint32_t mode, uint64_t rdev)
+int vfs_mknod(const struct walkctx *w, const struct path *at, const char *name, uint32_t mode,
+              uint64_t rdev)
 {
     struct create_args a = {.mode = mode, .rdev = rdev, .cred = w->cred};
     switch (mode & LX_S_IFMT) {
@@ -130,7 +134,8 @@ int vfs_mknod(const struct walkctx *w, const struct path *at, const char *name, 
     return create_name(w, at, name, &a);
 }
 
-int vfs_symlink(const struct walkctx *w, const struct path *at, const char *name, const char *target)
+int vfs_symlink(const struct walkctx *w, const struct path *at, const char *name,
+                const char *target)
 {
     struct create_args a = {.mode = LX_S_IFLNK | 0777, .target = target, .cred = w->cred};
     return *target ? create_name(w, at, name, &a) : -ENOENT;
@@ -164,7 +169,8 @@ static int link_last(struct walk *s, const struct path *old)
     return r;
 }
 
-int vfs_link(const struct walkctx *w, const struct path *old, const struct path *at, const char *name)
+int vfs_link(const struct walkctx *w, const struct path *old, const struct path *at,
+             const char *name)
 {
     struct walk s;
     if (!path_node(old))

@@ -14,13 +14,17 @@
 
 #include "kernel/vfs/walk.h"
 
-/* mkdir, mkfifo, mknod: mode has the type bits; without any, a regular file. rdev: 64-bit st_dev encoding. */
+/* mkdir, mkfifo, mknod: mode has the type bits; without any, a regular file. rdev: 64-bit st_dev
+ * encoding. */
 int vfs_mknod(const struct walkctx *w, const struct path *at, const char *name, uint32_t mode,
               uint64_t rdev) must_check;
-int vfs_symlink(const struct walkctx *w, const struct path *at, const char *name, const char *target) must_check;
+int vfs_symlink(const struct walkctx *w, const struct path *at, const char *name,
+                const char *target) must_check;
 /* `old` is an already walked path: linkat(2) decides whether its last symlink was followed. */
-int vfs_link(const struct walkctx *w, const struct path *old, const struct path *at, const char *name) must_check;
-int vfs_unlink(const struct walkctx *w, const struct path *at, const char *name, bool is_rmdir) must_check;
+int vfs_link(const struct walkctx *w, const struct path *old, const struct path *at,
+             const char *name) must_check;
+int vfs_unlink(const struct walkctx *w, const struct path *at, const char *name, bool is_rmdir)
+    must_check;
 /* flags: LX_RENAME_NOREPLACE, LX_RENAME_EXCHANGE; others -EINVAL. */
 int vfs_rename(const struct walkctx *w, const struct path *oat, const char *oname,
                const struct path *nat, const char *nname, uint32_t flags) must_check;

@@ -9,7 +9,8 @@
 
 #define DEFAULT_MAX_DENTRIES 16384u
 
-void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type, uint64_t ino)
+void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type,
+               uint64_t ino)
 {
     n->ops = ops;
     ref_init(&n->ref);
@@ -50,7 +51,8 @@ void super_init(struct super *sb, const struct super_ops *ops, const char *type_
     sb->max_dentries = DEFAULT_MAX_DENTRIES;
     sb->hash_seed = 0;
     /* Without randomness the seed is still different in every process by the address. */
-    if (getrandom(&sb->hash_seed, sizeof(sb->hash_seed), GRND_NONBLOCK) != (ssize_t) sizeof(sb->hash_seed))
+    if (getrandom(&sb->hash_seed, sizeof(sb->hash_seed), GRND_NONBLOCK) !=
+        (ssize_t) sizeof(sb->hash_seed))
         sb->hash_seed = hash_u64((uint64_t) (uintptr_t) sb);
     htab_init(&sb->dentries);
     list_init(&sb->lru);

@@ -22,7 +22,7 @@ struct super;
 struct lx_statfs;
 
 struct attr {
-    uint64_t dev, ino, rdev;  /* device numbers in Linux's 64-bit st_dev encoding */
+    uint64_t dev, ino, rdev;        /* device numbers in Linux's 64-bit st_dev encoding */
     uint32_t mode, nlink, uid, gid; /* mode with the type bits; guest ids */
     uint64_t size, blocks;
     uint32_t blksize;
@@ -30,20 +30,26 @@ struct attr {
 };
 
 enum { /* which members a setattr changes */
-    ATTR_MODE = 1u << 0, ATTR_UID = 1u << 1, ATTR_GID = 1u << 2, ATTR_SIZE = 1u << 3,
-    ATTR_ATIME = 1u << 4, ATTR_MTIME = 1u << 5, ATTR_ATIME_NOW = 1u << 6, ATTR_MTIME_NOW = 1u << 7,
+       ATTR_MODE = 1u << 0,
+       ATTR_UID = 1u << 1,
+       ATTR_GID = 1u << 2,
+       ATTR_SIZE = 1u << 3,
+       ATTR_ATIME = 1u << 4,
+       ATTR_MTIME = 1u << 5,
+       ATTR_ATIME_NOW = 1u << 6,
+       ATTR_MTIME_NOW = 1u << 7,
 };
 
 struct create_args {
-    uint32_t mode;        /* type and permissions, umask already applied */
+    uint32_t mode; /* type and permissions, umask already applied */
     uint64_t rdev;
-    const char *target;   /* symlinks */
+    const char *target;      /* symlinks */
     const struct cred *cred; /* owner of what is made */
 };
 
 struct open_args {
-    uint32_t flags;       /* LX_O_*; O_CREAT, O_EXCL, O_TRUNC and O_CLOEXEC are dealt with and absent */
-    struct task *task;    /* opener: /proc/self, /dev/tty; NULL at boot */
+    uint32_t flags; /* LX_O_*; O_CREAT, O_EXCL, O_TRUNC and O_CLOEXEC are dealt with and absent */
+    struct task *task; /* opener: /proc/self, /dev/tty; NULL at boot */
     const struct cred *cred;
 };
 
@@ -52,43 +58,58 @@ struct open_args {
  * others. A NULL member means the errno in the comment.
  */
 struct node_ops {
-    int (*lookup)(struct node *dir, const char *name, size_t len, struct node **ret); /* -ENOTDIR. -ENOENT becomes a negative dentry */
-    /* NULL: always valid. False: drop the dentry and look up again. Negative entries of shared supers are never kept. */
+    /* -ENOTDIR. -ENOENT becomes a negative dentry. */
+    int (*lookup)(struct node *dir, const char *name, size_t len, struct node **ret);
+    /* NULL: always valid. False: drop the dentry and look up again. Negative entries of shared
+     * supers are never kept. */
     bool (*revalidate)(struct node *n, struct node *dir, const char *name);
-    int (*create)(struct node *dir, const char *name, const struct create_args *a, struct node **ret); /* -EPERM. files, directories, links, devices */
-    int (*link)(struct node *dir, const char *name, struct node *target);  /* -EPERM */
-    int (*unlink)(struct node *dir, const char *name, struct node *target, bool is_rmdir); /* -EPERM */
-    int (*rename)(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags); /* -EPERM */
-    ssize_t (*readlink)(struct node *n, struct task *t, char *dst, size_t cap); /* -EINVAL. Length, not terminated */
-    /* Magic links (/proc/PID/exe, fd/N): the object itself instead of a text; new references. NULL: an ordinary link */
+    /* -EPERM. Files, directories, symlinks, devices. */
+    int (*create)(struct node *dir, const char *name, const struct create_args *a,
+                  struct node **ret);
+    /* -EPERM */
+    int (*link)(struct node *dir, const char *name, struct node *target);
+    int (*unlink)(struct node *dir, const char *name, struct node *target, bool is_rmdir);
+    int (*rename)(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags);
+    /* -EINVAL. Length, not terminated. */
+    ssize_t (*readlink)(struct node *n, struct task *t, char *dst, size_t cap);
+    /* Magic links (/proc/PID/exe, fd/N): the object itself instead of a text; new references. NULL:
+     * an ordinary link. */
     int (*follow)(struct node *n, struct task *t, struct path *ret);
-    int (*getattr)(struct node *n, struct attr *ret);                      /* required */
-    int (*setattr)(struct node *n, const struct attr *a, uint32_t mask);   /* -EPERM */
-    int (*open)(struct node *n, const struct open_args *a, struct file **ret); /* -ENXIO */
-    /* O_TMPFILE: an unnamed file in dir, opened. -EOPNOTSUPP */
-    int (*tmpfile)(struct node *dir, const struct create_args *c, const struct open_args *a, struct file **ret);
-    ssize_t (*getxattr)(struct node *n, const char *name, void *dst, size_t cap); /* -EOPNOTSUPP; cap 0: the size */
-    ssize_t (*listxattr)(struct node *n, char *dst, size_t cap);           /* -EOPNOTSUPP */
-    int (*setxattr)(struct node *n, const char *name, const void *v, size_t len, int flags); /* -EOPNOTSUPP */
-    int (*removexattr)(struct node *n, const char *name);                  /* -EOPNOTSUPP */
-    int (*permission)(struct node *n, struct task *t, uint32_t may);       /* NULL: the mode bits decide */
-    void (*release)(struct node *n);                                       /* required; frees the containing object */
+    /* Required. */
+    int (*getattr)(struct node *n, struct attr *ret);
+    /* -EPERM */
+    int (*setattr)(struct node *n, const struct attr *a, uint32_t mask);
+    /* -ENXIO */
+    int (*open)(struct node *n, const struct open_args *a, struct file **ret);
+    /* -EOPNOTSUPP. O_TMPFILE: an unnamed file in dir, opened. */
+    int (*tmpfile)(struct node *dir, const struct create_args *c, const struct open_args *a,
+                   struct file **ret);
+    /* -EOPNOTSUPP. cap 0: the size. */
+    ssize_t (*getxattr)(struct node *n, const char *name, void *dst, size_t cap);
+    ssize_t (*listxattr)(struct node *n, char *dst, size_t cap);
+    int (*setxattr)(struct node *n, const char *name, const void *v, size_t len, int flags);
+    int (*removexattr)(struct node *n, const char *name);
+    /* NULL: the mode bits decide. */
+    int (*permission)(struct node *n, struct task *t, uint32_t may);
+    /* Required. Frees the containing object. */
+    void (*release)(struct node *n);
 };
 
 struct node {
     const struct node_ops *ops; /* immutable */
     struct ref ref;
-    struct super *sb;           /* immutable; the node holds a reference */
-    uint32_t type;              /* immutable: the S_IFMT bits */
-    uint64_t ino;               /* immutable */
+    struct super *sb; /* immutable; the node holds a reference */
+    uint32_t type;    /* immutable: the S_IFMT bits */
+    uint64_t ino;     /* immutable */
     /* vfs/ alone: */
-    _Atomic uint32_t search;    /* directories: change count << 1 | "everybody may search", see perm.c */
-    _Atomic(char *) link_text;  /* symlinks of exclusive supers: what readlink returned first */
-    struct list locks;          /* [locks.lock] record locks and flocks, see locks.c */
-    _Atomic uint32_t n_locks;   /* [locks.lock] for writes: how many */
+    _Atomic uint32_t search;   /* directories: who may search, as perm.c remembers it */
+    _Atomic(char *) link_text; /* symlinks of exclusive supers: what readlink returned first */
+    struct list locks;         /* [locks.lock] record locks and flocks, see locks.c */
+    _Atomic uint32_t n_locks;  /* [locks.lock] for writes: how many */
 };
 
-void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type, uint64_t ino);
+void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type,
+               uint64_t ino);
 struct node *node_get(struct node *n);
 void node_put(struct node *n);
 
@@ -101,16 +122,16 @@ struct super_ops {
 struct super {
     const struct super_ops *ops; /* immutable */
     struct ref ref;
-    const char *type_name;       /* immutable: what /proc/mounts shows */
-    struct mutex tree_lock;      /* RANK_VFS_TREE: names below this super */
-    struct node *root;           /* immutable after mount */
-    uint64_t dev;                /* immutable: st_dev for synthetic file systems */
-    bool exclusive;              /* nobody else changes it: dentries are trusted without revalidate */
-    uint32_t max_dentries;       /* how many names are kept; super_init() sets a default */
+    const char *type_name;  /* immutable: what /proc/mounts shows */
+    struct mutex tree_lock; /* RANK_VFS_TREE: names below this super */
+    struct node *root;      /* immutable after mount */
+    uint64_t dev;           /* immutable: st_dev for synthetic file systems */
+    bool exclusive;         /* nobody else changes it: dentries are trusted without revalidate */
+    uint32_t max_dentries;  /* how many names are kept; super_init() sets a default */
     /* vfs/ alone: */
-    uint64_t hash_seed;          /* immutable */
-    struct htab dentries;        /* [tree_lock] by parent and name */
-    struct list lru;             /* [tree_lock] the same, roughly by age */
+    uint64_t hash_seed;   /* immutable */
+    struct htab dentries; /* [tree_lock] by parent and name */
+    struct list lru;      /* [tree_lock] the same, roughly by age */
 };
 
 void super_init(struct super *sb, const struct super_ops *ops, const char *type_name);

@@ -16,7 +16,8 @@
 
 #define TMPFILE_BIT (LX_O_TMPFILE & ~(uint32_t) LX_O_DIRECTORY)
 /* What a file does not keep of the flags it was opened with. */
-#define ONLY_AT_OPEN (LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY | LX_O_TRUNC | LX_O_CLOEXEC | TMPFILE_BIT)
+#define ONLY_AT_OPEN \
+    (LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY | LX_O_TRUNC | LX_O_CLOEXEC | TMPFILE_BIT)
 #define NOT_FOR_DRIVERS ((uint32_t) (LX_O_NOFOLLOW | (ONLY_AT_OPEN & ~LX_O_NOCTTY)))
 /* What O_PATH leaves of its fellows. */
 #define WITH_PATH (LX_O_PATH | LX_O_DIRECTORY | LX_O_NOFOLLOW | LX_O_CLOEXEC)
@@ -46,7 +47,8 @@ static int open_place(const struct path *p, uint32_t flags, struct file **ret)
 
 static uint32_t wanted(uint32_t flags)
 {
-    static const uint8_t by_mode[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
+    static const uint8_t by_mode[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
+                                      MAY_READ | MAY_WRITE};
     return by_mode[flags & LX_O_ACCMODE] | (flags & LX_O_TRUNC ? (uint32_t) MAY_WRITE : 0);
 }
 
@@ -81,22 +83,26 @@ static int check_noatime(const struct walkctx *w, const struct path *p, uint32_t
     return a.uid == w->cred->fsuid ? 0 : -EPERM;
 }
 
+/* Through the file where it may write; O_RDONLY|O_TRUNC is allowed, and then it is the node's
+ * business. */
 static int truncate_opened(struct file *f, struct node *n)
 {
     const struct attr a = {.size = 0};
     if (n->type != LX_S_IFREG)
         return 0;
-    if (f->ops->setattr)
+    if (f->ops->setattr && (atomic_load(&f->flags) & LX_O_ACCMODE) != LX_O_RDONLY)
         return f->ops->setattr(f, &a, ATTR_SIZE);
     return n->ops->setattr ? n->ops->setattr(n, &a, ATTR_SIZE) : -EPERM;
 }
 
 /* The file system's open, and what is the same for all. The permissions have been looked at. */
-static int open_node(const struct walkctx *w, const struct path *p, uint32_t flags, struct file **ret)
+static int open_node(const struct walkctx *w, const struct path *p, uint32_t flags,
+                     struct file **ret)
 {
     struct node *n = path_node(p);
     struct open_args a = {.flags = (flags | LX_O_LARGEFILE) & ~NOT_FOR_DRIVERS,
-                          .task = w->task, .cred = w->cred};
+                          .task = w->task,
+                          .cred = w->cred};
     struct file *f;
     if (!n->ops->open)
         return -ENXIO;
@@ -123,7 +129,9 @@ int path_open_at(const struct walkctx *w, const struct path *p, uint32_t flags, 
     if (!n)
         return -ENOENT;
     if (flags & LX_O_PATH)
-        return (flags & LX_O_DIRECTORY) && n->type != LX_S_IFDIR ? -ENOTDIR : open_place(p, flags & WITH_PATH, ret);
+        return (flags & LX_O_DIRECTORY) && n->type != LX_S_IFDIR
+                   ? -ENOTDIR
+                   : open_place(p, flags & WITH_PATH, ret);
     int r = check_type(p, n, flags);
     if (r == 0)
         r = path_permission(w, p, wanted(flags));
@@ -194,8 +202,8 @@ static int open_last(struct walk *s, uint32_t flags, uint32_t mode, struct file 
     return r;
 }
 
-static int open_create(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
-                       uint32_t mode, uint32_t walk_flags, struct file **ret)
+static int open_create(const struct walkctx *w, const struct path *at, const char *name,
+                       uint32_t flags, uint32_t mode, uint32_t walk_flags, struct file **ret)
 {
     struct walk s;
     if (flags & (LX_O_EXCL | LX_O_NOFOLLOW))
@@ -230,14 +238,16 @@ static int name_tmpfile(struct file *f, const struct path *dir)
     return 0;
 }
 
-static int open_tmpfile(const struct walkctx *w, const struct path *dir, uint32_t flags, uint32_t mode,
-                        struct file **ret)
+static int open_tmpfile(const struct walkctx *w, const struct path *dir, uint32_t flags,
+                        uint32_t mode, struct file **ret)
 {
     struct node *n = path_node(dir);
     struct create_args c = {.mode = LX_S_IFREG | (mode & 07777), .cred = w->cred};
-    struct open_args a = {.flags = (flags | LX_O_LARGEFILE) & ~(uint32_t) (ONLY_AT_OPEN & ~LX_O_EXCL) &
+    struct open_args a = {.flags = (flags | LX_O_LARGEFILE) &
+                                   ~(uint32_t) (ONLY_AT_OPEN & ~LX_O_EXCL) &
                                    ~(uint32_t) LX_O_DIRECTORY,
-                          .task = w->task, .cred = w->cred};
+                          .task = w->task,
+                          .cred = w->cred};
     struct file *f;
     if (!(wanted(flags) & MAY_WRITE))
         return -EINVAL;
@@ -261,8 +271,8 @@ static int open_tmpfile(const struct walkctx *w, const struct path *dir, uint32_
 
 #define CREATE_RACES 8 /* made and removed by others between our looks */
 
-int path_open_walk(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags, uint32_t mode,
-                   uint32_t walk_flags, struct file **ret)
+int path_open_walk(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
+                   uint32_t mode, uint32_t walk_flags, struct file **ret)
 {
     struct path p;
     int r;
@@ -287,13 +297,14 @@ int path_open_walk(const struct walkctx *w, const struct path *at, const char *n
     r = path_walk(w, at, name, walk_flags, &p);
     if (r < 0)
         return r;
-    r = flags & TMPFILE_BIT ? open_tmpfile(w, &p, flags, mode, ret) : path_open_at(w, &p, flags, ret);
+    r = flags & TMPFILE_BIT ? open_tmpfile(w, &p, flags, mode, ret)
+                            : path_open_at(w, &p, flags, ret);
     path_put(&p);
     return r;
 }
 
-int path_open(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags, uint32_t mode,
-              struct file **ret)
+int path_open(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
+              uint32_t mode, struct file **ret)
 {
     return path_open_walk(w, at, name, flags, mode, 0, ret);
 }

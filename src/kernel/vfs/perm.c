@@ -4,8 +4,8 @@
  * capabilities(7). The host would let the sentry do everything, so nothing else stands in between.
  *
  * A directory that everybody may search is remembered as such in its node, where nobody outside can
- * change it. The remembered bit comes with a change count, so that a check that has read the old mode
- * cannot write it down after a chmod:
+ * change it. The remembered bit comes with a change count, so that a check that has read the old
+ * mode cannot write it down after a chmod:
  *
  *     checker                            chmod
  *     seen = node.search
@@ -31,7 +31,8 @@ bool search_is_free(const struct walkctx *w, struct node *dir)
         return false;
     if (atomic_load_explicit(&dir->search, memory_order_relaxed) & 1)
         return true;
-    return cred_capable(w->cred, LX_CAP_DAC_OVERRIDE) || cred_capable(w->cred, LX_CAP_DAC_READ_SEARCH);
+    return cred_capable(w->cred, LX_CAP_DAC_OVERRIDE) ||
+           cred_capable(w->cred, LX_CAP_DAC_READ_SEARCH);
 }
 
 void node_search_changed(struct node *n)
@@ -65,7 +66,8 @@ static int mode_permission(const struct cred *c, const struct attr *a, uint32_t 
 static int mount_permission(const struct path *p, const struct node *n, uint32_t may)
 {
     uint32_t flags = path_mount_flags(p);
-    bool file = n->type == LX_S_IFREG, named = file || n->type == LX_S_IFDIR || n->type == LX_S_IFLNK;
+    bool file = n->type == LX_S_IFREG,
+         named = file || n->type == LX_S_IFDIR || n->type == LX_S_IFLNK;
     if ((may & MAY_WRITE) && (flags & MOUNT_F_RDONLY) && named)
         return -EROFS;
     return (may & MAY_EXEC) && (flags & MOUNT_F_NOEXEC) && file ? -EACCES : 0;

@@ -162,8 +162,8 @@ static int rename_walked(struct walk *from, struct walk *to, uint32_t flags)
     return r == 1 ? -EBUSY : r;
 }
 
-int vfs_rename(const struct walkctx *w, const struct path *oat, const char *oname, const struct path *nat,
-               const char *nname, uint32_t flags)
+int vfs_rename(const struct walkctx *w, const struct path *oat, const char *oname,
+               const struct path *nat, const char *nname, uint32_t flags)
 {
     struct walk from, to;
     if ((flags & ~(uint32_t) (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE)) ||

@@ -25,7 +25,8 @@ static int prepend(struct backwards *b, const char *text, size_t n)
  * The names from d up to `stop` (or the top of its super, which has no sb). The caller's reference
  * keeps d and so all above it; the tree_lock keeps the places. *d is where it ended.
  */
-static int names_up_to(struct backwards *b, struct dentry **d, const struct dentry *stop, const struct dentry *top)
+static int names_up_to(struct backwards *b, struct dentry **d, const struct dentry *stop,
+                       const struct dentry *top)
 {
     struct super *sb = NULL;
     int r = 0;

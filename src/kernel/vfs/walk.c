@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The walk. The hot path is a run of cached components of one super: its tree_lock is taken once for
- * the run, nothing is referenced and nothing allocated before the end of it. The lock is let go for
- * whatever may take long or needs another lock: permissions that must be asked for, symlinks, other
- * supers.
+ * The walk. The hot path is a run of cached components of one super: its tree_lock is taken once
+ * for the run, nothing is referenced and nothing allocated before the end of it. The lock is let go
+ * for whatever may take long or needs another lock: permissions that must be asked for, symlinks,
+ * other supers.
  */
 #include "kernel/vfs/walk.h"
 
@@ -114,7 +114,8 @@ static int read_link(struct walk *s, struct node *n, struct walk_text *ret)
         text = malloc(GUEST_PATH_MAX);
         if (!text)
             return -ENOMEM;
-        ssize_t r = n->ops->readlink ? n->ops->readlink(n, s->w->task, text, GUEST_PATH_MAX - 1) : -EINVAL;
+        ssize_t r =
+            n->ops->readlink ? n->ops->readlink(n, s->w->task, text, GUEST_PATH_MAX - 1) : -EINVAL;
         if (r <= 0 || r >= GUEST_PATH_MAX) {
             free(text);
             return r < 0 ? (int) r : r == 0 ? -ENOENT : -ENAMETOOLONG;
@@ -165,7 +166,8 @@ static int jump_to_root(struct walk *s)
     return 0;
 }
 
-/* s.cur is the symlink, `dir` (consumed) where it was found. Its text is walked next, from there. */
+/* s.cur is the symlink, `dir` (consumed) where it was found. Its text is walked next, from there.
+ */
 static int follow_link(struct walk *s, struct path *dir)
 {
     struct node *n = s->cur.dentry->node;
@@ -227,8 +229,8 @@ static int find_child(struct walk *s, const char *name, size_t len, struct dentr
 }
 
 /*
- * s.cur is a directory that may be searched; goes to `name` in it. `follow`: also through a symlink.
- * 1: a symlink is being followed.
+ * s.cur is a directory that may be searched; goes to `name` in it. `follow`: also through a
+ * symlink. 1: a symlink is being followed.
  */
 static int step(struct walk *s, const char *name, size_t len, bool follow)
 {
@@ -354,7 +356,8 @@ int walk_check_end(const struct walk *s)
     return 0;
 }
 
-int walk_begin(struct walk *s, const struct walkctx *w, const struct path *at, const char *name, uint32_t flags)
+int walk_begin(struct walk *s, const struct walkctx *w, const struct path *at, const char *name,
+               uint32_t flags)
 {
     s->w = w;
     s->flags = flags;
@@ -393,7 +396,8 @@ void walk_end(struct walk *s)
     text_done(&s->text);
 }
 
-int walk_to_parent(struct walk *s, const struct walkctx *w, const struct path *at, const char *name, uint32_t flags)
+int walk_to_parent(struct walk *s, const struct walkctx *w, const struct path *at, const char *name,
+                   uint32_t flags)
 {
     int r = walk_begin(s, w, at, name, flags);
     return r < 0 ? r : walk_parent(s);
@@ -412,7 +416,8 @@ static int negative(struct walk *s, struct path *ret)
     return 0;
 }
 
-int path_walk(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags, struct path *ret)
+int path_walk(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
+              struct path *ret)
 {
     struct walk s;
     int r;

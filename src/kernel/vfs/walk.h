@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#include "base/ref.h"
 #include "base/mutex.h"
+#include "base/ref.h"
 #include "base/util.h"
 #include "kernel/vfs/file.h"
 
@@ -20,7 +20,7 @@ struct vfs;
 /* Root, working directory and umask of one or more tasks (CLONE_FS). */
 struct fsctx {
     struct ref ref;
-    struct mutex lock; /* RANK_FSCTX */
+    struct mutex lock;     /* RANK_FSCTX */
     struct path root, cwd; /* [lock] */
     uint32_t umask;        /* [lock] */
 };
@@ -36,7 +36,7 @@ uint32_t fsctx_set_umask(struct fsctx *fs, uint32_t mask); /* returns the old on
 
 struct walkctx {
     struct path root, cwd;   /* referenced by walkctx_init, dropped by walkctx_done */
-    const struct cred *cred; /* borrowed: the task's own; a caller may put another one here (access(2)) */
+    const struct cred *cred; /* borrowed: the task's own, unless the caller puts another here */
     struct task *task;       /* handed on to magic links and openings; NULL at boot */
 };
 
@@ -46,11 +46,14 @@ int walkctx_init_root(struct walkctx *w, struct vfs *v, const struct cred *cred)
 void walkctx_done(struct walkctx *w);
 
 enum {
-    WALK_NOFOLLOW = 1u << 0,   /* the last component may be a symlink itself */
-    WALK_DIRECTORY = 1u << 1,  /* must be a directory */
-    WALK_EMPTY = 1u << 2,      /* AT_EMPTY_PATH: "" names `at` */
-    WALK_CREATE = 1u << 3,     /* a missing last component is a negative dentry, not -ENOENT */
-    WALK_BENEATH = 1u << 5, WALK_IN_ROOT = 1u << 6, WALK_NO_XDEV = 1u << 7, WALK_NO_MAGIC = 1u << 8,
+    WALK_NOFOLLOW = 1u << 0,  /* the last component may be a symlink itself */
+    WALK_DIRECTORY = 1u << 1, /* must be a directory */
+    WALK_EMPTY = 1u << 2,     /* AT_EMPTY_PATH: "" names `at` */
+    WALK_CREATE = 1u << 3,    /* a missing last component is a negative dentry, not -ENOENT */
+    WALK_BENEATH = 1u << 5,
+    WALK_IN_ROOT = 1u << 6,
+    WALK_NO_XDEV = 1u << 7,
+    WALK_NO_MAGIC = 1u << 8,
     WALK_NO_SYMLINKS = 1u << 9,
 };
 
@@ -66,19 +69,23 @@ int path_walk(const struct walkctx *w, const struct path *at, const char *name, 
               struct path *ret) must_check;
 
 /* What most calls need: dirfd + guest string + AT_* semantics in one step. */
-int path_at(struct task *t, int dirfd, uaddr_t name, uint32_t walk_flags, struct path *ret) must_check;
+int path_at(struct task *t, int dirfd, uaddr_t name, uint32_t walk_flags, struct path *ret)
+    must_check;
 
-/* Absolute guest path of p as seen from root; "(unreachable)" prefix or " (deleted)" suffix as d_path has. Length or -ENAMETOOLONG. */
+/* Absolute guest path of p as seen from root; "(unreachable)" prefix or " (deleted)" suffix as
+ * d_path has. Length or -ENAMETOOLONG. */
 ssize_t path_text(const struct path *p, const struct path *root, char *dst, size_t cap) must_check;
 
-/* open(2). flags: LX_O_*; mode: permissions of a file it makes, umask already applied. May sleep (FIFOs). */
-int path_open(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags, uint32_t mode,
-              struct file **ret) must_check;
+/* open(2). flags: LX_O_*; mode: permissions of a file it makes, umask already applied. May sleep
+ * (FIFOs). */
+int path_open(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
+              uint32_t mode, struct file **ret) must_check;
 /* The same with WALK_* restrictions of openat2(2). */
-int path_open_walk(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags, uint32_t mode,
-                   uint32_t walk_flags, struct file **ret) must_check;
+int path_open_walk(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
+                   uint32_t mode, uint32_t walk_flags, struct file **ret) must_check;
 /* Opens an already walked path (exec of an O_PATH descriptor, magic links). */
-int path_open_at(const struct walkctx *w, const struct path *p, uint32_t flags, struct file **ret) must_check;
+int path_open_at(const struct walkctx *w, const struct path *p, uint32_t flags, struct file **ret)
+    must_check;
 
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 /* 0 or -EACCES / -EROFS by mount flags, mode, owner and capabilities. */

@@ -38,18 +38,18 @@ struct walk_text {
 
 struct walk {
     const struct walkctx *w;
-    uint32_t flags;         /* WALK_* */
-    struct path root;       /* where ".." and absolute links end; borrowed */
+    uint32_t flags;   /* WALK_* */
+    struct path root; /* where ".." and absolute links end; borrowed */
     struct path cur;
     enum walk_hold hold;
-    struct super *locked;   /* whose tree_lock we hold */
-    struct dentry *drop;    /* a reference to be dropped after unlocking */
+    struct super *locked; /* whose tree_lock we hold */
+    struct dentry *drop;  /* a reference to be dropped after unlocking */
     struct list dying;
     struct walk_text text;
     struct walk_text stack[WALK_MAX_LINKS];
     unsigned depth, n_links;
-    bool must_be_dir;       /* a slash follows the last component, or followed a link that it replaced */
-    bool at_last;           /* s.cur is the directory of s.last */
+    bool must_be_dir; /* a slash follows the last component, or followed a link that it replaced */
+    bool at_last;     /* s.cur is the directory of s.last */
     struct {
         char name[GUEST_NAME_CAP];
         size_t len;
@@ -57,12 +57,14 @@ struct walk {
     } last;
 };
 
-int walk_begin(struct walk *s, const struct walkctx *w, const struct path *at, const char *name, uint32_t flags) must_check;
-/* To the directory of the last component; search permission there is checked. No lock is held after it. */
+int walk_begin(struct walk *s, const struct walkctx *w, const struct path *at, const char *name,
+               uint32_t flags) must_check;
+/* To the directory of the last component; search permission there is checked. No lock is held after
+ * it. */
 int walk_parent(struct walk *s) must_check;
 /*
- * 0: s.cur is what the last component names, no lock held; 1: see above; -ENOENT: no such name, s.cur
- * is still the directory.
+ * 0: s.cur is what the last component names, no lock held; 1: see above; -ENOENT: no such name,
+ * s.cur is still the directory.
  */
 int walk_last(struct walk *s) must_check;
 /* 0 when s.cur may end the walk: WALK_DIRECTORY, trailing slashes. */
@@ -71,8 +73,10 @@ int walk_check_end(const struct walk *s) must_check;
 void walk_take(struct walk *s, struct path *ret);
 void walk_end(struct walk *s);
 
-/* Both steps for a call that changes names: *ret is the directory (referenced); s stays open for s.last. */
-int walk_to_parent(struct walk *s, const struct walkctx *w, const struct path *at, const char *name, uint32_t flags) must_check;
+/* Both steps for a call that changes names: *ret is the directory (referenced); s stays open for
+ * s.last. */
+int walk_to_parent(struct walk *s, const struct walkctx *w, const struct path *at, const char *name,
+                   uint32_t flags) must_check;
 
 /* perm.c: search permission without asking the file system, if that is enough to grant it. */
 bool search_is_free(const struct walkctx *w, struct node *dir);

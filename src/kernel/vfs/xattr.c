@@ -45,7 +45,8 @@ static int check_name(const struct walkctx *w, const struct path *p, const char 
     return -EOPNOTSUPP;
 }
 
-ssize_t vfs_getxattr(const struct walkctx *w, const struct path *p, const char *name, void *dst, size_t cap)
+ssize_t vfs_getxattr(const struct walkctx *w, const struct path *p, const char *name, void *dst,
+                     size_t cap)
 {
     struct node *n = path_node(p);
     int r = n ? check_name(w, p, name, MAY_READ) : -ENOENT;
@@ -62,11 +63,12 @@ ssize_t vfs_listxattr(const struct walkctx *w unused_, const struct path *p, cha
     return n->ops->listxattr ? n->ops->listxattr(n, dst, cap) : -EOPNOTSUPP;
 }
 
-int vfs_setxattr(const struct walkctx *w, const struct path *p, const char *name, const void *v, size_t len,
-                 int flags)
+int vfs_setxattr(const struct walkctx *w, const struct path *p, const char *name, const void *v,
+                 size_t len, int flags)
 {
     struct node *n = path_node(p);
-    if ((flags & ~(LX_XATTR_CREATE | LX_XATTR_REPLACE)) || flags == (LX_XATTR_CREATE | LX_XATTR_REPLACE))
+    if ((flags & ~(LX_XATTR_CREATE | LX_XATTR_REPLACE)) ||
+        flags == (LX_XATTR_CREATE | LX_XATTR_REPLACE))
         return -EINVAL;
     if (len > LX_XATTR_SIZE_MAX)
         return -E2BIG;
