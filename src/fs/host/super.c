@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A donated tree as a file system: see hostfs.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -22,12 +23,22 @@ static int host_statfs(struct super *sb, struct lx_statfs *ret)
     return 0;
 }
 
+/* Through a descriptor of its own: the tree's is for names alone. */
+static int host_sync(struct super *sb)
+{
+    char path[PROC_FD_CAP];
+    _cleanup_close_ int fd = open(proc_fd_path(host_node(sb->root)->fd, path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    return syncfs(fd) < 0 ? -errno : 0;
+}
+
 static void host_super_release(struct super *sb)
 {
     free(host_super(sb));
 }
 
-static const struct super_ops super_ops = {.statfs = host_statfs, .release = host_super_release};
+static const struct super_ops super_ops = {.statfs = host_statfs, .sync = host_sync, .release = host_super_release};
 
 int hostfs_mount(struct kernel *k, const struct hostfs_config *c, struct super **ret)
 {

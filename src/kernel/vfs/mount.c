@@ -107,6 +107,21 @@ void vfs_free(struct vfs *v)
     free(v);
 }
 
+/* Mounts are only ever added at the end, and stay: the lock is for the links alone. */
+void vfs_sync(struct vfs *v)
+{
+    for (struct list *l = &v->mounts;;) {
+        mutex_lock(&v->lock);
+        l = l->next;
+        mutex_unlock(&v->lock);
+        if (l == &v->mounts)
+            return;
+        struct super *sb = list_entry(l, struct mount, all_link)->sb;
+        if (sb->ops->sync)
+            (void) sb->ops->sync(sb);
+    }
+}
+
 int vfs_root(struct vfs *v, struct path *ret)
 {
     struct mount *m = v->root;

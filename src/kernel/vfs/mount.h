@@ -25,6 +25,9 @@ int vfs_new(struct vfs **ret) must_check;
 int vfs_mount(struct vfs *v, struct super *sb, const char *dest, uint32_t flags, const char *source)
     must_check;
 
+/* sync(2): all that is mounted. Errors have nobody to go to. */
+void vfs_sync(struct vfs *v);
+
 /* Only when no task and no file is left. */
 void vfs_free(struct vfs *v);
 

@@ -115,6 +115,7 @@ void node_put(struct node *n);
 
 struct super_ops {
     int (*statfs)(struct super *sb, struct lx_statfs *ret); /* -ENOSYS */
+    int (*sync)(struct super *sb); /* syncfs(2), no locks held; NULL: there is nothing to write back */
     void (*release)(struct super *sb);
 };
 

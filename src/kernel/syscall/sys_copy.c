@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sendfile(2), copy_file_range(2): data from file to file that the guest never sees. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/resource.h"
+#include "abi/linux/stat.h"
+#include "base/cleanup.h"
+#include "kernel/syscall/fsize.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/task/task.h"
+#include "kernel/vfs/attr.h"
+#include "kernel/vfs/fdtable.h"
+#include "kernel/vfs/file.h"
+
+#define CHUNK (128u << 10)
+
+/* One side: a file, and where in it. */
+struct side {
+    struct file *f;
+    uaddr_t off; /* guest's variable; null: the file's own offset */
+    int64_t pos;
+};
+
+struct copy {
+    struct side in, out;
+    uint64_t left;
+    int64_t done;
+};
+
+static int get_files(struct task *t, int in, int out, struct copy *c)
+{
+    int r = fd_lookup(t->files, in, &c->in.f);
+    if (r < 0)
+        return r;
+    r = fd_lookup(t->files, out, &c->out.f);
+    if (r < 0)
+        file_put(c->in.f);
+    return r;
+}
+
+static void put_files(struct copy *c)
+{
+    file_put(c->in.f);
+    file_put(c->out.f);
+}
+
+static uint32_t access_mode(const struct file *f)
+{
+    return atomic_load(&f->flags) & LX_O_ACCMODE;
+}
+
+static int check_access(const struct copy *c)
+{
+    return access_mode(c->in.f) == LX_O_WRONLY || access_mode(c->out.f) == LX_O_RDONLY ? -EBADF : 0;
+}
+
+/* Where a side starts. */
+static int begin(struct task *t, struct side *s)
+{
+    if (uaddr_is_null(s->off)) {
+        s->pos = file_seek(s->f, 0, LX_SEEK_CUR);
+        return s->pos < 0 ? (int) s->pos : 0;
+    }
+    if (copy_in(t, &s->pos, s->off, sizeof(s->pos)) < 0)
+        return -EFAULT;
+    return s->pos < 0 ? -EINVAL : 0;
+}
+
+/* Where it ended: told where it was asked for. */
+static int finish(struct task *t, const struct side *s)
+{
+    if (uaddr_is_null(s->off)) {
+        int64_t r = file_seek(s->f, s->pos, LX_SEEK_SET);
+        return r < 0 ? (int) r : 0;
+    }
+    return copy_out(t, s->off, &s->pos, sizeof(s->pos));
+}
+
+/* One piece through `buf`; 0 at the end of the file. What was not taken is read again. */
+static ssize_t copy_piece(struct task *t, struct copy *c, uint8_t *buf, bool positioned)
+{
+    struct iobuf io;
+    iobuf_kernel(&io, buf, (size_t) MIN(c->left, (uint64_t) CHUNK));
+    ssize_t got = file_read(t, c->in.f, &io, c->in.pos);
+    if (got <= 0)
+        return got;
+    iobuf_kernel(&io, buf, (size_t) got);
+    int64_t to = positioned ? c->out.pos : -1;
+    int r = fsize_clamp(t, c->out.f, to, &io);
+    if (r < 0)
+        return r;
+    ssize_t put = file_write(t, c->out.f, &io, to);
+    if (put <= 0)
+        return put;
+    c->in.pos += put;
+    c->out.pos += put;
+    c->left -= (uint64_t) put;
+    c->done += put;
+    return put < got ? 0 : put;
+}
+
+static ssize_t copy_through(struct task *t, struct copy *c, bool positioned)
+{
+    _cleanup_free_ uint8_t *buf = malloc((size_t) MIN(c->left, (uint64_t) CHUNK));
+    ssize_t r = buf ? 1 : -ENOMEM;
+    while (c->left && r > 0) {
+        r = copy_piece(t, c, buf, positioned);
+        if (atomic_load(&t->work))
+            break;
+    }
+    return c->done ? c->done : r < 0 ? r : 0;
+}
+
+/* ---- sendfile(2) ---- */
+
+static ssize_t send_file(struct task *t, struct copy *c)
+{
+    int r = check_access(c);
+    if (r < 0)
+        return r;
+    if (!c->in.f->ops->seek)
+        return uaddr_is_null(c->in.off) ? -EINVAL : -ESPIPE;
+    if (c->in.f->ops->readdir || !c->in.f->ops->read ||
+        (atomic_load(&c->out.f->flags) & LX_O_APPEND))
+        return -EINVAL;
+    r = begin(t, &c->in);
+    if (r < 0 || c->left == 0)
+        return r;
+    ssize_t n = copy_through(t, c, false);
+    r = c->done ? finish(t, &c->in) : 0;
+    return r < 0 ? r : n;
+}
+
+long sys_sendfile(struct task *t, const uint64_t a[static 6])
+{
+    struct copy c = {.in.off = uaddr(a[2]), .left = MIN(a[3], GUEST_RW_MAX)};
+    int r = get_files(t, (int) a[1], (int) a[0], &c);
+    if (r < 0)
+        return r;
+    ssize_t n = send_file(t, &c);
+    put_files(&c);
+    return n;
+}
+
+/* ---- copy_file_range(2) ---- */
+
+static int check_regular(const struct copy *c, struct attr *in, struct attr *out)
+{
+    int r = file_getattr(c->in.f, in);
+    if (r == 0)
+        r = file_getattr(c->out.f, out);
+    if (r < 0)
+        return r;
+    if ((in->mode & LX_S_IFMT) == LX_S_IFDIR || (out->mode & LX_S_IFMT) == LX_S_IFDIR)
+        return -EISDIR;
+    if ((in->mode & LX_S_IFMT) != LX_S_IFREG || (out->mode & LX_S_IFMT) != LX_S_IFREG)
+        return -EINVAL;
+    return 0;
+}
+
+/* Shortens the copy to what the source has; the ranges of one file must not meet. */
+static int check_ranges(struct task *t, struct copy *c, const struct attr *in,
+                        const struct attr *out)
+{
+    int64_t end;
+    if (__builtin_add_overflow(c->in.pos, (int64_t) MIN(c->left, (uint64_t) INT64_MAX), &end) ||
+        __builtin_add_overflow(c->out.pos, (int64_t) MIN(c->left, (uint64_t) INT64_MAX), &end))
+        return -EOVERFLOW;
+    uint64_t there = (uint64_t) c->in.pos >= in->size ? 0 : in->size - (uint64_t) c->in.pos;
+    c->left = MIN(MIN(c->left, there), GUEST_RW_MAX);
+    uint64_t from = (uint64_t) c->in.pos, to = (uint64_t) c->out.pos;
+    if (in->dev == out->dev && in->ino == out->ino && from + c->left > to && to + c->left > from)
+        return -EINVAL;
+    return c->left && to + c->left > out->size ? fsize_allows(t, to + 1) : 0;
+}
+
+/* The host shares extents where it can. False: the copy goes through us. */
+static bool copy_by_host(struct task *t, struct copy *c)
+{
+    const struct file_ops *in = c->in.f->ops, *out = c->out.f->ops;
+    int from = in->host_fd ? in->host_fd(c->in.f) : -1,
+        to = out->host_fd ? out->host_fd(c->out.f) : -1;
+    if (from < 0 || to < 0)
+        return false;
+    while (c->left) {
+        off_t in_pos = c->in.pos, out_pos = c->out.pos;
+        ssize_t n =
+            copy_file_range(from, &in_pos, to, &out_pos, MIN(c->left, (uint64_t) 64 << 20), 0);
+        if (n <= 0)
+            break;
+        c->in.pos = in_pos;
+        c->out.pos = out_pos;
+        c->left -= (uint64_t) n;
+        c->done += n;
+        if (atomic_load(&t->work))
+            break;
+    }
+    return c->done > 0;
+}
+
+static ssize_t copy_range(struct task *t, struct copy *c)
+{
+    struct attr in, out;
+    int r = begin(t, &c->out);
+    if (r == 0)
+        r = begin(t, &c->in);
+    if (r == 0)
+        r = check_regular(c, &in, &out);
+    if (r == 0)
+        r = check_access(c);
+    if (r == 0 && (atomic_load(&c->out.f->flags) & LX_O_APPEND))
+        r = -EBADF;
+    if (r == 0)
+        r = check_ranges(t, c, &in, &out);
+    if (r < 0 || c->left == 0)
+        return r;
+    uint64_t limit = tgroup_rlimit(t->tg, LX_RLIMIT_FSIZE);
+    bool limited = limit < (uint64_t) c->out.pos + c->left;
+    ssize_t n = !limited && copy_by_host(t, c) ? c->done : copy_through(t, c, true);
+    if (n > 0) {
+        r = finish(t, &c->in);
+        if (r == 0)
+            r = finish(t, &c->out);
+    }
+    return r < 0 ? r : n;
+}
+
+long sys_copy_file_range(struct task *t, const uint64_t a[static 6])
+{
+    struct copy c = {.in.off = uaddr(a[1]), .out.off = uaddr(a[3]), .left = a[4]};
+    int r = get_files(t, (int) a[0], (int) a[2], &c);
+    if (r < 0)
+        return r;
+    ssize_t n = (uint32_t) a[5] ? -EINVAL : copy_range(t, &c);
+    put_files(&c);
+    return n;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fcntl(2): descriptors, status flags, record locks; the rest is the object's own. */
+#include <errno.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/stat.h"
+#include "kernel/syscall/fd_limit.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/task/task.h"
+#include "kernel/vfs/attr.h"
+#include "kernel/vfs/fdtable.h"
+#include "kernel/vfs/file.h"
+#include "kernel/vfs/locks.h"
+
+/* What was for the opening alone is gone already. */
+static long get_flags(const struct file *f)
+{
+    return (long) (atomic_load(&f->flags) & ~(uint32_t) LX_O_CLOEXEC);
+}
+
+/* O_NOATIME is for the owner. */
+static int check_flags(struct task *t, struct file *f, uint32_t added)
+{
+    struct attr a;
+    if (!(added & LX_O_NOATIME) || cred_capable(t->cred, LX_CAP_FOWNER))
+        return 0;
+    int r = file_getattr(f, &a);
+    if (r < 0)
+        return r;
+    return a.uid == t->cred->fsuid ? 0 : -EPERM;
+}
+
+static long set_flags(struct task *t, struct file *f, uint32_t want)
+{
+    uint32_t old = atomic_load(&f->flags), fresh;
+    want &= LX_O_SETTABLE;
+    int r = check_flags(t, f, want & ~old);
+    if (r < 0)
+        return r;
+    do
+        fresh = (old & ~(uint32_t) LX_O_SETTABLE) | want;
+    while (!atomic_compare_exchange_weak(&f->flags, &old, fresh));
+    if (f->ops->flags_changed)
+        f->ops->flags_changed(f, old);
+    return 0;
+}
+
+static long do_lock(struct task *t, struct file *f, int cmd, uaddr_t arg)
+{
+    struct lx_flock fl;
+    int r = copy_in(t, &fl, arg, sizeof(fl));
+    if (r < 0)
+        return r;
+    long n = vfs_lock_posix(t, f, cmd, &fl);
+    if (n == 0 && (cmd == LX_F_GETLK || cmd == LX_F_OFD_GETLK))
+        n = copy_out(t, arg, &fl, sizeof(fl));
+    return n;
+}
+
+static long duplicate(struct task *t, struct file *f, uint64_t min, bool cloexec)
+{
+    int limit = fd_limit(t);
+    if (min >= (uint64_t) limit)
+        return -EINVAL;
+    return fd_install(t->files, file_get(f), (int) min, limit, cloexec);
+}
+
+/* The commands a place (O_PATH) knows, too. */
+static bool for_places(int cmd)
+{
+    return cmd == LX_F_DUPFD || cmd == LX_F_DUPFD_CLOEXEC || cmd == LX_F_GETFD ||
+           cmd == LX_F_SETFD || cmd == LX_F_GETFL;
+}
+
+static long do_fcntl(struct task *t, int fd, struct file *f, int cmd, uint64_t arg)
+{
+    switch (cmd) {
+    case LX_F_DUPFD:
+    case LX_F_DUPFD_CLOEXEC:
+        return duplicate(t, f, (uint32_t) arg, cmd == LX_F_DUPFD_CLOEXEC);
+    case LX_F_GETFD:
+        return fd_get_cloexec(t->files, fd);
+    case LX_F_SETFD:
+        return fd_set_cloexec(t->files, fd, arg & LX_FD_CLOEXEC);
+    case LX_F_GETFL:
+        return get_flags(f);
+    case LX_F_SETFL:
+        return set_flags(t, f, (uint32_t) arg);
+    case LX_F_GETLK:
+    case LX_F_SETLK:
+    case LX_F_SETLKW:
+    case LX_F_OFD_GETLK:
+    case LX_F_OFD_SETLK:
+    case LX_F_OFD_SETLKW:
+        return do_lock(t, f, cmd, uaddr(arg));
+    case LX_F_GETLEASE:
+        return LX_F_UNLCK; /* nobody can have one */
+    }
+    return f->ops->fcntl ? f->ops->fcntl(f, t, cmd, arg) : -EINVAL;
+}
+
+long sys_fcntl(struct task *t, const uint64_t a[static 6])
+{
+    int cmd = (int) a[1];
+    struct file *f;
+    int r = for_places(cmd) ? fd_lookup_any(t->files, (int) a[0], &f)
+                            : fd_lookup(t->files, (int) a[0], &f);
+    if (r < 0)
+        return r;
+    long n = do_fcntl(t, (int) a[0], f, cmd, a[2]);
+    file_put(f);
+    return n;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stat(2), fstat(2), lstat(2), fstatat(2), statx(2). */
+#include <errno.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/stat.h"
+#include "kernel/syscall/at.h"
+#include "kernel/syscall/syscall.h"
+#include "kernel/task/task.h"
+#include "kernel/vfs/attr.h"
+#include "kernel/vfs/fdtable.h"
+
+static struct lx_timespec to_lx(const struct timespec *t)
+{
+    return (struct lx_timespec){t->tv_sec, t->tv_nsec};
+}
+
+static long put_stat(struct task *t, uint64_t to, const struct attr *a)
+{
+    struct lx_stat s = {
+        .dev = a->dev,
+        .ino = a->ino,
+        .nlink = a->nlink,
+        .mode = a->mode,
+        .uid = a->uid,
+        .gid = a->gid,
+        .rdev = a->rdev,
+        .size = (int64_t) a->size,
+        .blksize = a->blksize,
+        .blocks = (int64_t) a->blocks,
+        .atime = to_lx(&a->atime),
+        .mtime = to_lx(&a->mtime),
+        .ctime = to_lx(&a->ctime),
+    };
+    return copy_out(t, uaddr(to), &s, sizeof(s));
+}
+
+static int attr_at(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, struct attr *ret)
+{
+    struct target g;
+    int r = target_at(t, NULL, dirfd, name, walk_flags, &g);
+    if (r < 0)
+        return r;
+    r = target_getattr(&g, ret);
+    target_done(&g);
+    return r;
+}
+
+static long stat_at(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, uint64_t to)
+{
+    struct attr a;
+    int r = attr_at(t, dirfd, name, walk_flags, &a);
+    return r < 0 ? r : put_stat(t, to, &a);
+}
+
+long sys_stat(struct task *t, const uint64_t a[static 6])
+{
+    return stat_at(t, LX_AT_FDCWD, a[0], 0, a[1]);
+}
+
+long sys_lstat(struct task *t, const uint64_t a[static 6])
+{
+    return stat_at(t, LX_AT_FDCWD, a[0], WALK_NOFOLLOW, a[1]);
+}
+
+long sys_newfstatat(struct task *t, const uint64_t a[static 6])
+{
+    uint32_t flags = (uint32_t) a[3];
+    if (flags & ~(uint32_t) (LX_AT_SYMLINK_NOFOLLOW | LX_AT_NO_AUTOMOUNT | LX_AT_EMPTY_PATH))
+        return -EINVAL;
+    return stat_at(t, (int) a[0], a[1], at_walk_flags(flags), a[2]);
+}
+
+long sys_fstat(struct task *t, const uint64_t a[static 6])
+{
+    struct attr at;
+    struct file *f;
+    int r = fd_lookup_any(t->files, (int) a[0], &f);
+    if (r < 0)
+        return r;
+    r = file_getattr(f, &at);
+    file_put(f);
+    return r < 0 ? r : put_stat(t, a[1], &at);
+}
+
+/* ---- statx(2) ---- */
+
+static struct lx_statx_timestamp to_statx(const struct timespec *t)
+{
+    return (struct lx_statx_timestamp){.sec = t->tv_sec, .nsec = (uint32_t) t->tv_nsec};
+}
+
+static struct lx_statx fill_statx(const struct attr *a)
+{
+    struct lx_statx s = {
+        .mask = LX_STATX_BASIC_STATS,
+        .blksize = a->blksize,
+        .nlink = a->nlink,
+        .uid = a->uid,
+        .gid = a->gid,
+        .mode = (uint16_t) a->mode,
+        .ino = a->ino,
+        .size = a->size,
+        .blocks = a->blocks,
+        .atime = to_statx(&a->atime),
+        .ctime = to_statx(&a->ctime),
+        .mtime = to_statx(&a->mtime),
+        .rdev_major = lx_major(a->rdev),
+        .rdev_minor = lx_minor(a->rdev),
+        .dev_major = lx_major(a->dev),
+        .dev_minor = lx_minor(a->dev),
+    };
+    if (a->btime.tv_nsec >= 0) {
+        s.mask |= LX_STATX_BTIME;
+        s.btime = to_statx(&a->btime);
+    }
+    return s;
+}
+
+#define STATX_SYNC  (LX_AT_STATX_FORCE_SYNC | LX_AT_STATX_DONT_SYNC)
+#define STATX_FLAGS (LX_AT_SYMLINK_NOFOLLOW | LX_AT_NO_AUTOMOUNT | LX_AT_EMPTY_PATH | STATX_SYNC)
+
+long sys_statx(struct task *t, const uint64_t a[static 6])
+{
+    uint32_t flags = (uint32_t) a[2], mask = (uint32_t) a[3];
+    struct attr at;
+    if ((mask & LX_STATX_RESERVED) || (flags & ~(uint32_t) STATX_FLAGS) ||
+        (flags & STATX_SYNC) == STATX_SYNC)
+        return -EINVAL;
+    int r = attr_at(t, (int) a[0], a[1], at_walk_flags(flags), &at);
+    if (r < 0)
+        return r;
+    struct lx_statx s = fill_statx(&at);
+    return copy_out(t, uaddr(a[4]), &s, sizeof(s));
+}
