@@ -81,7 +81,7 @@ static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret
     case MOUNT_PROC:
         return proc_mount(k, ret);
     case MOUNT_SYS:
-        return sys_mount(k, ret);
+        return sysfs_mount(k, ret);
     case MOUNT_DEV:
         return dev_mount(k, ret);
     case MOUNT_DEVPTS:

@@ -141,7 +141,7 @@ int host_fd_donate(int fd, uint32_t open_flags, int prot, bool shared, int *ret_
     char path[PROC_FD_CAP];
     if (mode == LX_O_WRONLY)
         return -EACCES;
-    bool writable = shared && mode == LX_O_RDWR && !(open_flags & LX_O_APPEND);
+    bool writable = shared && mode == LX_O_RDWR;
     if (shared && (prot & PROT_WRITE) && !writable)
         return -EACCES;
     /* A shared mapping of a writable file may be made writable later (mprotect(2)). */
