@@ -162,6 +162,27 @@ static ssize_t ring_put(struct pipe *p, const uint8_t *data, uint32_t size, size
     return more < 0 ? r : r + more;
 }
 
+/* Gives back what read_begin() reserved; n bytes of it are read. */
+static void read_end(struct pipe *p, size_t n, bool packet)
+{
+    mutex_lock(&p->lock);
+    p->reading = false;
+    if (n) {
+        p->head += n;
+        if (packet) { /* what did not fit is discarded */
+            p->head = p->packets[p->packet_first].end;
+            p->packet_first = (p->packet_first + 1) % p->max_packets;
+            p->n_packets--;
+        }
+    }
+    ring_rewind(p);
+    uint32_t events = events_for_writers(p);
+    if (p->head != p->tail && p->reader_waits)
+        events |= events_for_readers(p);
+    mutex_unlock(&p->lock);
+    wake(p, events);
+}
+
 static ssize_t pipe_read(struct file *f, struct iobuf *io, int64_t pos unused_)
 {
     struct pipe *p = end_of(f)->p;
@@ -180,22 +201,7 @@ static ssize_t pipe_read(struct file *f, struct iobuf *io, int64_t pos unused_)
 
     r = ring_put(p, data, size, n, io);
 
-    mutex_lock(&p->lock);
-    p->reading = false;
-    if (r > 0) {
-        p->head += (uint64_t) r;
-        if (packet) { /* what did not fit is discarded */
-            p->head = p->packets[p->packet_first].end;
-            p->packet_first = (p->packet_first + 1) % p->max_packets;
-            p->n_packets--;
-        }
-    }
-    ring_rewind(p);
-    uint32_t events = events_for_writers(p);
-    if (p->head != p->tail && p->reader_waits)
-        events |= events_for_readers(p);
-    mutex_unlock(&p->lock);
-    wake(p, events);
+    read_end(p, r > 0 ? (size_t) r : 0, packet);
     return r;
 }
 
@@ -571,11 +577,9 @@ bool file_is_pipe(const struct file *f)
  * tee: from's bytes stay where they are while `reading` is held, so they can be copied into `to`
  * without its lock, as a write would.
  */
-ssize_t pipe_tee(struct file *from, struct file *to, size_t n)
+/* Shows up to n bytes at the head to `take`, in one or two pieces, and consumes what it took if `consume`. */
+static ssize_t lend(struct pipe *p, size_t n, pipe_take_fn *take, void *arg, bool consume)
 {
-    if (!file_is_pipe(from) || !file_is_pipe(to) || end_of(from)->p == end_of(to)->p)
-        return -EINVAL;
-    struct pipe *p = end_of(from)->p;
     bool packet = false;
     ssize_t r = 0;
     mutex_lock(&p->lock);
@@ -585,24 +589,38 @@ ssize_t pipe_tee(struct file *from, struct file *to, size_t n)
     mutex_unlock(&p->lock);
     if (!begun)
         return r;
-
     uint32_t at = (uint32_t) p->head & (size - 1);
     size_t first = MIN(n, (size_t) (size - at));
-    struct iobuf io;
-    iobuf_kernel(&io, (uint8_t *) (uintptr_t) (data + at), first);
-    r = pipe_write(to, &io, -1);
+    r = take(arg, data + at, first);
     if (r == (ssize_t) first && n > first) {
-        iobuf_kernel(&io, (uint8_t *) (uintptr_t) data, n - first);
-        ssize_t more = pipe_write(to, &io, -1);
+        ssize_t more = take(arg, data, n - first);
         r += more > 0 ? more : 0;
     }
-
-    mutex_lock(&p->lock);
-    p->reading = false;
-    uint32_t events = p->reader_waits ? events_for_readers(p) : 0;
-    if (p->writer_waits)
-        events |= events_for_writers(p);
-    mutex_unlock(&p->lock);
-    wake(p, events);
+    read_end(p, consume && r > 0 ? (size_t) r : 0, packet);
     return r;
+}
+
+static ssize_t take_by_pipe(void *to, const uint8_t *data, size_t n)
+{
+    struct iobuf io;
+    iobuf_kernel(&io, (uint8_t *) (uintptr_t) data, n);
+    return pipe_write(to, &io, -1);
+}
+
+ssize_t pipe_tee(struct file *from, struct file *to, size_t n)
+{
+    if (!file_is_pipe(from) || !file_is_pipe(to) || end_of(from)->p == end_of(to)->p)
+        return -EINVAL;
+    return lend(end_of(from)->p, n, take_by_pipe, to, false);
+}
+
+ssize_t pipe_drain(struct file *from, size_t n, pipe_take_fn *take, void *arg)
+{
+    return file_is_pipe(from) ? lend(end_of(from)->p, n, take, arg, true) : -EINVAL;
+}
+
+bool pipes_are_one(const struct file *a, const struct file *b)
+{
+    return file_is_pipe(a) && file_is_pipe(b) &&
+           container_of(a, struct pipe_end, file)->p == container_of(b, struct pipe_end, file)->p;
 }

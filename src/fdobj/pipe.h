@@ -37,3 +37,13 @@ bool file_is_pipe(const struct file *f);
  * cannot go on, 0 at the end of data, -EPIPE, -EINVAL when they are no two different pipes.
  */
 ssize_t pipe_tee(struct file *from, struct file *to, size_t n) must_check;
+
+/* Data of a pipe, for splice(2): how many of the n bytes were taken, or a negative errno. No lock is held. */
+typedef ssize_t pipe_take_fn(void *arg, const uint8_t *data, size_t n);
+/*
+ * Gives up to n bytes of `from` to `take` and consumes what it took. No other reader gets at the
+ * pipe meanwhile, so take must not wait. -EAGAIN when empty, 0 at the end of data, -EINVAL.
+ */
+ssize_t pipe_drain(struct file *from, size_t n, pipe_take_fn *take, void *arg) must_check;
+/* Whether both are ends of the same pipe. */
+bool pipes_are_one(const struct file *a, const struct file *b);
