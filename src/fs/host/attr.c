@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -61,6 +62,35 @@ static int set_owner(int fd, const struct attr *a, uint32_t mask)
     return fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
 }
 
+/*
+ * The sandbox has no CAP_FSETID, so that writes strip set-id bits; but then the host also strips a
+ * set-group-ID bit the vfs has allowed, unless the group is ours: for one call of this thread it is.
+ * Returns what leave_group() takes.
+ */
+static long enter_group(int fd, uint32_t mode)
+{
+    struct stat st;
+    if (!(mode & S_ISGID) || fstat(fd, &st) < 0)
+        return -1;
+    return syscall(SYS_setfsgid, st.st_gid);
+}
+
+static void leave_group(long own)
+{
+    if (own >= 0)
+        (void) syscall(SYS_setfsgid, (gid_t) own);
+}
+
+/* path: fd's own, or NULL for a descriptor that can be changed itself. */
+static int set_mode(int fd, const char *path, uint32_t mode)
+{
+    long own = enter_group(fd, mode);
+    int r = path ? chmod(path, mode & 07777) : fchmod(fd, mode & 07777);
+    r = r < 0 ? -errno : 0;
+    leave_group(own);
+    return r;
+}
+
 /* The owner first: a change of it clears bits that the mode may set again. */
 int host_fd_setattr(int fd, const struct attr *a, uint32_t mask)
 {
@@ -69,8 +99,9 @@ int host_fd_setattr(int fd, const struct attr *a, uint32_t mask)
         return -errno;
     if ((mask & (ATTR_UID | ATTR_GID)) && set_owner(fd, a, mask) < 0)
         return -errno;
-    if ((mask & ATTR_MODE) && fchmod(fd, a->mode & 07777) < 0)
-        return -errno;
+    int r = mask & ATTR_MODE ? set_mode(fd, NULL, a->mode) : 0;
+    if (r < 0)
+        return r;
     new_times(a, mask, ts);
     return (mask & ATTR_TIMES) && futimens(fd, ts) < 0 ? -errno : 0;
 }
@@ -99,8 +130,9 @@ int host_setattr(struct node *n, const struct attr *a, uint32_t mask)
         return -errno;
     if ((mask & (ATTR_UID | ATTR_GID)) && set_owner(fd, a, mask) < 0)
         return -errno;
-    if ((mask & ATTR_MODE) && chmod(path, a->mode & 07777) < 0)
-        return -errno;
+    int r = mask & ATTR_MODE ? set_mode(fd, path, a->mode) : 0;
+    if (r < 0)
+        return r;
     new_times(a, mask, ts);
     return (mask & ATTR_TIMES) && utimensat(AT_FDCWD, path, ts, 0) < 0 ? -errno : 0;
 }

@@ -39,7 +39,8 @@ static int check_target(struct rename *x)
     return r;
 }
 
-static int check(struct rename *x)
+/* What holds also when both names are the same file. */
+static int check_names(struct rename *x)
 {
     bool exchange = x->flags & LX_RENAME_EXCHANGE;
     if (x->dst && (x->flags & LX_RENAME_NOREPLACE))
@@ -51,6 +52,11 @@ static int check(struct rename *x)
         return -ENOTDIR;
     if (exchange && x->to->must_be_dir && !is_dir(x->dst))
         return -ENOTDIR;
+    return 0;
+}
+
+static int check(struct rename *x)
+{
     int r = name_may_remove(x->from, x->src, is_dir(x->src));
     if (r == 0)
         r = check_target(x);
@@ -127,12 +133,11 @@ static int try_rename(struct walk *from, struct walk *to, uint32_t flags)
     r = name_find(to, &x.dst);
     if (r == -ENOENT)
         r = 0;
-    if (r == 0 && x.src == x.dst) { /* nothing to do, whatever the permissions */
-        r = flags & LX_RENAME_NOREPLACE ? -EEXIST : 0;
-        goto out;
-    }
     if (r == 0)
-        r = check(&x);
+        r = check_names(&x);
+    if (r < 0 || x.src == x.dst)
+        goto out; /* nothing to do, whatever the permissions */
+    r = check(&x);
     if (r == 0)
         r = dentry_name_alloc(to->last.len, &name);
     if (r == 0) {
