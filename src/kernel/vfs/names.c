@@ -59,12 +59,12 @@ int name_may_remove(const struct walk *s, const struct dentry *victim, bool as_d
     int r = path_permission(s->w, &s->cur, MAY_WRITE | MAY_EXEC);
     if (r == 0)
         r = check_sticky(s, victim);
-    if (r < 0)
-        return r;
-    if (as_dir != is_dir)
-        return is_dir ? -EISDIR : -ENOTDIR;
-    /* A mount point anywhere is busy: there is one name space. */
-    return atomic_load(&victim->mounts) ? -EBUSY : 0;
+    if (r == 0 && as_dir != is_dir)
+        r = is_dir ? -EISDIR : -ENOTDIR;
+    /* A mount point is busy, also where all is read-only: most of ours are. */
+    if ((r == 0 || r == -EROFS) && atomic_load(&victim->mounts))
+        r = -EBUSY;
+    return r;
 }
 
 /* ---- creation ---- */
