@@ -124,10 +124,18 @@ int channel_order(struct stub_thread *st, enum stub_reply rep, int64_t *ret_resu
     return expect(st, REQ_DONE, ret_result);
 }
 
+/* What the thread's next donate is answered with. After offer(-1) the descriptor is the caller's alone. */
+static void offer(struct stub_thread *st, int fd)
+{
+    MUTEX_GUARD(&st->donate_lock);
+    st->donate_fd = fd;
+}
+
 static bool donated(void *arg)
 {
     struct stub_thread *st = arg;
-    return atomic_load(&st->donate_fd) < 0 || stub_is_done(st) || atomic_load(&st->proc->dead);
+    MUTEX_GUARD(&st->donate_lock);
+    return st->donate_fd < 0 || stub_is_done(st) || atomic_load(&st->proc->dead);
 }
 
 int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, int donate_fd)
@@ -138,12 +146,12 @@ int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, i
         return r;
     memcpy(st->ch->calls, calls, n * sizeof(calls[0]));
     st->ch->n_calls = n;
-    atomic_store(&st->donate_fd, donate_fd);
+    offer(st, donate_fd);
     channel_reply(st, REP_CALLS);
     while (donate_fd >= 0 && notify_wait(st->p, donated, st, 1000) == -ETIMEDOUT)
         ;
     r = expect(st, REQ_DONE, &made);
-    atomic_store(&st->donate_fd, -1);
+    offer(st, -1);
     if (r < 0)
         return r;
     for (unsigned i = 0; i < n; i++)

@@ -69,7 +69,8 @@ struct stub_thread {
         uint32_t flags;
         struct stub_thread *child;
     } clone;
-    _Atomic int donate_fd;    /* descriptor for the next donate, -1: none */
+    struct mutex donate_lock; /* RANK_STUB */
+    int donate_fd;            /* [donate_lock] descriptor for the next donate, -1: none; the owner's */
 
     struct {                  /* placement.c; owner thread */
         int cpu, own_cpu;     /* where the pair is bound; where this sentry thread is */

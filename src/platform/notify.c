@@ -118,13 +118,17 @@ static void on_donate(struct platform *p, const struct seccomp_notif *n)
     if (st)
         ref_get(&st->ref);
     mutex_unlock(&p->lock);
-    int fd = st ? atomic_load(&st->donate_fd) : -1;
-    if (fd < 0) {
-        answer(p, n, -EBADF, false);
+    if (st) {
+        /* Held over the answer: the owner closes the descriptor, and its number must not be another's by then. */
+        MUTEX_GUARD(&st->donate_lock);
+        int fd = st->donate_fd;
+        st->donate_fd = -1;
+        if (fd < 0)
+            answer(p, n, -EBADF, false);
+        else
+            answer_with_fd(p, n, fd);
     } else {
-        /* The owner keeps the descriptor open until donate_fd says that it is through. */
-        answer_with_fd(p, n, fd);
-        atomic_store(&st->donate_fd, -1);
+        answer(p, n, -EBADF, false);
     }
     platform_put(st);
 }

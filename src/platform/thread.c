@@ -117,6 +117,7 @@ struct stub_thread *thread_new(struct platform *p, struct stub_proc *proc, uint3
     st->proc = proc;
     ref_get(&proc->ref);
     st->slot = slot;
+    mutex_init(&st->donate_lock, RANK_STUB);
     st->donate_fd = -1;
     st->place.cpu = st->place.own_cpu = -1;
     list_init(&st->link);
