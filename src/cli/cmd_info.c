@@ -38,7 +38,7 @@ static int run_state(struct cli *cli, const struct command *self, int argc, char
 
     if (cli_options(cli, self, NULL, &argc, argv, 1, 1, 1, &status) != 0)
         return status;
-    r = opened_open(cli, argv[1], LOCK_READ, &o, &f);
+    r = opened_open(cli, argv[1], FOR_PEEK, &o, &f);
     if (r == 0 && state_file_format_oci(&o.c, true, &text) < 0)
         r = fail(&f, ENOMEM, "out of memory");
     if (r < 0)
@@ -153,7 +153,7 @@ const struct command cmd_list = {
 static int ask(struct cli *cli, const char *id, enum control_type type, char **ret, struct fail *f)
 {
     _cleanup_(opened_close) struct opened o = OPENED_NONE;
-    int r = opened_open(cli, id, LOCK_READ, &o, f);
+    int r = opened_open(cli, id, FOR_READ, &o, f);
 
     if (r < 0)
         return r;

@@ -24,7 +24,7 @@ static int run_start(struct cli *cli, const struct command *self, int argc, char
 
     if (cli_options(cli, self, NULL, &argc, argv, 1, 1, 1, &status) != 0)
         return status;
-    r = opened_open(cli, argv[1], LOCK_CHANGE, &o, &f);
+    r = opened_open(cli, argv[1], FOR_CHANGE, &o, &f);
     if (r == 0)
         r = lifecycle_start(&o.c, &f);
     return r < 0 ? cli_fail(cli, &f, 1) : 0;
@@ -58,7 +58,7 @@ static int run_delete(struct cli *cli, const struct command *self, int argc, cha
 
     if (cli_options(cli, self, &d, &argc, argv, 1, 1, 1, &status) != 0)
         return status;
-    r = opened_open(cli, argv[1], LOCK_CHANGE, &o, &f);
+    r = opened_open(cli, argv[1], FOR_CHANGE, &o, &f);
     if (r == -ENOENT && d.force)
         return 0;
     if (r == -EBADMSG && d.force) {
@@ -154,7 +154,7 @@ static int run_kill(struct cli *cli, const struct command *self, int argc, char 
         fail(&f, EINVAL, "unknown signal \"%s\"", argv[2]);
         return cli_fail(cli, &f, 1);
     }
-    r = opened_open(cli, argv[1], LOCK_READ, &o, &f);
+    r = opened_open(cli, argv[1], FOR_READ, &o, &f);
     if (r == 0)
         r = kill_container(&o.c, signo, k.all, &f);
     return r < 0 ? cli_fail(cli, &f, 1) : 0;

@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-int opened_open(const struct cli *cli, const char *id, enum container_lock lock, struct opened *ret,
-                struct fail *f)
+int opened_open(const struct cli *cli, const char *id, enum container_access access,
+                struct opened *ret, struct fail *f)
 {
     int r = container_check_id(id, f);
 
@@ -14,7 +14,7 @@ int opened_open(const struct cli *cli, const char *id, enum container_lock lock,
     if (r == -ENOENT)
         return fail(f, ENOENT, "container \"%s\" does not exist: container does not exist", id);
     if (r == 0)
-        r = container_open(&ret->store, id, lock, &ret->c, f);
+        r = container_open(&ret->store, id, access, &ret->c, f);
     return r;
 }
 

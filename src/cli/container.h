@@ -16,6 +16,6 @@ struct opened {
         .store = {.fd = -1}, .c = CONTAINER_NONE \
     }
 
-int opened_open(const struct cli *cli, const char *id, enum container_lock lock, struct opened *ret,
-                struct fail *f) must_check;
+int opened_open(const struct cli *cli, const char *id, enum container_access access,
+                struct opened *ret, struct fail *f) must_check;
 void opened_close(struct opened *o);

@@ -127,7 +127,15 @@ static int fill_spec(const struct create_request *rq, const struct bundle *b,
     return b->privileged ? tree_open(sentry, TREE_RDONLY, &s->self_fd, f) : 0;
 }
 
-/* From clone to GO: the state knows the pid before anything else is made, so that it can be purged.
+static bool has_early_hooks(const struct oci_config *c)
+{
+    return c->hooks[HOOK_PRESTART].n || c->hooks[HOOK_CREATE_RUNTIME].n ||
+           c->hooks[HOOK_CREATE_CONTAINER].n;
+}
+
+/*
+ * From clone to READY. The stored state learns the pid here only for hooks that ask for it: if we
+ * die, the sandbox ends by itself.
  */
 static int bring_up(const struct create_request *rq, const struct bundle *b,
                     struct sandbox_params *p, struct container *c, struct sandbox *s,
@@ -141,7 +149,8 @@ static int bring_up(const struct create_request *rq, const struct bundle *b,
     r = procstat_start_time(c->pid, &c->start_time);
     if (r < 0)
         return fail_errno(f, -r, "reading the sandbox's start time");
-    r = container_save(c, false, f);
+    if (has_early_hooks(b->config))
+        r = container_save(c, false, f);
     if (r == 0 && b->cgroup)
         r = cgroup_make(b->cgroup, &b->limits, s->pid, f);
     if (r == 0)
@@ -319,7 +328,7 @@ int lifecycle_delete(struct state_store *store, struct container *c, bool force,
 int lifecycle_end(struct state_store *store, const struct container *c, struct fail *f)
 {
     struct container now = CONTAINER_NONE;
-    int r = container_open(store, c->id, LOCK_CHANGE, &now, f);
+    int r = container_open(store, c->id, FOR_CHANGE, &now, f);
 
     /* Deleted meanwhile, and perhaps made anew. */
     if (r == -ENOENT)

@@ -327,41 +327,61 @@ static bool is_orphan(const struct container *c)
            !procstat_is_same(c->maker, c->maker_start);
 }
 
-/* A maker died over it: ends what it began. The lock is held exclusively. */
-static void purge(struct state_store *s, struct container *c)
+/*
+ * Ends what a dead maker began; the lock is held shared. Taking it exclusively lets go of it for a
+ * moment in which another may do the same: then the lock file is gone, and the name perhaps a new
+ * container's.
+ */
+static void purge(struct state_store *s, struct container *c, int operation)
 {
     struct fail f = {0};
+    struct stat st;
 
+    if (flock(c->lock_fd, operation) < 0 || fstat(c->lock_fd, &st) < 0 || st.st_nlink == 0)
+        return;
     log_info("container %s was left by a command that died: removing it", c->id);
     if (container_kill_sandbox(c, &f) < 0 || container_remove(s, c, &f) < 0)
         log_warn("container %s: %s", c->id, f.text);
 }
 
-int container_open(struct state_store *s, const char *id, enum container_lock lock,
+/* Opens, locks and reads one. -ENOENT when it is not there or was purged. LOCK_NB: see FOR_PEEK.
+ */
+static int open_container(struct state_store *s, struct container *c, int operation, struct fail *f)
+{
+    int r = open_locked(s, c->id, operation, &c->dir_fd, &c->lock_fd);
+    bool locked = r == 0;
+
+    if (r == -EWOULDBLOCK) {
+        /* Someone changes it at this moment; what it was before is the best that can be said. */
+        c->dir_fd = openat(s->fd, c->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        r = c->dir_fd < 0 ? -errno : 0;
+    }
+    if (r < 0)
+        return r == -ENOENT ? r : fail_errno(f, -r, "opening the state of container %s", c->id);
+    r = read_state(c, f);
+    if (r == 0 && locked && is_orphan(c)) {
+        purge(s, c, LOCK_EX | (operation & LOCK_NB));
+        return -ENOENT;
+    }
+    return r;
+}
+
+int container_open(struct state_store *s, const char *id, enum container_access access,
                    struct container *ret, struct fail *f)
 {
+    static const int operations[] = {
+        [FOR_PEEK] = LOCK_SH | LOCK_NB, [FOR_READ] = LOCK_SH, [FOR_CHANGE] = LOCK_EX};
     struct container c = CONTAINER_NONE;
     int r = container_check_id(id, f);
 
     if (r < 0)
         return r;
     r = fill_names(s, id, &c);
-    if (r == 0)
-        r = open_locked(s, id, lock == LOCK_CHANGE ? LOCK_EX : LOCK_SH, &c.dir_fd, &c.lock_fd);
+    r = r < 0 ? fail(f, ENOMEM, "out of memory") : open_container(s, &c, operations[access], f);
     if (r < 0) {
         container_close(&c);
         if (r == -ENOENT)
             return fail(f, ENOENT, "container \"%s\" does not exist: container does not exist", id);
-        return fail_errno(f, -r, "opening the state of container %s", id);
-    }
-    r = read_state(&c, f);
-    if (r == 0 && is_orphan(&c)) {
-        if (flock(c.lock_fd, LOCK_EX) == 0)
-            purge(s, &c);
-        r = fail(f, ENOENT, "container \"%s\" does not exist: container does not exist", id);
-    }
-    if (r < 0) {
-        container_close(&c);
         return r;
     }
     *ret = c;
@@ -382,7 +402,7 @@ static int publish(struct state_store *s, const char *temporary, const char *id)
         if (errno != EEXIST)
             return -errno;
         /* Opening purges a half-made one, and then it "does not exist": try again. */
-        int r = container_open(s, id, LOCK_READ, &old, &ignored);
+        int r = container_open(s, id, FOR_READ, &old, &ignored);
         container_close(&old);
         if (r != -ENOENT)
             return -EEXIST;
@@ -453,20 +473,8 @@ static int visit(struct state_store *s, const char *name, int (*fn)(struct conta
 
     if (r < 0)
         return r;
-    r = open_locked(s, name, LOCK_SH | LOCK_NB, &c.dir_fd, &c.lock_fd);
-    if (r == -EWOULDBLOCK) {
-        /* Someone changes it at this moment; what it was before is the best that can be said. */
-        c.dir_fd = openat(s->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        r = c.dir_fd < 0 ? -errno : read_state(&c, &f);
-    } else if (r == 0) {
-        r = read_state(&c, &f);
-        if (r == 0 && is_orphan(&c)) {
-            if (flock(c.lock_fd, LOCK_EX | LOCK_NB) == 0)
-                purge(s, &c);
-            r = -ENOENT;
-        }
-    }
-    if (r < 0 && f.text[0])
+    r = open_container(s, &c, LOCK_SH | LOCK_NB, &f);
+    if (r < 0 && r != -ENOENT)
         log_warn("%s", f.text);
     r = r < 0 ? 0 : fn(&c, arg);
     container_close(&c);

@@ -72,9 +72,14 @@ int container_check_id(const char *id, struct fail *f) must_check;
  */
 int container_create(struct state_store *s, struct container *c, struct fail *f) must_check;
 
-enum container_lock { LOCK_READ, LOCK_CHANGE };
+enum container_access {
+    FOR_PEEK, /* no wait: while someone changes it, what it was before, unlocked (for hooks that
+                  ask) */
+    FOR_READ,
+    FOR_CHANGE,
+};
 /* Finds and locks an existing container and reads its state. -ENOENT "container does not exist". */
-int container_open(struct state_store *s, const char *id, enum container_lock lock,
+int container_open(struct state_store *s, const char *id, enum container_access access,
                    struct container *ret, struct fail *f) must_check;
 
 /* Writes state.json from *c. durable: survive a crash of the machine. */

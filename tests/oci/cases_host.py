@@ -308,6 +308,19 @@ def test_hooks(p):
 
 
 @fake
+def test_hook_asks_for_the_state(p):
+    record = os.path.join(p.dir, "record")
+    p.config["hooks"] = {"createRuntime": [dict(hook(p, "ask", f"{' '.join(p.argv('state', 'a'))} > {record}\n"),
+                                                timeout=5)]}
+    p.write(args=["sleep"])
+    p.ok("create", "-b", p.bundle, "a")
+    with open(record) as f:
+        state = json.load(f)
+    assert state["status"] == "creating" and state["pid"] == json.loads(p.ok("state", "a"))["pid"], state
+    p.ok("delete", "a")
+
+
+@fake
 def test_failing_hooks(p):
     p.config["hooks"] = {"createRuntime": [hook(p, "bad", "exit 3\n")]}
     p.write(args=["sleep"])
