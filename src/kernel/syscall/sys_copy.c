@@ -204,11 +204,11 @@ static bool copy_by_host(struct task *t, struct copy *c)
 static ssize_t copy_range(struct task *t, struct copy *c)
 {
     struct attr in, out;
-    int r = begin(t, &c->out);
+    int r = check_regular(c, &in, &out);
+    if (r == 0)
+        r = begin(t, &c->out);
     if (r == 0)
         r = begin(t, &c->in);
-    if (r == 0)
-        r = check_regular(c, &in, &out);
     if (r == 0)
         r = check_access(c);
     if (r == 0 && (atomic_load(&c->out.f->flags) & LX_O_APPEND))
