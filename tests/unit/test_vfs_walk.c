@@ -174,6 +174,13 @@ static void test_shared(void **state)
     struct world *x = *state;
     struct node *n;
     struct create_args a = {.mode = LX_S_IFREG | 0644};
+    struct path a_dir, again;
+    assert_int_equal(path_walk(&x->w, NULL, "/a", 0, &a_dir), 0);
+    assert_int_equal(vfs_mknod(&x->w, NULL, "/a", LX_S_IFDIR | 0755, 0), -EEXIST);
+    assert_int_equal(path_walk(&x->w, NULL, "/a", 0, &again), 0);
+    assert_ptr_equal(a_dir.dentry, again.dentry); /* one directory, one place in the tree */
+    path_put(&a_dir);
+    path_put(&again);
     assert_int_equal(walk_to(x, "/outside", 0, NULL), -ENOENT);
     assert_int_equal(mem_create(x->sb->root, "outside", &a, &n), 0);
     node_put(n);

@@ -232,7 +232,8 @@ static bool trusted(struct dentry *dir, struct dentry *d)
     return !d->node->ops->revalidate || d->node->ops->revalidate(d->node, dir->node, d->name);
 }
 
-int dcache_instantiate(struct dentry *dir, const char *name, size_t len, struct node *steal,
+/* After the file system made `steal` as dir/name. */
+static int instantiate(struct dentry *dir, const char *name, size_t len, struct node *steal,
                        struct dentry **ret, struct list *dying)
 {
     struct super *sb = dir->node->sb;
@@ -244,6 +245,20 @@ int dcache_instantiate(struct dentry *dir, const char *name, size_t len, struct 
     dcache_add(d, dying);
     *ret = d;
     return 0;
+}
+
+int dcache_create(struct dentry *dir, const char *name, size_t len, const struct create_args *a,
+                  struct dentry **ret, struct list *dying)
+{
+    struct node *n;
+    if (atomic_load(&dir->gone))
+        return -ENOENT;
+    if (!dir->node->ops->create)
+        return -EPERM;
+    int r = dir->node->ops->create(dir->node, name, a, &n);
+    if (r == -EEXIST)
+        dcache_forget(dir, name, len, dying); /* a negative entry that no longer holds */
+    return r < 0 ? r : instantiate(dir, name, len, n, ret, dying);
 }
 
 /* The file system's answer; a new name gets into the cache. */

@@ -82,10 +82,12 @@ void dcache_exchange(struct dentry *a, struct dentry *b);
  */
 int dcache_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **ret,
                   struct list *dying) must_check;
-/* After a file system made `node` (consumed) as dir/name: the dentry, cached, with a new reference.
+/*
+ * Makes a name that dcache_lookup() has just not found: *ret is cached and a new reference. -ENOENT
+ * in a removed directory; -EEXIST when somebody outside was faster.
  */
-int dcache_instantiate(struct dentry *dir, const char *name, size_t len, struct node *steal,
-                       struct dentry **ret, struct list *dying) must_check;
+int dcache_create(struct dentry *dir, const char *name, size_t len, const struct create_args *a,
+                  struct dentry **ret, struct list *dying) must_check;
 
 /* Drops half of what nobody holds: the host has run out of descriptors, and nodes have some. */
 void dcache_shrink(struct super *sb, struct list *dying);

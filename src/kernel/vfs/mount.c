@@ -145,15 +145,12 @@ static int make_point(struct walk *s, bool is_dir, struct path *ret)
     struct create_args a = {.mode = is_dir ? LX_S_IFDIR | 0755 : LX_S_IFREG | 0644,
                             .cred = s->w->cred};
     struct list dying = LIST_INIT(dying);
-    struct node *n = NULL;
     int r = -EROFS;
     if (dir->node->type != LX_S_IFDIR)
         return -ENOTDIR;
-    if (!(mnt->flags & MOUNT_F_RDONLY) && dir->node->ops->create) {
+    if (!(mnt->flags & MOUNT_F_RDONLY)) {
         mutex_lock(&sb->tree_lock);
-        r = dir->node->ops->create(dir->node, s->last.name, &a, &n);
-        if (r == 0)
-            r = dcache_instantiate(dir, s->last.name, s->last.len, n, &d, &dying);
+        r = dcache_create(dir, s->last.name, s->last.len, &a, &d, &dying);
         mutex_unlock(&sb->tree_lock);
         dentry_reap(&dying);
     }

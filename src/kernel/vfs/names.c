@@ -75,7 +75,6 @@ static int create_last(struct walk *s, const struct create_args *a)
     struct dentry *dir = s->cur.dentry, *d;
     struct super *sb = dir->node->sb;
     struct list dying = LIST_INIT(dying);
-    struct node *n;
     if (s->last.kind != LAST_NAME)
         return -EEXIST;
     int allowed = name_may_create(s);
@@ -86,12 +85,7 @@ static int create_last(struct walk *s, const struct create_args *a)
     else if (r == -ENOENT && (!s->must_be_dir || (a->mode & LX_S_IFMT) == LX_S_IFDIR))
         r = allowed;
     if (r == 0)
-        r = dir->node->ops->create ? dir->node->ops->create(dir->node, s->last.name, a, &n)
-                                   : -EPERM;
-    if (r == 0)
-        r = dcache_instantiate(dir, s->last.name, s->last.len, n, &d, &dying);
-    else if (r == -EEXIST && !sb->exclusive)
-        dcache_forget(dir, s->last.name, s->last.len, &dying);
+        r = dcache_create(dir, s->last.name, s->last.len, a, &d, &dying);
     mutex_unlock(&sb->tree_lock);
     dentry_reap(&dying);
     if (r == 0)
@@ -158,6 +152,8 @@ static int link_last(struct walk *s, const struct path *old)
         r = -EEXIST;
     else if (r == -ENOENT && !s->must_be_dir)
         r = old->mnt != s->cur.mnt || target->sb != sb ? -EXDEV : allowed;
+    if (r == 0 && atomic_load(&dir->gone))
+        r = -ENOENT;
     if (r == 0)
         r = target->type == LX_S_IFDIR || !dir->node->ops->link ? -EPERM : 0;
     if (r == 0)

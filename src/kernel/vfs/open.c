@@ -149,28 +149,17 @@ static int create_at(struct walk *s, uint32_t mode, struct path *ret)
     struct super *sb = dir->node->sb;
     struct create_args a = {.mode = LX_S_IFREG | (mode & 07777), .cred = s->w->cred};
     struct list dying = LIST_INIT(dying);
-    struct node *n;
     if (s->must_be_dir)
         return -EISDIR;
     int r = path_permission(s->w, &s->cur, MAY_WRITE | MAY_EXEC);
     if (r < 0)
         return r;
-    if (atomic_load(&dir->gone))
-        return -ENOENT;
-    if (!dir->node->ops->create)
-        return -EPERM;
     mutex_lock(&sb->tree_lock);
     r = dcache_lookup(dir, s->last.name, s->last.len, &d, &dying);
     if (r == 0)
         r = -EEXIST;
     else if (r == -ENOENT)
-        r = dir->node->ops->create(dir->node, s->last.name, &a, &n);
-    else
-        n = NULL;
-    if (r == 0)
-        r = dcache_instantiate(dir, s->last.name, s->last.len, n, &d, &dying);
-    if (r == -EEXIST)
-        dcache_forget(dir, s->last.name, s->last.len, &dying);
+        r = dcache_create(dir, s->last.name, s->last.len, &a, &d, &dying);
     mutex_unlock(&sb->tree_lock);
     dentry_reap(&dying);
     if (r == 0)

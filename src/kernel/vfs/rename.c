@@ -110,6 +110,8 @@ static int rename_locked(struct rename *x, struct dentry_name *name, struct list
         return 0;
     if (!od->ops->rename)
         return -EPERM;
+    if (atomic_load(&to->cur.dentry->gone))
+        return -ENOENT;
     r = od->ops->rename(od, from->last.name, nd, to->last.name, x->flags);
     if (r < 0)
         return r;
