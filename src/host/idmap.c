@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/cleanup.h"
 
 #define ALL_IDS 4294967295u
 
@@ -52,13 +55,39 @@ static size_t format_ranges(const struct id_range *v, size_t n, char *dst, size_
     return len;
 }
 
+static int spawn_helper(pid_t *ret, const char *helper, char **argv, int said)
+{
+    static char *const no_env[] = {NULL};
+    posix_spawn_file_actions_t fa;
+    int r;
+
+    posix_spawn_file_actions_init(&fa);
+    r = posix_spawn_file_actions_adddup2(&fa, said, 2);
+    if (r == 0)
+        r = posix_spawnp(ret, helper, &fa, NULL, argv, no_env);
+    posix_spawn_file_actions_destroy(&fa);
+    return r;
+}
+
+/* Its first line says which range it refused. */
+static int explain_helper(struct fail *f, const char *helper, int said)
+{
+    char line[256];
+    ssize_t n = pread(said, line, sizeof(line) - 1, 0);
+
+    line[n > 0 ? n : 0] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    return fail(f, EPERM, "%s refused the id map (see /etc/subuid and /etc/subgid)%s%s", helper,
+                *line ? ": " : "", line);
+}
+
 /* newuidmap PID inside outside count ... */
 static int run_helper(const char *helper, pid_t pid, const struct id_range *v, size_t n,
                       struct fail *f)
 {
     char words[3 * IDMAP_MAX_RANGES + 1][16];
     char *argv[3 * IDMAP_MAX_RANGES + 3];
-    static char *const no_env[] = {NULL};
+    _cleanup_close_ int said = -1;
     size_t w = 0, a = 0;
     pid_t child;
     int status, r;
@@ -74,14 +103,17 @@ static int run_helper(const char *helper, pid_t pid, const struct id_range *v, s
         }
     }
     argv[a] = NULL;
-    r = posix_spawnp(&child, helper, NULL, NULL, argv, no_env);
+    said = memfd_create("cloister-helper", MFD_CLOEXEC);
+    if (said < 0)
+        return fail_errno(f, errno, "making room for what %s says", helper);
+    r = spawn_helper(&child, helper, argv, said);
     if (r != 0)
         return fail_errno(f, r, "mapping several user ids needs %s (install uidmap)", helper);
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
             return fail_errno(f, errno, "waiting for %s", helper);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return fail(f, EPERM, "%s refused the id map (see /etc/subuid and /etc/subgid)", helper);
+        return explain_helper(f, helper, said);
     return 0;
 }
 

@@ -451,6 +451,11 @@ def test_plain_user(p):
         u.config["linux"]["resources"] = {"memory": {"limit": 1 << 26}}
         u.write()
         u.fails(1, ["linux.resources.memory.limit", "plain user"], "create", "-b", u.bundle, "a")
+        u.config["linux"].pop("resources")
+        ranges = [{"containerID": 0, "hostID": 4000000000, "size": 2}]
+        u.config["linux"].update(uidMappings=ranges, gidMappings=ranges)
+        u.write()
+        u.fails(1, "newuidmap", "create", "-b", u.bundle, "a")
         u.nothing_left()
     finally:
         u.close()
