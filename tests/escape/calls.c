@@ -105,6 +105,15 @@ static bool admitted(const struct call *c, bool stub)
     }
 }
 
+/*
+ * uretprobe and uprobe, with which the kernel's own trampolines end: newer kernels let these two
+ * pass by every filter. Made from elsewhere they fail with ENXIO or a signal.
+ */
+static bool passes_all_filters(long nr)
+{
+    return nr == 335 || nr == 336;
+}
+
 /* Calls after which nobody is there to look at the paint. */
 static bool never_returns(long nr)
 {
@@ -163,6 +172,8 @@ static bool try_call(const struct call *c, bool stub, struct outcome *o)
     if (pid == 0)
         attempt(c, stub, o);
     int st = end_within(pid, 5000);
+    if (passes_all_filters(c->nr))
+        return true;
     if (o->done && !o->trapped && !admitted(c, stub))
         snprintf(text, sizeof(text), "went to the host and gave %ld", o->ret);
     else if (o->done && o->trapped && admitted(c, stub))
