@@ -95,7 +95,6 @@ static const struct rule rules[] = {
     {SYS_sched_getscheduler, ANY}, {SYS_sched_getparam, ANY}, {SYS_sched_get_priority_min, ANY},
     {SYS_sched_get_priority_max, ANY}, {SYS_getpriority, ANY},     /* asked by pthread_create and by the guest */
     {SYS_setpriority, ANY},                                        /* nice(2) of the guest, on its stub; only down */
-    {SYS_setpriority, ANY},                                        /* nice of stubs; no capability to go below our own */
     {SYS_getcpu, ANY},                                             /* spin only while the partner is on another core */
 
     /* Threads of our own. */
