@@ -15,6 +15,9 @@
 #include "platform/internal.h"
 
 #define BOUNDED_WAIT_MS 50 /* without futex_waitv: how long a death may go unnoticed */
+/* The patience with an expelled stub, in slices: a sandbox that was frozen meanwhile loses one only. */
+#define EXPEL_SLICE_MS 100
+#define EXPEL_SLICES 20
 
 static _Atomic uint32_t *turn_word(struct channel *ch)
 {
@@ -44,27 +47,37 @@ static int sleep_on_both(struct stub_thread *st, uint32_t event)
 {
     struct platform *p = st->p;
     struct timespec deadline;
-    bool bound = st->place.bound;
-    if (bound)
-        deadline_after_ms(&deadline, UNBIND_MS);
+    bool bound = st->place.bound, timed = bound || atomic_load(&st->expelled);
+    if (timed)
+        deadline_after_ms(&deadline, bound ? UNBIND_MS : EXPEL_SLICE_MS);
     if (!p->no_waitv) {
         struct futex_waitv w[2] = {
             {.val = TURN_STUB, .uaddr = (uintptr_t)&st->ch->turn, .flags = FUTEX_32},
             {.val = event, .uaddr = (uintptr_t)&st->event, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG},
         };
-        int r = host_futex_waitv(w, 2, bound ? &deadline : NULL);
+        int r = host_futex_waitv(w, 2, timed ? &deadline : NULL);
         if (r != -ENOSYS)
             return r;
         p->no_waitv = true;
     }
-    if (!bound)
+    if (!timed)
         deadline_after_ms(&deadline, BOUNDED_WAIT_MS);
     return host_futex_wait(turn_word(st->ch), TURN_STUB, FUTEX_SCOPE_SHARED, &deadline);
+}
+
+/* A silent slice of an expelled stub's time is over. */
+static void lose_patience(struct stub_thread *st, unsigned *slices)
+{
+    if (!atomic_load(&st->expelled) || st->place.bound || ++*slices % EXPEL_SLICES)
+        return;
+    log_warn("stub %d does not leave guest code; killed", st->tid);
+    platform_kill(st);
 }
 
 int channel_wait(struct stub_thread *st)
 {
     struct channel *ch = st->ch;
+    unsigned slices = 0;
     for (;;) {
         uint32_t event = atomic_load(&st->event);
         if (stub_is_done(st) || placement_spin(st)) {
@@ -74,8 +87,10 @@ int channel_wait(struct stub_thread *st)
         if (atomic_load(&st->proc->dead))
             return -ESRCH;
         __atomic_store_n(&ch->sentry_asleep, 1, __ATOMIC_SEQ_CST);
-        if (!stub_is_done(st) && sleep_on_both(st, event) == -ETIMEDOUT && !stub_is_done(st))
+        if (!stub_is_done(st) && sleep_on_both(st, event) == -ETIMEDOUT && !stub_is_done(st)) {
+            lose_patience(st, &slices);
             placement_quiet(st);
+        }
         __atomic_store_n(&ch->sentry_asleep, 0, __ATOMIC_RELAXED);
     }
 }
@@ -148,8 +163,10 @@ int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, i
     st->ch->n_calls = n;
     offer(st, donate_fd);
     channel_reply(st, REP_CALLS);
+    unsigned seconds = 0;
     while (donate_fd >= 0 && notify_wait(st->p, donated, st, 1000) == -ETIMEDOUT)
-        ;
+        if (atomic_load(&st->expelled) && ++seconds == EXPEL_SLICES * EXPEL_SLICE_MS / 1000)
+            platform_kill(st);
     r = expect(st, REQ_DONE, &made);
     offer(st, -1);
     if (r < 0)

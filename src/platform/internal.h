@@ -14,6 +14,7 @@
 #include "base/htab.h"
 #include "base/list.h"
 #include "base/mutex.h"
+#include "base/park.h"
 #include "base/ref.h"
 #include "platform/platform.h"
 #include "platform/stub_abi.h"
@@ -53,7 +54,13 @@ struct stub_thread {
     uint32_t slot;            /* immutable */
     struct channel *ch;       /* immutable: our mapping of shared, hostile memory */
     int channel_fd;           /* until the stub has it; then -1 */
-    _Atomic uint32_t event;   /* futex word, private: bumped when the process dies */
+    _Atomic uint32_t event;   /* futex word, private: bumped when the process dies or must go */
+    _Atomic bool expelled;    /* must hand over soon, or be killed */
+    struct {                  /* [platform.lock] platform_watch_death() */
+        _Atomic uint32_t *word;
+        uint32_t bits;
+        struct parker *park;
+    } watch;
 
     /* of the trap being handled; owner thread */
     struct stub_segment in[STUB_SEGMENTS], out[STUB_SEGMENTS];

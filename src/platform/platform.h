@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@
 struct platform;
 struct stub_thread;
 struct signal_delivery;
+struct parker;
 
 struct platform_config {
     unsigned max_threads;      /* host threads admitted, all stubs together */
@@ -96,9 +98,21 @@ enum trap platform_run(struct stub_thread *st, const struct resume *how, struct 
 
 /*
  * Any thread. The current or next platform_run() returns soon with TRAP_KICKED (or another trap
- * that came first). No reaction by the deadline means SIGKILL for the stub.
+ * that came first), if the stub is well: one that is stopped or hostile may not react.
  */
 void platform_kick(struct stub_thread *st);
+/*
+ * Any thread. From now on a stub that leaves its owner waiting, in platform_run() or with an order,
+ * is killed after a while. With in_guest it is also kicked. For tasks that must end.
+ */
+void platform_expel(struct stub_thread *st, bool in_guest);
+/*
+ * When the host process dies, `bits` are set in *word and the parker is woken: its owner may sleep
+ * elsewhere than in platform_run(). Both must live until platform_exit_thread(), or until this is
+ * called again with word NULL. Owner thread.
+ */
+void platform_watch_death(struct stub_thread *st, _Atomic uint32_t *word, uint32_t bits,
+                          struct parker *park);
 
 /* The owner thread is about to sleep in the kernel, or has woken: others may have its processor. */
 void platform_sleeping(struct stub_thread *st, bool asleep);

@@ -171,7 +171,17 @@ static void thread_unregister(struct stub_thread *st)
         return;
     st->registered = false;
     st->leaving = true;
+    st->watch.word = NULL;
     htab_remove(&st->p->threads, &st->by_tid);
+}
+
+/* [platform.lock] */
+static void tell_watcher(struct stub_thread *st)
+{
+    if (!st->watch.word)
+        return;
+    atomic_fetch_or(st->watch.word, st->watch.bits);
+    parker_wake(st->watch.park);
 }
 
 void proc_died(struct stub_proc *proc, int signo)
@@ -183,6 +193,7 @@ void proc_died(struct stub_proc *proc, int signo)
     proc->dead = true;
     list_for_each_safe(at, next, &proc->threads) {
         struct stub_thread *st = list_entry(at, struct stub_thread, link);
+        tell_watcher(st);
         thread_unregister(st);
         atomic_fetch_add(&st->event, 1);
         host_futex_wake(&st->event, INT32_MAX, FUTEX_SCOPE_PRIVATE);
@@ -254,6 +265,29 @@ void platform_kick(struct stub_thread *st)
     mutex_lock(&p->lock);
     if (!st->proc->dead && st->registered && !st->leaving)
         syscall(SYS_tgkill, st->proc->pid, st->tid, STUB_KICK_SIGNAL);
+    mutex_unlock(&p->lock);
+}
+
+void platform_expel(struct stub_thread *st, bool in_guest)
+{
+    if (!atomic_exchange(&st->expelled, true)) {
+        atomic_fetch_add(&st->event, 1);
+        host_futex_wake(&st->event, INT32_MAX, FUTEX_SCOPE_PRIVATE);
+    }
+    if (in_guest)
+        platform_kick(st);
+}
+
+void platform_watch_death(struct stub_thread *st, _Atomic uint32_t *word, uint32_t bits,
+                          struct parker *park)
+{
+    struct platform *p = st->p;
+    mutex_lock(&p->lock);
+    st->watch.word = word;
+    st->watch.bits = bits;
+    st->watch.park = park;
+    if (st->proc->dead)
+        tell_watcher(st);
     mutex_unlock(&p->lock);
 }
 

@@ -221,7 +221,7 @@ static int de_thread(struct task *t)
             signal_poke_locked(o);
         }
         /* The last one to leave wakes us under the same lock: thread_leaves(). */
-        while (tg->n_threads > 1 && !(atomic_load(&t->work) & WORK_EXIT)) {
+        while (tg->n_threads > 1 && !(atomic_load(&t->work) & (WORK_EXIT | WORK_DEAD))) {
             mutex_unlock(&sh->lock);
             if (task_block_killable(t, NULL)) {
                 /* Killed: looked at above. */
@@ -231,7 +231,7 @@ static int de_thread(struct task *t)
         tg->exec_task = NULL;
     }
     mutex_unlock(&sh->lock);
-    return (atomic_load(&t->work) & WORK_EXIT) ? -EINTR : 0;
+    return (atomic_load(&t->work) & (WORK_EXIT | WORK_DEAD)) ? -EINTR : 0;
 }
 
 /* exec from a thread other than the leader: it becomes the leader and takes the process's number. */
@@ -308,6 +308,8 @@ static void commit(struct task *t, struct exec_state *x)
     old = change_over(t, x);
     if (old)
         platform_exit_thread(old);
+    atomic_fetch_and(&t->work, ~(uint32_t) WORK_DEAD); /* that was the old image's */
+    platform_watch_death(t->st, &t->work, WORK_DEAD, &t->park);
     if (t->vfork_done)
         completion_done(take_ptr(&t->vfork_done));
 

@@ -33,7 +33,11 @@
 void signal_poke_locked(struct task *t)
 {
     task_wake(t);
-    if (atomic_load(&t->in_guest) && t->st)
+    if (!t->st)
+        return;
+    if (atomic_load(&t->work) & WORK_EXIT)
+        platform_expel(t->st, atomic_load(&t->in_guest));
+    else if (atomic_load(&t->in_guest))
         platform_kick(t->st);
 }
 

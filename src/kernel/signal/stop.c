@@ -78,7 +78,7 @@ void stop_wait(struct task *t)
         joined_locked(tg);
     }
     atomic_store(&t->state, TASK_STOPPED);
-    while (tg->stopping && !tg->exiting && !(atomic_load(&t->work) & WORK_EXIT)) {
+    while (tg->stopping && !tg->exiting && !(atomic_load(&t->work) & (WORK_EXIT | WORK_DEAD))) {
         bool tell = tg->notify_stop;
 
         tg->notify_stop = false;

@@ -17,6 +17,8 @@ static void begin(struct task *t)
     /* Host ids are inherited from the thread that made this one; which may have changed its own since. */
     t->host_fsuid = t->host_fsgid = UINT32_MAX;
     task_apply_fsids(t);
+    if (t->st)
+        platform_watch_death(t->st, &t->work, WORK_DEAD, &t->park);
     if (t->set_child_tid && copy_out(t, uaddr(t->set_child_tid), &tid, sizeof(tid))) {
         /* Linux ignores an unwritable address, too. */
     }
@@ -67,14 +69,17 @@ void *task_main(void *arg)
     begin(t);
     for (;;) {
         enum trap trap;
+        bool dead = (atomic_load(&t->work) & WORK_DEAD) != 0;
 
         how.signal = NULL;
-        if (atomic_load(&t->work) || is_restart(&how) || t->restore_mask) {
+        if (dead) {
+            /* no guest to deliver anything to */
+        } else if (atomic_load(&t->work) || is_restart(&how) || t->restore_mask) {
             if (!signal_deliver(t, &how, &frame))
                 break;
         }
         atomic_store(&t->in_guest, 1); /* then look at work: signal/send.c has the argument */
-        if (atomic_load(&t->work)) {
+        if (atomic_load(&t->work) && !dead) {
             if (!how.signal) {
                 atomic_store(&t->in_guest, 0);
                 continue;

@@ -37,6 +37,7 @@ enum { /* task.work: tested before return to the guest and in task_block() */
     WORK_STOP = 1u << 1,
     WORK_EXIT = 1u << 2, /* the group is dying or execs: leave now */
     WORK_PTRACE = 1u << 3,
+    WORK_DEAD = 1u << 4, /* the host process is gone: platform_run() will say how */
 };
 
 #define GUEST_N_RLIMITS 16

@@ -69,7 +69,7 @@ int task_block(struct task *t, const struct timespec *deadline)
 
 int task_block_killable(struct task *t, const struct timespec *deadline)
 {
-    return block(t, deadline, WORK_EXIT);
+    return block(t, deadline, WORK_EXIT | WORK_DEAD);
 }
 
 void task_wake(struct task *t)

@@ -38,7 +38,7 @@ void task_wait_end(struct task_waiter *tw);
  */
 int task_block(struct task *t, const struct timespec *deadline) must_check;
 
-/* The same, but only the task's own death (WORK_EXIT) interrupts it. */
+/* The same, but only the task's own death (WORK_EXIT, WORK_DEAD) interrupts it. */
 int task_block_killable(struct task *t, const struct timespec *deadline) must_check;
 
 /* Wakes a sleeping task whatever it waits for; any thread. */
