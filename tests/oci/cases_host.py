@@ -7,7 +7,7 @@ import stat
 import subprocess
 import time
 
-from frame import FAKE, Place, Skip, fake, plain_user, wait_gone
+from frame import FAKE, Place, Skip, cgroup_dirs, fake, plain_user, wait_gone
 
 
 # ---- what cannot be created
@@ -337,13 +337,6 @@ def test_failing_hooks(p):
     assert r.code == 0 and "hooks.poststart[0]" in r.err, r
     p.ok("delete", "-f", "a")
     p.nothing_left()
-
-
-def cgroup_dirs(path):
-    top = "/sys/fs/cgroup"
-    roots = [top] if os.path.exists(top + "/cgroup.controllers") else \
-        [os.path.join(top, d) for d in ("memory", "pids") if os.path.isdir(os.path.join(top, d))]
-    return [r + path for r in roots]
 
 
 @fake

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from frame import Place, Skip, plain_user, real, wait_gone
+from frame import Place, Skip, cgroup_dirs, plain_user, real, wait_gone
 
 
 def both(case):
@@ -323,6 +323,20 @@ def test_real_many_at_once(p):
     p.write(args=["/bin/sh", "-c", "exit 7"])
     procs = [p.start("run", "-b", p.bundle, f"c{i}") for i in range(12)]
     assert [proc.wait(60) for proc in procs] == [7] * 12
+    p.nothing_left()
+
+
+@real
+def test_real_limits(p):
+    """The memory limit ends the program that exceeds it, and no other; tasks run out as they do on a host."""
+    if os.geteuid() != 0 or not cgroup_dirs("") or not os.access(cgroup_dirs("")[0], os.W_OK):
+        raise Skip("needs root and a writable cgroup hierarchy")
+    p.config["linux"]["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 20}}
+    r = sh(p, "dd if=/dev/zero of=/dev/null bs=200M count=1; echo $?")
+    assert r.code == 0 and r.out == "137\n", r
+    r = sh(p, "n=0; while [ $n -lt 40 ]; do sleep 5 & n=$((n+1)); done; echo all")
+    assert r.code != 0 and "Resource temporarily unavailable" in r.err, r
+    assert not any(os.path.exists(d) for d in cgroup_dirs("/cloister"))
     p.nothing_left()
 
 

@@ -226,6 +226,14 @@ def real(case):
     return in_place(case, None, Place.busybox)
 
 
+def cgroup_dirs(path):
+    """Where a group lies in the hierarchies that have limits."""
+    top = "/sys/fs/cgroup"
+    roots = [top] if os.path.exists(top + "/cgroup.controllers") else \
+        [os.path.join(top, d) for d in ("memory", "pids") if os.path.isdir(os.path.join(top, d))]
+    return [r + path for r in roots]
+
+
 def gone(pid):
     try:
         with open(f"/proc/{pid}/stat") as f:
