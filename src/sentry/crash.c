@@ -13,6 +13,13 @@
 #include "base/log.h"
 #include "base/util.h"
 
+#ifdef CLOISTER_DYNAMIC_SENTRY
+
+/* A sanitizer says more about it. */
+void crash_handlers_install(void) {}
+
+#else
+
 /* From the linker: the binary is position-independent, the log tells offsets. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 
@@ -37,11 +44,11 @@ static void on_crash(int signo, siginfo_t *info, void *context)
 
 void crash_handlers_install(void)
 {
-#ifndef __SANITIZE_ADDRESS__
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     struct sigaction sa = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_RESETHAND};
 
     for (size_t i = 0; i < ARRAY_LEN(signals); i++)
         (void) sigaction(signals[i], &sa, NULL);
-#endif
 }
+
+#endif
