@@ -8,7 +8,7 @@
 #include "kernel/task/snapshot.h"
 #include "kernel/vfs/pseudo.h"
 
-#define NSEC_PER_TICK 10000000ull /* USER_HZ 100 */
+#define NSEC_PER_TICK ((uint64_t) 10000000) /* USER_HZ 100 */
 
 extern const struct pseudo_entry proc_pid_dir;   /* /proc/PID; c->pid, c->tid set */
 extern const struct pseudo_entry proc_task_dir;  /* /proc/PID/task/TID */

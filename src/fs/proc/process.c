@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /proc/PID: the table of a process's directory, and the files that need no file of their own. proc(5). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "fs/proc/internal.h"
+#include "kernel/vfs/fdtable.h"
+#include "kernel/vfs/mount.h"
+#include "kernel/vfs/walk.h"
+
+#define RANGE_MAX (8u << 20) /* arguments and environment */
+
+/* What a debugger might see is not for everybody. */
+static int may_inspect(const struct pseudo_ctx *c)
+{
+    return !c->opener || task_may_inspect(c->opener, c->tid) ? 0 : -EACCES;
+}
+
+/* ---- guest memory as text ---- */
+
+static int show_range(const struct pseudo_ctx *c, uint64_t from, uint64_t to, struct strbuf *out)
+{
+    if (to <= from || to - from > RANGE_MAX)
+        return 0;
+    _cleanup_free_ char *buf = malloc(to - from);
+    if (!buf)
+        return -ENOMEM;
+    ssize_t n = task_snapshot_read(c->k, c->tid, buf, from, to - from);
+    if (n > 0)
+        sb_addn(out, buf, (size_t) n);
+    return 0;
+}
+
+static int show_cmdline(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    struct task_snapshot s;
+    int r = task_snapshot(c->k, c->tid, &s);
+    return r < 0 ? r : show_range(c, s.arg_start, s.arg_end, out);
+}
+
+static int show_environ(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    struct task_snapshot s;
+    int r = task_snapshot(c->k, c->tid, &s);
+    return r < 0 ? r : show_range(c, s.env_start, s.env_end, out);
+}
+
+static int show_auxv(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    uint64_t auxv[64];
+    ssize_t n = task_snapshot_auxv(c->k, c->tid, auxv, sizeof(auxv));
+    if (n > 0)
+        sb_addn(out, auxv, (size_t) n);
+    return n < 0 ? (int) n : 0;
+}
+
+/* ---- links ---- */
+
+static int follow_exe(const struct pseudo_ctx *c, struct path *ret)
+{
+    return task_snapshot_exe(c->k, c->tid, ret);
+}
+
+static int follow_fs(const struct pseudo_ctx *c, bool root, struct path *ret)
+{
+    struct fsctx *fs;
+    int r = task_snapshot_fs(c->k, c->tid, &fs);
+    if (r < 0)
+        return r;
+    mutex_lock(&fs->lock);
+    *ret = root ? fs->root : fs->cwd;
+    path_get(ret);
+    mutex_unlock(&fs->lock);
+    fsctx_put(fs);
+    return 0;
+}
+
+static int follow_cwd(const struct pseudo_ctx *c, struct path *ret)
+{
+    return follow_fs(c, false, ret);
+}
+
+static int follow_root(const struct pseudo_ctx *c, struct path *ret)
+{
+    return follow_fs(c, true, ret);
+}
+
+/* The text of a magic link: the path as the reader's root sees it. */
+static ssize_t link_of(const struct pseudo_ctx *c, int (*follow)(const struct pseudo_ctx *c, struct path *ret),
+                       char *dst, size_t cap)
+{
+    char text[GUEST_PATH_MAX];
+    struct path p, root;
+    int r = may_inspect(c);
+    if (r == 0)
+        r = follow(c, &p);
+    if (r < 0)
+        return r;
+    struct pseudo_ctx reader = *c;
+    if (c->opener)
+        reader.tid = c->opener->tid;
+    r = follow_root(&reader, &root);
+    ssize_t n = r < 0 ? r : path_text(&p, &root, text, sizeof(text));
+    if (r == 0)
+        path_put(&root);
+    path_put(&p);
+    if (n < 0)
+        return n;
+    n = MIN(n, (ssize_t) cap);
+    memcpy(dst, text, (size_t) n);
+    return n;
+}
+
+static ssize_t link_exe(const struct pseudo_ctx *c, char *dst, size_t cap)
+{
+    return link_of(c, follow_exe, dst, cap);
+}
+
+static ssize_t link_cwd(const struct pseudo_ctx *c, char *dst, size_t cap)
+{
+    return link_of(c, follow_cwd, dst, cap);
+}
+
+static ssize_t link_root(const struct pseudo_ctx *c, char *dst, size_t cap)
+{
+    return link_of(c, follow_root, dst, cap);
+}
+
+/* ---- mounts ---- */
+
+static int show_mount_table(const struct pseudo_ctx *c, struct strbuf *out,
+                            int (*format)(struct vfs *v, const struct path *root, struct strbuf *out))
+{
+    struct path root;
+    int r = follow_root(c, &root);
+    if (r < 0)
+        return r;
+    r = format(c->k->vfs, &root, out);
+    path_put(&root);
+    return r;
+}
+
+static int show_mounts(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    return show_mount_table(c, out, vfs_format_mounts);
+}
+
+static int show_mountinfo(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    return show_mount_table(c, out, vfs_format_mountinfo);
+}
+
+/* ---- names and adjustments ---- */
+
+static int show_comm(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    struct task_snapshot s;
+    int r = task_snapshot(c->k, c->tid, &s);
+    if (r < 0)
+        return r;
+    sb_addf(out, "%.15s\n", s.comm);
+    return 0;
+}
+
+/* Only a thread of the same process may rename one: proc(5). */
+static int store_comm(const struct pseudo_ctx *c, const char *text, size_t n)
+{
+    struct task *t = task_find_get(c->k, c->tid);
+    if (!t)
+        return -ESRCH;
+    int r = c->opener && c->opener->tg == t->tg ? 0 : -EINVAL;
+    if (r == 0) {
+        size_t len = MIN(strcspn(text, "\n"), sizeof(t->comm) - 1);
+        mutex_lock(&c->k->tasks_lock);
+        memset(t->comm, 0, sizeof(t->comm));
+        memcpy(t->comm, text, len);
+        mutex_unlock(&c->k->tasks_lock);
+    }
+    task_put(t);
+    return r;
+}
+
+static int show_oom_adj(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    struct tgroup *tg = tgroup_find_get(c->k, c->pid);
+    if (!tg)
+        return -ESRCH;
+    mutex_lock(&c->k->tasks_lock);
+    sb_addf(out, "%d\n", (int) tg->oom_score_adj);
+    mutex_unlock(&c->k->tasks_lock);
+    tgroup_put(tg);
+    return 0;
+}
+
+/* Kept for whoever reads it; the host's score of all guests is the sandbox's. */
+static int store_oom_adj(const struct pseudo_ctx *c, const char *text, size_t n)
+{
+    char *end;
+    long v = strtol(text, &end, 10);
+    if (end == text || (*end && *end != '\n') || v < -1000 || v > 1000)
+        return -EINVAL;
+    struct tgroup *tg = tgroup_find_get(c->k, c->pid);
+    if (!tg)
+        return -ESRCH;
+    bool may = c->opener && cred_capable(c->opener->cred, LX_CAP_SYS_RESOURCE);
+    mutex_lock(&c->k->tasks_lock);
+    int r = v < (int) tg->oom_score_adj && !may ? -EACCES : 0;
+    if (r == 0)
+        tg->oom_score_adj = (uint32_t) (int) v;
+    mutex_unlock(&c->k->tasks_lock);
+    tgroup_put(tg);
+    return r;
+}
+
+static int show_personality(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    sb_addf(out, "%08llx\n", (unsigned long long) task_snapshot_personality(c->k, c->tid));
+    return 0;
+}
+
+/* ---- threads ---- */
+
+static const struct pseudo_entry *task_lookup(struct pseudo_ctx *c, const char *name, size_t len)
+{
+    int32_t tid = proc_number(name, len);
+    if (tid <= 0 || task_next_tid(c->k, c->pid, tid) != tid)
+        return NULL;
+    c->tid = tid;
+    return &proc_task_dir;
+}
+
+static int task_list(const struct pseudo_ctx *c, uint64_t cursor,
+                     bool (*emit)(void *arg, const char *name, uint64_t next), void *arg)
+{
+    char name[16];
+    for (pid_t tid = (pid_t) cursor; (tid = task_next_tid(c->k, c->pid, tid)) > 0; tid++) {
+        (void) snprintf(name, sizeof(name), "%d", (int) tid);
+        if (!emit(arg, name, (uint64_t) tid + 1))
+            break;
+    }
+    return 0;
+}
+
+static const struct pseudo_dynamic task_dynamic = {task_lookup, task_list};
+
+PROC_CONST(show_zero, "0\n")
+PROC_CONST(show_wchan, "0")
+PROC_CONST(show_loginuid, "4294967295")
+PROC_CONST(show_cgroup, "0::/\n")
+PROC_CONST(show_id_map, "         0          0 4294967295\n")
+PROC_CONST(show_setgroups, "allow\n")
+PROC_CONST(show_io, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n")
+
+#define MAGIC(name_, link_, follow_)                                                               \
+    {.name = name_, .mode = LX_S_IFLNK | 0777, .link = link_, .follow = follow_}
+#define PRIVATE_FILE(name_, mode_, show_)                                                          \
+    {.name = name_, .mode = LX_S_IFREG | (mode_), .show = show_, .may_open = may_inspect}
+#define DYNAMIC_DIR(name_, mode_, dynamic_, may_)                                                  \
+    {.name = name_, .mode = LX_S_IFDIR | (mode_), .dynamic = dynamic_, .may_open = may_}
+
+/* What processes and threads have alike. */
+#define COMMON_ENTRIES                                                                             \
+    PRIVATE_FILE("auxv", 0400, show_auxv), PSEUDO_FILE("cgroup", 0444, show_cgroup),               \
+    PSEUDO_FILE("cmdline", 0444, show_cmdline), PSEUDO_RW("comm", 0644, show_comm, store_comm),    \
+    MAGIC("cwd", link_cwd, follow_cwd), PRIVATE_FILE("environ", 0400, show_environ),               \
+    MAGIC("exe", link_exe, follow_exe), DYNAMIC_DIR("fd", 0500, &proc_fd_dynamic, may_inspect),    \
+    DYNAMIC_DIR("fdinfo", 0555, &proc_fdinfo_dynamic, may_inspect),                                \
+    PSEUDO_FILE("gid_map", 0644, show_id_map), PRIVATE_FILE("io", 0400, show_io),                  \
+    PSEUDO_FILE("limits", 0444, proc_show_limits), PSEUDO_FILE("loginuid", 0444, show_loginuid),   \
+    PRIVATE_FILE("maps", 0444, proc_show_maps), PSEUDO_FILE("mountinfo", 0444, show_mountinfo),    \
+    PSEUDO_FILE("mounts", 0444, show_mounts), PSEUDO_FILE("oom_score", 0444, show_zero),           \
+    PSEUDO_RW("oom_score_adj", 0644, show_oom_adj, store_oom_adj),                                 \
+    PRIVATE_FILE("personality", 0400, show_personality), MAGIC("root", link_root, follow_root),    \
+    PSEUDO_FILE("setgroups", 0644, show_setgroups), PRIVATE_FILE("smaps", 0444, proc_show_smaps),  \
+    PRIVATE_FILE("smaps_rollup", 0444, proc_show_smaps_rollup),                                    \
+    PSEUDO_FILE("stat", 0444, proc_show_stat), PSEUDO_FILE("statm", 0444, proc_show_statm),        \
+    PSEUDO_FILE("status", 0444, proc_show_status), PSEUDO_FILE("uid_map", 0644, show_id_map),      \
+    PSEUDO_FILE("wchan", 0444, show_wchan)
+
+static const struct pseudo_entry pid_table[] = {
+    COMMON_ENTRIES,
+    DYNAMIC_DIR("task", 0555, &task_dynamic, NULL),
+    {0},
+};
+
+static const struct pseudo_entry task_table[] = {COMMON_ENTRIES, {0}};
+
+const struct pseudo_entry proc_pid_dir = {.name = "", .mode = LX_S_IFDIR | 0555, .children = pid_table};
+const struct pseudo_entry proc_task_dir = {.name = "", .mode = LX_S_IFDIR | 0555, .children = task_table};

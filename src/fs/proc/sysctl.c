@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /proc/sys: the values programs read. What a container may not change is read-only here. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+
+#include "fs/proc/internal.h"
+#include "kernel/kernel.h"
+
+static int show_uuid_of(const uint8_t random[16], struct strbuf *out)
+{
+    uint8_t b[16];
+    memcpy(b, random, sizeof(b));
+    b[6] = (uint8_t) ((b[6] & 0x0f) | 0x40); /* version 4, RFC 4122 */
+    b[8] = (uint8_t) ((b[8] & 0x3f) | 0x80);
+    for (int i = 0; i < 16; i++)
+        sb_addf(out, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", b[i]);
+    sb_add(out, "\n");
+    return 0;
+}
+
+static int show_uuid(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    uint8_t b[16];
+    if (getrandom(b, sizeof(b), 0) != sizeof(b))
+        return -EIO;
+    return show_uuid_of(b, out);
+}
+
+/* The same for the container's whole life: made of the moment it started. */
+static int show_boot_id(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    uint8_t b[16] = {0};
+    memcpy(b, &c->k->boot_real.tv_nsec, 4);
+    memcpy(b + 4, &c->k->boot_mono.tv_nsec, 4);
+    memcpy(b + 8, &c->k->boot_real.tv_sec, 8);
+    return show_uuid_of(b, out);
+}
+
+static int show_hostname(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    mutex_lock(&c->k->tasks_lock);
+    sb_addf(out, "%s\n", c->k->hostname);
+    mutex_unlock(&c->k->tasks_lock);
+    return 0;
+}
+
+static int show_domainname(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    mutex_lock(&c->k->tasks_lock);
+    sb_addf(out, "%s\n", c->k->domainname[0] ? c->k->domainname : "(none)");
+    mutex_unlock(&c->k->tasks_lock);
+    return 0;
+}
+
+static int show_osrelease(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    struct utsname u;
+    if (uname(&u) == 0)
+        sb_addf(out, "%s\n", u.release);
+    return 0;
+}
+
+static int show_osversion(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    struct utsname u;
+    if (uname(&u) == 0)
+        sb_addf(out, "%s\n", u.version);
+    return 0;
+}
+
+static int show_pid_max(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    sb_addf(out, "%d\n", KERNEL_PID_MAX);
+    return 0;
+}
+
+static int show_threads_max(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    sb_addf(out, "%u\n", c->k->max_tasks);
+    return 0;
+}
+
+PROC_CONST(show_ostype, "Linux\n")
+PROC_CONST(show_entropy, "256\n")
+PROC_CONST(show_ngroups, "65536\n")
+PROC_CONST(show_last_cap, "40\n")
+PROC_CONST(show_overflow, "65534\n")
+PROC_CONST(show_core_pattern, "core\n")
+PROC_CONST(show_0, "0\n")
+PROC_CONST(show_1, "1\n")
+PROC_CONST(show_2, "2\n")
+PROC_CONST(show_50, "50\n")
+PROC_CONST(show_max_map_count, "65530\n")
+PROC_CONST(show_mmap_min, "65536\n")
+PROC_CONST(show_nr_open, "1048576\n")
+PROC_CONST(show_file_max, "9223372036854775807\n")
+PROC_CONST(show_pipe_max, "1048576\n")
+PROC_CONST(show_somaxconn, "4096\n")
+
+static const struct pseudo_entry random_table[] = {
+    PSEUDO_FILE("boot_id", 0444, show_boot_id),
+    PSEUDO_FILE("entropy_avail", 0444, show_entropy),
+    PSEUDO_FILE("poolsize", 0444, show_entropy),
+    PSEUDO_FILE("uuid", 0444, show_uuid),
+    {0},
+};
+
+static const struct pseudo_entry kernel_table[] = {
+    PSEUDO_FILE("cap_last_cap", 0444, show_last_cap),
+    PSEUDO_FILE("core_pattern", 0444, show_core_pattern),
+    PSEUDO_FILE("domainname", 0444, show_domainname),
+    PSEUDO_FILE("hostname", 0444, show_hostname),
+    PSEUDO_FILE("ngroups_max", 0444, show_ngroups),
+    PSEUDO_FILE("osrelease", 0444, show_osrelease),
+    PSEUDO_FILE("ostype", 0444, show_ostype),
+    PSEUDO_FILE("overflowgid", 0444, show_overflow),
+    PSEUDO_FILE("overflowuid", 0444, show_overflow),
+    PSEUDO_FILE("pid_max", 0444, show_pid_max),
+    PSEUDO_DIR("random", 0555, random_table),
+    PSEUDO_FILE("randomize_va_space", 0444, show_2),
+    PSEUDO_FILE("threads-max", 0444, show_threads_max),
+    PSEUDO_FILE("version", 0444, show_osversion),
+    {0},
+};
+
+static const struct pseudo_entry fs_table[] = {
+    PSEUDO_FILE("file-max", 0444, show_file_max),
+    PSEUDO_FILE("nr_open", 0444, show_nr_open),
+    PSEUDO_FILE("pipe-max-size", 0444, show_pipe_max),
+    PSEUDO_FILE("protected_hardlinks", 0444, show_1),
+    PSEUDO_FILE("protected_symlinks", 0444, show_1),
+    {0},
+};
+
+static const struct pseudo_entry vm_table[] = {
+    PSEUDO_FILE("max_map_count", 0444, show_max_map_count),
+    PSEUDO_FILE("mmap_min_addr", 0444, show_mmap_min),
+    PSEUDO_FILE("overcommit_memory", 0444, show_0),
+    PSEUDO_FILE("overcommit_ratio", 0444, show_50),
+    PSEUDO_FILE("swappiness", 0444, show_0),
+    {0},
+};
+
+static const struct pseudo_entry core_table[] = {PSEUDO_FILE("somaxconn", 0444, show_somaxconn), {0}};
+static const struct pseudo_entry net_table[] = {PSEUDO_DIR("core", 0555, core_table), {0}};
+
+const struct pseudo_entry proc_sys_table[] = {
+    PSEUDO_DIR("fs", 0555, fs_table),
+    PSEUDO_DIR("kernel", 0555, kernel_table),
+    PSEUDO_DIR("net", 0555, net_table),
+    PSEUDO_DIR("vm", 0555, vm_table),
+    {0},
+};
