@@ -75,6 +75,21 @@ static int cross_mounts(struct walk *s)
     return 0;
 }
 
+/*
+ * Has a rename moved the directory out of s.root while we were in it? Then ".." would lead past it,
+ * which RESOLVE_BENEATH and RESOLVE_IN_ROOT promise not to happen: openat2(2), EAGAIN. The lock of
+ * the super is held.
+ */
+static int check_below_root(const struct walk *s)
+{
+    const struct dentry *d = s->cur.dentry;
+    if (!(s->flags & (WALK_BENEATH | WALK_IN_ROOT)) || s->cur.mnt != s->root.mnt)
+        return 0;
+    while (d && d != s->root.dentry)
+        d = d->parent;
+    return d ? 0 : -EAGAIN;
+}
+
 static int go_up(struct walk *s)
 {
     for (;;) {
@@ -94,7 +109,8 @@ static int go_up(struct walk *s)
         return 0; /* anonymous: nothing above */
     lock_for(s, s->cur.dentry->sb);
     move(s, s->cur.mnt, s->cur.dentry->parent, HOLD_LOCK);
-    return cross_mounts(s);
+    int r = check_below_root(s);
+    return r < 0 ? r : cross_mounts(s);
 }
 
 /* ---- symlinks ---- */
