@@ -180,12 +180,14 @@ CASE(unnamed_files)
     CHECK_ERR(open("missing", O_TMPFILE | O_RDWR, 0600), ENOENT);
     put_file("f", "x", 0600);
     CHECK_ERR(open("f", O_TMPFILE | O_RDWR, 0600), ENOTDIR);
-    if (geteuid() == 0) {
-        CHECK_EQ(linkat(fd, "", AT_FDCWD, "named", AT_EMPTY_PATH), 0);
+    /* Needs CAP_DAC_READ_SEARCH, which a superuser in a container may lack. */
+    if (linkat(fd, "", AT_FDCWD, "named", AT_EMPTY_PATH) == 0) {
         CHECK_EQ(stat("named", &st), 0);
         CHECK_EQ(st.st_nlink, 1);
         int excl = (int) CHECK_OK(open(".", O_TMPFILE | O_RDWR | O_EXCL, 0600));
         CHECK_ERR(linkat(excl, "", AT_FDCWD, "never", AT_EMPTY_PATH), ENOENT);
+    } else {
+        CHECK_EQ(errno, ENOENT);
     }
 }
 

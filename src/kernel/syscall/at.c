@@ -10,22 +10,23 @@
 #include "kernel/vfs/fdtable.h"
 
 /* The name and the directory it starts at; an empty name keeps dirfd's file, too. */
-static int get_name(struct task *t, int dirfd, uint64_t name, bool empty_ok, struct at_name *ret)
+int at_name_get_for(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, struct at_name *ret)
 {
     ssize_t len = copy_in_str(t, ret->text, uaddr(name), sizeof(ret->text));
     ret->dir = NULL;
     if (len < 0)
         return (int) len;
-    if (len == 0 && !empty_ok)
+    if (len == 0 && !(walk_flags & WALK_EMPTY))
         return -ENOENT;
-    if (ret->text[0] == '/' || dirfd == LX_AT_FDCWD)
+    bool scoped = walk_flags & (WALK_BENEATH | WALK_IN_ROOT);
+    if ((ret->text[0] == '/' && !scoped) || dirfd == LX_AT_FDCWD)
         return 0;
     return fd_lookup_any(t->files, dirfd, &ret->dir);
 }
 
 int at_name_get(struct task *t, int dirfd, uint64_t name, struct at_name *ret)
 {
-    return get_name(t, dirfd, name, false, ret);
+    return at_name_get_for(t, dirfd, name, 0, ret);
 }
 
 const struct path *at_name_start(const struct at_name *n)
@@ -54,7 +55,7 @@ int target_at(struct task *t, const struct cred *cred, int dirfd, uint64_t name,
               uint32_t walk_flags, struct target *ret)
 {
     struct at_name n;
-    int r = get_name(t, dirfd, name, walk_flags & WALK_EMPTY, &n);
+    int r = at_name_get_for(t, dirfd, name, walk_flags, &n);
     if (r < 0)
         return r;
     context(t, cred, ret);

@@ -96,7 +96,9 @@ static long do_fcntl(struct task *t, int fd, struct file *f, int cmd, uint64_t a
     case LX_F_GETLEASE:
         return LX_F_UNLCK; /* nobody can have one */
     }
-    return f->ops->fcntl ? f->ops->fcntl(f, t, cmd, arg) : -EINVAL;
+    if (f->ops->fcntl)
+        return f->ops->fcntl(f, t, cmd, arg);
+    return cmd == LX_F_GETPIPE_SZ || cmd == LX_F_SETPIPE_SZ ? -EBADF : -EINVAL;
 }
 
 long sys_fcntl(struct task *t, const uint64_t a[static 6])

@@ -28,7 +28,7 @@ static long open_name(struct task *t, int dirfd, uint64_t name, const struct ope
     struct walkctx w;
     struct at_name n;
     struct file *f;
-    int r = at_name_get(t, dirfd, name, &n);
+    int r = at_name_get_for(t, dirfd, name, o->walk_flags, &n);
     if (r < 0)
         return r;
     walkctx_init(&w, t);
