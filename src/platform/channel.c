@@ -164,7 +164,7 @@ int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, i
     offer(st, donate_fd);
     channel_reply(st, REP_CALLS);
     unsigned seconds = 0;
-    while (donate_fd >= 0 && notify_wait(st->p, donated, st, 1000) == -ETIMEDOUT)
+    while (donate_fd >= 0 && notify_wait(st, donated, st, 1000) == -ETIMEDOUT)
         if (atomic_load(&st->expelled) && ++seconds == EXPEL_SLICES * EXPEL_SLICE_MS / 1000)
             platform_kill(st);
     r = expect(st, REQ_DONE, &made);

@@ -73,7 +73,7 @@ static bool child_arrived(void *arg)
 static int await_child(struct stub_thread *parent, enum stub_clone_kind kind)
 {
     int64_t result = 0;
-    int r = notify_wait(parent->p, parent_answered, parent, ARRIVAL_MS);
+    int r = notify_wait(parent, parent_answered, parent, ARRIVAL_MS);
     if (r < 0)
         return r;
     if (kind == STUB_VFORK && child_arrived(parent)) {
@@ -88,7 +88,7 @@ static int await_child(struct stub_thread *parent, enum stub_clone_kind kind)
         result = __atomic_load_n(&parent->ch->result, __ATOMIC_RELAXED);
         if (result < 0)
             return result == -ENOMEM ? -ENOMEM : -EAGAIN;
-        r = notify_wait(parent->p, child_arrived, parent, ARRIVAL_MS);
+        r = notify_wait(parent, child_arrived, parent, ARRIVAL_MS);
         if (r < 0)
             return r;
     }

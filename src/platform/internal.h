@@ -76,6 +76,7 @@ struct stub_thread {
         uint32_t flags;
         struct stub_thread *child;
     } clone;
+    struct notify_waiter *waiter; /* [platform.waiters_lock] the owner thread is in notify_wait() */
     struct mutex donate_lock; /* RANK_STUB */
     int donate_fd;            /* [donate_lock] descriptor for the next donate, -1: none; the owner's */
 
@@ -99,7 +100,8 @@ struct platform {
     struct stub_thread *zygote; /* immutable */
     struct mutex zygote_lock; /* RANK_CONTROL: one order to the zygote at a time */
     struct mutex listener_lock; /* only tried, never waited for; held by the thread that serves the listener */
-    _Atomic uint32_t served;  /* futex word: bumped after each notification and when the server leaves */
+    struct mutex waiters_lock; /* RANK_LEAF */
+    struct list waiters;      /* [waiters_lock] those in notify_wait(): notify.c */
     int listener;             /* immutable */
     int oom_score_fd;
     pthread_t reaper;
@@ -141,8 +143,14 @@ int channel_settle(struct stub_thread *st) must_check;
 int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, int donate_fd) must_check;
 
 /* notify.c: seccomp user notifications. */
-/* Serves the listener until done(arg); *any thread* may be served by it. Gives up after ms milliseconds: -ETIMEDOUT. */
-int notify_wait(struct platform *p, bool (*done)(void *arg), void *arg, unsigned ms) must_check;
+/*
+ * Serves the listener until done(arg), or waits while another thread does; *any thread* may be
+ * served by it. done() is looked at after each notification that concerns st, after notify_wake(st),
+ * and now and then. Gives up after ms milliseconds: -ETIMEDOUT. Owner thread of st.
+ */
+int notify_wait(struct stub_thread *st, bool (*done)(void *arg), void *arg, unsigned ms) must_check;
+/* Any thread: the owner of st looks again. */
+void notify_wake(struct stub_thread *st);
 
 void deadline_after_ms(struct timespec *ts, unsigned ms); /* CLOCK_MONOTONIC */
 

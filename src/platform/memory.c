@@ -57,6 +57,17 @@ void platform_window_written(struct stub_thread *st, uint64_t addr, size_t n)
         st->out_len[i] += (uint32_t)n;
 }
 
+/* What this call has already written toward the guest is what it must read back. */
+static const void *written_window(struct stub_thread *st, uint64_t addr, size_t *ret_n)
+{
+    uint32_t i;
+    const struct stub_segment *s = covering(st->out, st->n_out, addr, &i);
+    if (!s || addr - s->addr >= st->out_len[i])
+        return NULL;
+    *ret_n = st->out_len[i] - (addr - s->addr);
+    return bounce_at(st, s, addr);
+}
+
 static ssize_t cross(struct stub_thread *st, void *local, uint64_t addr, size_t n, bool write)
 {
     struct iovec l = {.iov_base = local, .iov_len = n};
@@ -75,12 +86,15 @@ ssize_t platform_read_some(struct stub_thread *st, void *dst, uint64_t src, size
         return -EFAULT;
     if (n > TASK_SIZE - src)
         n = TASK_SIZE - src;
-    const void *w = platform_window(st, src, false, &have);
-    if (w && n <= have) {
-        memcpy(dst, w, n);
-        return (ssize_t)n;
-    }
-    return cross(st, dst, src, n, false);
+    /* Of a string only what it is long has been marshalled: less than was asked for is an answer, too. */
+    const void *w = written_window(st, src, &have);
+    if (!w)
+        w = platform_window(st, src, false, &have);
+    if (!w)
+        return cross(st, dst, src, n, false);
+    n = MIN(n, have);
+    memcpy(dst, w, n);
+    return (ssize_t)n;
 }
 
 ssize_t platform_write_some(struct stub_thread *st, uint64_t dst, const void *src, size_t n)
@@ -105,7 +119,10 @@ int platform_read(struct stub_thread *st, void *dst, uint64_t src, size_t n)
 {
     if (!in_range(src, n))
         return -EFAULT;
-    return platform_read_some(st, dst, src, n) == (ssize_t)n ? 0 : -EFAULT;
+    ssize_t got = platform_read_some(st, dst, src, n);
+    if (got >= 0 && (size_t)got < n) /* the rest lies beyond what was marshalled */
+        got = cross(st, (uint8_t *)dst + got, src + (uint64_t)got, n - (size_t)got, false) + got;
+    return got == (ssize_t)n ? 0 : -EFAULT;
 }
 
 int platform_write(struct stub_thread *st, uint64_t dst, const void *src, size_t n)

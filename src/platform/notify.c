@@ -24,7 +24,8 @@
 #include "base/sys.h"
 #include "platform/internal.h"
 
-#define SERVE_SLICE_MS 20 /* how long news that come by another way may go unnoticed */
+#define SERVE_SLICE_MS 20 /* how long news that come by another way may go unnoticed, at first */
+#define MAX_SLICE_MS 640
 
 static void answer(struct platform *p, const struct seccomp_notif *n, int error, bool go_on)
 {
@@ -90,6 +91,7 @@ static bool is_expected(const struct stub_thread *parent, pid_t tid)
 static void on_hello(struct platform *p, const struct seccomp_notif *n)
 {
     pid_t tid = (pid_t)n->pid;
+    struct stub_thread *arrived = NULL;
     int fd = -1;
     mutex_lock(&p->lock);
     struct stub_thread *parent = find_order(p, n->data.args[0]);
@@ -101,6 +103,8 @@ static void on_hello(struct platform *p, const struct seccomp_notif *n)
         fd = child->channel_fd;
         child->channel_fd = -1;
         atomic_store(&parent->clone.state, CLONE_ARRIVED);
+        arrived = parent;
+        ref_get(&arrived->ref);
     }
     mutex_unlock(&p->lock);
     if (fd < 0) {
@@ -109,6 +113,8 @@ static void on_hello(struct platform *p, const struct seccomp_notif *n)
     }
     answer_with_fd(p, n, fd);
     close(fd);
+    notify_wake(arrived);
+    platform_put(arrived);
 }
 
 static void on_donate(struct platform *p, const struct seccomp_notif *n)
@@ -118,6 +124,7 @@ static void on_donate(struct platform *p, const struct seccomp_notif *n)
     if (st)
         ref_get(&st->ref);
     mutex_unlock(&p->lock);
+    bool woken = false;
     if (st) {
         /* Held over the answer: the owner closes the descriptor, and its number must not be another's by then. */
         MUTEX_GUARD(&st->donate_lock);
@@ -127,9 +134,12 @@ static void on_donate(struct platform *p, const struct seccomp_notif *n)
             answer(p, n, -EBADF, false);
         else
             answer_with_fd(p, n, fd);
+        woken = fd >= 0;
     } else {
         answer(p, n, -EBADF, false);
     }
+    if (woken)
+        notify_wake(st);
     platform_put(st);
 }
 
@@ -169,35 +179,81 @@ void deadline_after_ms(struct timespec *ts, unsigned ms)
     ts->tv_nsec = (long)(at % 1000) * 1000000;
 }
 
-static void announce(struct platform *p)
+/*
+ * One of those who wait serves the listener, for all of them; the others sleep on words of their
+ * own, so that a notification wakes the one whom it concerns. Whoever leaves wakes the next, who
+ * becomes the server if there is none. A sleeper looks again by itself, at ever longer intervals:
+ * a stub's answer in its channel wakes nobody here.
+ */
+struct notify_waiter {
+    struct list link;
+    _Atomic uint32_t word;
+};
+
+static void wake(struct notify_waiter *w)
 {
-    atomic_fetch_add(&p->served, 1);
-    host_futex_wake(&p->served, INT_MAX, FUTEX_SCOPE_PRIVATE);
+    atomic_fetch_add(&w->word, 1);
+    host_futex_wake(&w->word, 1, FUTEX_SCOPE_PRIVATE);
 }
 
-int notify_wait(struct platform *p, bool (*done)(void *arg), void *arg, unsigned ms)
+void notify_wake(struct stub_thread *st)
 {
+    MUTEX_GUARD(&st->p->waiters_lock);
+    if (st->waiter)
+        wake(st->waiter);
+}
+
+static void enter(struct stub_thread *st, struct notify_waiter *w)
+{
+    atomic_store(&w->word, 0);
+    MUTEX_GUARD(&st->p->waiters_lock);
+    list_add_tail(&w->link, &st->p->waiters);
+    st->waiter = w;
+}
+
+static void leave(struct stub_thread *st, struct notify_waiter *w)
+{
+    struct platform *p = st->p;
+    MUTEX_GUARD(&p->waiters_lock);
+    list_del(&w->link);
+    st->waiter = NULL;
+    if (!list_empty(&p->waiters))
+        wake(list_first_entry(&p->waiters, struct notify_waiter, link));
+}
+
+static void serve(struct platform *p, bool (*done)(void *arg), void *arg, uint64_t deadline)
+{
+    while (!done(arg) && now_ms() < deadline) {
+        struct pollfd pfd = {.fd = p->listener, .events = POLLIN};
+        if (poll(&pfd, 1, SERVE_SLICE_MS) > 0)
+            serve_one(p);
+    }
+}
+
+int notify_wait(struct stub_thread *st, bool (*done)(void *arg), void *arg, unsigned ms)
+{
+    struct platform *p = st->p;
+    struct notify_waiter w;
+    unsigned slice_ms = SERVE_SLICE_MS;
     uint64_t deadline = now_ms() + ms;
-    while (!done(arg)) {
-        if (now_ms() >= deadline)
-            return -ETIMEDOUT;
-        uint32_t seen = atomic_load(&p->served);
-        if (!mutex_trylock(&p->listener_lock)) {
-            struct timespec slice;
-            deadline_after_ms(&slice, SERVE_SLICE_MS);
-            if (!done(arg))
-                host_futex_wait(&p->served, seen, FUTEX_SCOPE_PRIVATE, &slice);
+    bool is_done;
+    enter(st, &w);
+    for (;;) {
+        uint32_t seen = atomic_load(&w.word);
+        is_done = done(arg);
+        if (is_done || now_ms() >= deadline)
+            break;
+        if (mutex_trylock(&p->listener_lock)) {
+            serve(p, done, arg, deadline);
+            mutex_unlock(&p->listener_lock);
             continue;
         }
-        while (!done(arg) && now_ms() < deadline) {
-            struct pollfd pfd = {.fd = p->listener, .events = POLLIN};
-            if (poll(&pfd, 1, SERVE_SLICE_MS) > 0) {
-                serve_one(p);
-                announce(p);
-            }
-        }
-        mutex_unlock(&p->listener_lock);
-        announce(p);
+        struct timespec slice;
+        deadline_after_ms(&slice, slice_ms);
+        host_futex_wait(&w.word, seen, FUTEX_SCOPE_PRIVATE, &slice);
+        if (slice_ms < MAX_SLICE_MS)
+            slice_ms *= 2;
     }
-    return 0;
+    leave(st, &w);
+    return is_done ? 0 : -ETIMEDOUT;
 }

@@ -21,6 +21,8 @@ int platform_init(const struct platform_config *c, struct platform **ret)
     mutex_init(&p->lock, RANK_PLATFORM);
     mutex_init(&p->zygote_lock, RANK_CONTROL);
     mutex_init(&p->listener_lock, RANK_NONE);
+    mutex_init(&p->waiters_lock, RANK_LEAF);
+    list_init(&p->waiters);
     htab_init(&p->procs);
     htab_init(&p->threads);
     p->max_threads = c->max_threads;

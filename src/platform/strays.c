@@ -133,11 +133,11 @@ static void end_stray(struct platform *p, pid_t pid)
     log_warn("stub %d was made behind our back; killed (%d)", pid, r);
 }
 
-static void end_processes(struct platform *p, const struct stub_thread *self)
+static void end_processes(struct platform *p, struct stub_thread *self)
 {
     struct search s = {.p = p, .self = self};
     for (int i = 0; i < MAX_LOOKS && look(&s) > 0; i++) {
-        if (notify_wait(p, is_settled, &s, ARRIVAL_MS) < 0)
+        if (notify_wait(self, is_settled, &s, ARRIVAL_MS) < 0)
             log_debug("%u children of ours are unknown", s.n);
         for (unsigned k = 0; k < s.n; k++)
             end_stray(p, s.found[k]);

@@ -197,6 +197,7 @@ void proc_died(struct stub_proc *proc, int signo)
         thread_unregister(st);
         atomic_fetch_add(&st->event, 1);
         host_futex_wake(&st->event, INT32_MAX, FUTEX_SCOPE_PRIVATE);
+        notify_wake(st);
         list_del(&st->link);
         proc->mm->slots[st->slot / 64] &= ~(1ull << (st->slot % 64));
         proc->p->n_threads--;
@@ -208,8 +209,6 @@ void proc_died(struct stub_proc *proc, int signo)
         htab_remove(&p->procs, &proc->by_pid);
     }
     mutex_unlock(&p->lock);
-    atomic_fetch_add(&p->served, 1);
-    host_futex_wake(&p->served, INT32_MAX, FUTEX_SCOPE_PRIVATE);
 }
 
 void platform_get(struct stub_thread *st)

@@ -24,6 +24,7 @@
 
 struct adopted {
     struct file file;        /* first */
+    struct kernel *k;        /* immutable */
     int fd;                  /* immutable */
     bool blocks;             /* immutable: not a regular file */
     _Atomic bool no_nowait;  /* the host's driver cannot say EAGAIN: ask poll(2) first */
@@ -169,6 +170,76 @@ static ssize_t adopted_link_text(struct file *f, char *dst, size_t cap)
     return n < 0 ? -errno : n;
 }
 
+/* ---- /dev/stdout and its like: opening the object again through /proc/self/fd ---- */
+
+struct adopted_node {
+    struct node node;   /* first */
+    struct file *f;     /* referenced */
+};
+
+static void adopted_super_release(struct super *sb)
+{
+    free(sb);
+}
+
+static const struct super_ops adopted_super_ops = {.release = adopted_super_release};
+
+static int adopted_node_getattr(struct node *n, struct attr *ret)
+{
+    return adopted_getattr(((struct adopted_node *) n)->f, ret);
+}
+
+/* A new description of the same object, with no access that the inherited one had not. */
+static int adopted_node_open(struct node *n, const struct open_args *o, struct file **ret)
+{
+    struct adopted *a = adopted(((struct adopted_node *) n)->f);
+    uint32_t had = atomic_load(&a->file.flags) & LX_O_ACCMODE, want = o->flags & LX_O_ACCMODE;
+    char path[PROC_FD_CAP];
+    if (had != LX_O_RDWR && want != had)
+        return -EACCES;
+    int fd = open(proc_fd_path(a->fd, path), (int) (o->flags & (LX_O_ACCMODE | LX_O_APPEND | LX_O_TRUNC)) |
+                                                 O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int r = hostfs_adopt(a->k, fd, ret);
+    if (r == 0) /* O_NONBLOCK was ours: it keeps the open from waiting */
+        atomic_store(&(*ret)->flags, o->flags);
+    return r;
+}
+
+static void adopted_node_release(struct node *n)
+{
+    file_put(((struct adopted_node *) n)->f);
+    free(n);
+}
+
+static const struct node_ops adopted_node_ops = {
+    .getattr = adopted_node_getattr,
+    .open = adopted_node_open,
+    .release = adopted_node_release,
+};
+
+static int adopted_anon_node(struct file *f, struct node **ret)
+{
+    struct attr at;
+    int r = adopted_getattr(f, &at);
+    if (r < 0)
+        return r;
+    struct super *sb = calloc(1, sizeof(*sb));
+    struct adopted_node *an = calloc(1, sizeof(*an));
+    if (!sb || !an) {
+        free(sb);
+        free(an);
+        return -ENOMEM;
+    }
+    super_init(sb, &adopted_super_ops, "inherited");
+    node_init(&an->node, sb, &adopted_node_ops, at.mode & LX_S_IFMT, at.ino);
+    super_put(sb); /* the node's own reference keeps it */
+    an->f = file_get(f);
+    *ret = &an->node;
+    return 0;
+}
+
 static int adopted_host_fd(struct file *f)
 {
     return adopted(f)->blocks ? -EINVAL : adopted(f)->fd;
@@ -190,6 +261,7 @@ static const struct file_ops stream_ops = {
     .ioctl = adopted_ioctl,
     .getattr = adopted_getattr,
     .setattr = adopted_setattr,
+    .anon_node = adopted_anon_node,
     .link_text = adopted_link_text,
     .release = adopted_release,
     .write_all = true,
@@ -204,6 +276,7 @@ static const struct file_ops regular_ops = {
     .fsync = adopted_fsync,
     .getattr = adopted_getattr,
     .setattr = adopted_setattr,
+    .anon_node = adopted_anon_node,
     .link_text = adopted_link_text,
     .host_fd = adopted_host_fd,
     .release = adopted_release,
@@ -222,6 +295,7 @@ int hostfs_adopt(struct kernel *k, int fd, struct file **ret)
     struct adopted *a = calloc(1, sizeof(*a));
     if (!a)
         return -ENOMEM;
+    a->k = k;
     a->blocks = !S_ISREG(st.st_mode);
     file_init(&a->file, a->blocks ? &stream_ops : &regular_ops,
               (uint32_t) flags & (LX_O_ACCMODE | LX_O_APPEND | LX_O_NONBLOCK | LX_O_LARGEFILE));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls on sockets. Sockets cannot be made yet (socket(2) is not implemented), so a descriptor given
- * to these is no socket, with one exception: an inherited stdin, which may be read and written, but
+ * Calls on sockets. There is no address family yet, so none can be made, and a descriptor given to
+ * these is no socket, with one exception: an inherited stdin, which may be read and written, but
  * not be asked or changed. Programs do ask: a shell looks whether its stdin is a network connection.
  */
 #include <errno.h>
@@ -45,3 +45,14 @@ CALL(sendmsg)
 CALL(sendto)
 CALL(setsockopt)
 CALL(shutdown)
+
+/* socket(2): "The implementation does not support the specified address family". */
+long sys_socket(struct task *t, const uint64_t a[static 6])
+{
+    return (a[1] & 15) > 10 ? -EINVAL : -EAFNOSUPPORT;
+}
+
+long sys_socketpair(struct task *t, const uint64_t a[static 6])
+{
+    return sys_socket(t, a);
+}
