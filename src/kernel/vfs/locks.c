@@ -85,15 +85,16 @@ static bool same_owner(const struct owner *a, const struct owner *b)
 
 /* ---- the locks of one node; locks.lock held ---- */
 
+/* The first one by place: what F_GETLK tells. */
 static struct flk *find_conflict(struct node *n, const struct flk *want)
 {
-    struct flk *l;
+    struct flk *l, *first = NULL;
     list_for_each_entry (l, &n->locks, link)
         if (l->whole == want->whole && !same_owner(&l->owner, &want->owner) &&
             l->start <= want->end && want->start <= l->end &&
-            (l->type == LX_F_WRLCK || want->type == LX_F_WRLCK))
-            return l;
-    return NULL;
+            (l->type == LX_F_WRLCK || want->type == LX_F_WRLCK) && (!first || l->start < first->start))
+            first = l;
+    return first;
 }
 
 static void lock_add(struct node *n, struct flk *l)
