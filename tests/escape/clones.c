@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 static const unsigned long words[] = {STUB_CLONE_FORK, STUB_CLONE_VFORK, STUB_CLONE_SHARED,
@@ -231,37 +232,69 @@ CASE(thread_bomb)
     still_sane();
 }
 
-/* Processes until it fails, several at it; then they are killed as a group, and all is as before.
- */
+/* Processes until it fails; then they are killed as a group, and all is as before. */
 CASE(fork_bomb)
 {
     need_stub();
     struct bomb *b = new_bomb();
-    int st;
+    CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
         CHECK_EQ(setpgid(0, 0), 0);
-        for (;;) {
+        while (b->made < 30000) {
             pid_t p = fork();
+            if (p == 0)
+                sleeper(NULL);
             if (p < 0) {
                 b->error = errno;
-                sleep_ms(5);
-            } else if (p > 0 && __atomic_add_fetch(&b->made, 1, __ATOMIC_RELAXED) > 30000) {
-                _exit(0);
+                break;
             }
+            b->made++;
         }
+        sleeper(NULL);
     }
-    for (uint64_t until = now_ns() + 60000000000ull; !b->error && now_ns() < until;)
+    for (uint64_t until = now_ns() + 90000000000ull; !b->error && now_ns() < until;)
         sleep_ms(10);
     CHECK_EQ(kill(-pid, SIGKILL), 0);
-    CHECK_EQ(waitpid(pid, &st, 0), pid);
+    CHECK_KILLED(pid, SIGKILL);
     if (b->error != EAGAIN)
         FAIL("after %d processes: error %d instead of EAGAIN", b->made, b->error);
-    /* The rest of the group dies on its own time. */
-    for (int i = 0; i < 3000 && kill(-pid, 0) == 0; i++)
-        sleep_ms(10);
+    CHECK(b->made >= 100);
+    /* The rest of the group dies in its own time; orphans come to this process. */
+    int reaped = 0;
+    while (waitpid(-1, NULL, 0) > 0)
+        reaped++;
+    CHECK_EQ(reaped, b->made);
     CHECK_ERR(kill(-pid, 0), ESRCH);
+    still_sane();
+}
+
+/* Many processes that all fork without pause. */
+CASE(fork_storm)
+{
+    pid_t pid[64];
+    struct bomb *b = new_bomb();
+    for (int i = 0; i < 64; i++) {
+        pid[i] = fork();
+        CHECK(pid[i] >= 0);
+        while (pid[i] == 0) {
+            pid_t p = fork();
+            if (p == 0)
+                _exit(5);
+            int st = 0;
+            if (p < 0 || waitpid(p, &st, 0) != p || st != 5 << 8)
+                b->error = errno ?: -1;
+            __atomic_add_fetch(&b->made, 1, __ATOMIC_RELAXED);
+        }
+    }
+    sleep_ms(3000);
+    for (int i = 0; i < 64; i++) {
+        CHECK_EQ(kill(pid[i], SIGKILL), 0);
+        CHECK_KILLED(pid[i], SIGKILL);
+    }
+    CHECK_EQ(b->error, 0);
+    CHECK(b->made >= 100);
     still_sane();
 }
 
@@ -399,8 +432,7 @@ CASE(altstack_taken_away)
             syscall(SYS_getppid);
             _exit(5);
         }
-        int st = end_within(pid, 5000);
-        CHECK(st != -1);
+        end_within(pid, 1000); /* hanging for ever is its own affair, too */
         still_sane();
     }
 }
