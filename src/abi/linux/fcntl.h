@@ -60,6 +60,11 @@ enum {
 };
 #define LX_FD_CLOEXEC 1
 
+enum { LX_F_OWNER_TID = 0, LX_F_OWNER_PID = 1, LX_F_OWNER_PGRP = 2 };
+struct lx_f_owner_ex {
+    int32_t type, pid;
+};
+
 enum { LX_F_RDLCK = 0, LX_F_WRLCK = 1, LX_F_UNLCK = 2 };
 enum { LX_LOCK_SH = 1, LX_LOCK_EX = 2, LX_LOCK_NB = 4, LX_LOCK_UN = 8 };
 

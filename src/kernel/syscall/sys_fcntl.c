@@ -7,6 +7,7 @@
 #include "kernel/syscall/fd_limit.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/async.h"
 #include "kernel/vfs/attr.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
@@ -30,11 +31,24 @@ static int check_flags(struct task *t, struct file *f, uint32_t added)
     return a.uid == t->cred->fsuid ? 0 : -EPERM;
 }
 
-static long set_flags(struct task *t, struct file *f, uint32_t want)
+/* O_ASYNC is ignored where there is nothing to wait for. */
+static int change_async(struct task *t, int fd, struct file *f, uint32_t *want)
+{
+    if (((*want ^ atomic_load(&f->flags)) & LX_O_ASYNC) == 0)
+        return 0;
+    int r = async_switch(t, f, fd, *want & LX_O_ASYNC);
+    if (r == -ENOTTY)
+        *want &= ~(uint32_t) LX_O_ASYNC;
+    return r == -ENOTTY ? 0 : r;
+}
+
+static long set_flags(struct task *t, int fd, struct file *f, uint32_t want)
 {
     uint32_t old = atomic_load(&f->flags), fresh;
     want &= LX_O_SETTABLE;
     int r = check_flags(t, f, want & ~old);
+    if (r == 0)
+        r = change_async(t, fd, f, &want);
     if (r < 0)
         return r;
     do
@@ -85,7 +99,7 @@ static long do_fcntl(struct task *t, int fd, struct file *f, int cmd, uint64_t a
     case LX_F_GETFL:
         return get_flags(f);
     case LX_F_SETFL:
-        return set_flags(t, f, (uint32_t) arg);
+        return set_flags(t, fd, f, (uint32_t) arg);
     case LX_F_GETLK:
     case LX_F_SETLK:
     case LX_F_SETLKW:
@@ -93,6 +107,13 @@ static long do_fcntl(struct task *t, int fd, struct file *f, int cmd, uint64_t a
     case LX_F_OFD_SETLK:
     case LX_F_OFD_SETLKW:
         return do_lock(t, f, cmd, uaddr(arg));
+    case LX_F_SETOWN:
+    case LX_F_GETOWN:
+    case LX_F_SETOWN_EX:
+    case LX_F_GETOWN_EX:
+    case LX_F_SETSIG:
+    case LX_F_GETSIG:
+        return async_fcntl(t, f, cmd, arg);
     case LX_F_GETLEASE:
         return LX_F_UNLCK; /* nobody can have one */
     }

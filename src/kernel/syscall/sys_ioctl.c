@@ -7,20 +7,30 @@
 #include "abi/linux/stat.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/async.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
 #include "kernel/vfs/node.h"
 #include "kernel/vfs/walk.h"
 
-static long set_flag(struct task *t, struct file *f, uint64_t arg, uint32_t flag)
+static long set_flag(struct file *f, bool on, uint32_t flag)
 {
-    int32_t on;
-    if (copy_in(t, &on, uaddr(arg), sizeof(on)) < 0)
-        return -EFAULT;
     uint32_t old = on ? atomic_fetch_or(&f->flags, flag) : atomic_fetch_and(&f->flags, ~flag);
     if (f->ops->flags_changed)
         f->ops->flags_changed(f, old);
     return 0;
+}
+
+/* FIONBIO, FIOASYNC: on or off by an int. */
+static long set_mode(struct task *t, int fd, struct file *f, uint32_t cmd, uaddr_t arg)
+{
+    int32_t on;
+    if (copy_in(t, &on, arg, sizeof(on)) < 0)
+        return -EFAULT;
+    if (cmd == LX_FIONBIO)
+        return set_flag(f, on, LX_O_NONBLOCK);
+    int r = async_switch(t, f, fd, on);
+    return r < 0 ? r : set_flag(f, on, LX_O_ASYNC);
 }
 
 static long do_ioctl(struct task *t, int fd, struct file *f, uint32_t cmd, uint64_t arg)
@@ -31,7 +41,8 @@ static long do_ioctl(struct task *t, int fd, struct file *f, uint32_t cmd, uint6
     case LX_FIONCLEX:
         return fd_set_cloexec(t->files, fd, false);
     case LX_FIONBIO:
-        return set_flag(t, f, arg, LX_O_NONBLOCK);
+    case LX_FIOASYNC:
+        return set_mode(t, fd, f, cmd, uaddr(arg));
     }
     return f->ops->ioctl ? f->ops->ioctl(f, t, cmd, arg) : -ENOTTY;
 }

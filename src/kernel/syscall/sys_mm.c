@@ -56,7 +56,7 @@ static int donate(struct file *f, int prot, int type, int *ret_fd)
     uint32_t mode = atomic_load(&f->flags) & O_ACCMODE_;
     bool shared = type == LX_MAP_SHARED;
 
-    if (mode == O_WRONLY_)
+    if (mode == O_WRONLY_ || mode == O_ACCMODE_)
         return -EACCES;
     if (shared && (prot & LX_PROT_WRITE) && mode != O_RDWR_)
         return -EACCES;

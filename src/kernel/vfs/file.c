@@ -9,6 +9,7 @@
 #include "abi/linux/poll.h"
 #include "abi/linux/signal.h"
 #include "kernel/signal/signal.h"
+#include "kernel/vfs/async.h"
 #include "kernel/vfs/locks.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/wait/block.h"
@@ -27,6 +28,7 @@ void file_init(struct file *f, const struct file_ops *ops, uint32_t flags)
     mutex_init(&f->pos_lock, RANK_FILE);
     f->pos = 0;
     list_init(&f->epitems);
+    atomic_init(&f->async, NULL);
     f->anon_ino = 0;
 }
 
@@ -47,6 +49,7 @@ void file_put(struct file *f)
     if (!f || !ref_put(&f->ref))
         return;
     struct path p = f->path;
+    async_release(f);
     vfs_locks_released(f);
     f->ops->release(f);
     path_put(&p);
@@ -127,6 +130,8 @@ static ssize_t transfer(struct task *t, struct transfer *x)
         r = wait_and_retry(t, x);
     if (r == -EPIPE && x->write && t)
         signal_send_self(t, LX_SIGPIPE);
+    if (unlikely(atomic_load_explicit(&x->f->async, memory_order_acquire)))
+        async_again(x->f);
     return x->done ? x->done : r;
 }
 

@@ -15,6 +15,7 @@
 #include "kernel/mem/uaccess.h"
 #include "kernel/wait/waitq.h"
 
+struct async;
 struct task;
 struct attr;
 struct file;
@@ -93,6 +94,7 @@ struct file {
     struct mutex pos_lock;      /* RANK_FILE: synthetic files' offset */
     int64_t pos; /* [pos_lock; directories: dir_lock] for drivers that keep an offset here */
     struct list epitems; /* [RANK_EPOLL] */
+    _Atomic(struct async *) async; /* set once; signal-driven I/O, async.h; NULL: never asked for */
     uint64_t anon_ino;   /* shown for anonymous files */
 };
 
