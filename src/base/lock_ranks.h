@@ -10,6 +10,7 @@ enum lock_rank {
     RANK_NONE = 0,     /* never checked: tests */
     RANK_CONTROL,      /* control server: sessions, life cycle state */
     RANK_READDIR,      /* one open directory being listed */
+    RANK_EPOLL_NEST,   /* which epoll sets are members of which */
     RANK_PSEUDO_TREE,  /* tree_lock of proc and its like: lookups ask the process tree */
     RANK_KERNEL_TASKS, /* process tree, pids, groups, sessions, wait states */
     RANK_MOUNTS,       /* mount table */
@@ -22,7 +23,8 @@ enum lock_rank {
     RANK_PIPE,         /* a pipe's or socket buffer's contents */
     RANK_TTY,          /* line discipline and pty buffers */
     RANK_FILE,         /* one open file's offset and readdir state */
-    RANK_EPOLL,        /* epoll sets and the items hung on files */
+    RANK_EPOLL,        /* one change of an epoll set at a time */
+    RANK_FILE_WATCH,   /* who wants to know when a file goes */
     RANK_WAITQ,        /* wait queues: notify callbacks run below this */
     RANK_TIMERS,       /* a process's interval and POSIX timers */
     RANK_PLATFORM,     /* the platform's tables of stubs and threads */

@@ -44,6 +44,8 @@ struct kernel {
     char hostname[65], domainname[65]; /* [tasks_lock] */
     struct timespec boot_mono;  /* immutable: CLOCK_MONOTONIC at start, for start times */
     struct timespec boot_real;
+    struct mutex epoll_nest;   /* RANK_EPOLL_NEST: held while epoll sets become members of others */
+    uint64_t epoll_mark;       /* [epoll_nest] number of the last walk over them */
     bool strace;               /* immutable */
     bool rootless;
     _Atomic uint32_t exit_status; /* wait(2) status of init, valid once `ended` */

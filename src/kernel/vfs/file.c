@@ -27,7 +27,8 @@ void file_init(struct file *f, const struct file_ops *ops, uint32_t flags)
     mutex_init(&f->dir_lock, RANK_READDIR);
     mutex_init(&f->pos_lock, RANK_FILE);
     f->pos = 0;
-    list_init(&f->epitems);
+    mutex_init(&f->watch_lock, RANK_FILE_WATCH);
+    list_init(&f->watches);
     atomic_init(&f->async, NULL);
     f->anon_ino = 0;
 }
@@ -44,12 +45,35 @@ struct file *file_get(struct file *f)
     return f;
 }
 
+void file_watch_add(struct file *f, struct file_watch *w)
+{
+    MUTEX_GUARD(&f->watch_lock);
+    list_add_tail(&w->link, &f->watches);
+}
+
+void file_watch_del(struct file *f, struct file_watch *w)
+{
+    MUTEX_GUARD(&f->watch_lock);
+    list_del(&w->link);
+}
+
+/* Without a reference left nobody can add or take out a watch. */
+static void tell_watches(struct file *f)
+{
+    struct list *l;
+    while ((l = list_pop(&f->watches)) != NULL) {
+        struct file_watch *w = container_of(l, struct file_watch, link);
+        w->gone(w);
+    }
+}
+
 void file_put(struct file *f)
 {
     if (!f || !ref_put(&f->ref))
         return;
     struct path p = f->path;
     async_release(f);
+    tell_watches(f);
     vfs_locks_released(f);
     f->ops->release(f);
     path_put(&p);

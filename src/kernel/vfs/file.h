@@ -46,7 +46,8 @@ struct file_ops {
     int64_t (*seek)(struct file *f, int64_t off, int whence);
     /* NULL: always IN|OUT. Level state now, no side effects. */
     uint32_t (*poll)(struct file *f);
-    /* Host descriptors: ask the poller to wake wq. NULL: wq is enough. */
+    /* Host descriptors: ask the poller to wake wq, once; with LX_EPOLLET at each edge from now on.
+     * NULL: wq is enough. */
     int (*poll_arm)(struct file *f, uint32_t mask);
     /* -ENOTDIR. Uses and moves f->pos; dir_lock is held. */
     int (*readdir)(struct file *f, struct dirsink *out);
@@ -84,6 +85,13 @@ struct file_ops {
     const char *name;
 };
 
+/* Somebody who must know when a file goes, without holding a reference: epoll items. */
+struct file_watch {
+    struct list link; /* [file.watch_lock] */
+    /* The last reference is gone; the driver's object still stands. No lock held. May free w. */
+    void (*gone)(struct file_watch *w);
+};
+
 struct file {
     const struct file_ops *ops; /* immutable */
     struct ref ref;             /* fd slots, in-flight calls, SCM_RIGHTS */
@@ -93,7 +101,8 @@ struct file {
     struct mutex dir_lock;      /* RANK_READDIR: one readdir at a time */
     struct mutex pos_lock;      /* RANK_FILE: synthetic files' offset */
     int64_t pos; /* [pos_lock; directories: dir_lock] for drivers that keep an offset here */
-    struct list epitems; /* [RANK_EPOLL] */
+    struct mutex watch_lock; /* RANK_FILE_WATCH */
+    struct list watches;     /* [watch_lock] struct file_watch */
     _Atomic(struct async *) async; /* set once; signal-driven I/O, async.h; NULL: never asked for */
     uint64_t anon_ino;   /* shown for anonymous files */
 };
@@ -103,6 +112,9 @@ void file_init(struct file *f, const struct file_ops *ops, uint32_t flags); /* o
 void file_set_path(struct file *f, const struct path *p);
 struct file *file_get(struct file *f);
 void file_put(struct file *f); /* may call release: no locks held */
+/* The caller holds a reference of f. */
+void file_watch_add(struct file *f, struct file_watch *w);
+void file_watch_del(struct file *f, struct file_watch *w);
 
 /* Generic transfers: access mode, blocking with signals, O_NONBLOCK. What read(2), write(2) and
  * friends call. A write that fails with -EPIPE sends SIGPIPE to t. */

@@ -24,16 +24,29 @@ void waitq_del(struct waitq *q, struct waiter *w)
     mutex_unlock(&q->lock);
 }
 
-void waitq_wake(struct waitq *q, uint32_t events)
+/* lock held */
+static void notify_all(struct waitq *q, uint32_t events)
 {
     struct list *l, *next;
 
-    mutex_lock(&q->lock);
     list_for_each_safe(l, next, &q->waiters) {
         struct waiter *w = container_of(l, struct waiter, link);
 
         if (events & (w->mask | ALWAYS))
             w->notify(w, events);
     }
+}
+
+void waitq_wake(struct waitq *q, uint32_t events)
+{
+    mutex_lock(&q->lock);
+    notify_all(q, events);
+    mutex_unlock(&q->lock);
+}
+
+void waitq_wake_nested(struct waitq *q, uint32_t events)
+{
+    mutex_lock_nested(&q->lock);
+    notify_all(q, events);
     mutex_unlock(&q->lock);
 }

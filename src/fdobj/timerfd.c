@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Timers that are read: timerfd_create(2). A periodic timer is not armed again when it expires but
+ * when somebody looks: the expirations in between are counted then, so that no period is so short
+ * that it keeps the timer thread busy.
+ */
+#include "fdobj/timerfd.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "abi/linux/fcntl.h"
+#include "abi/linux/poll.h"
+#include "abi/linux/time.h"
+#include "abi/linux/timerfd.h"
+#include "base/strbuf.h"
+#include "fdobj/anon.h"
+#include "kernel/time/ktimer.h"
+#include "kernel/time/timeval.h"
+
+struct timerfd {
+    struct file file;  /* first */
+    struct kernel *k;  /* immutable */
+    int clock;         /* immutable: LX_CLOCK_* */
+    struct mutex lock; /* RANK_PIPE */
+    uint64_t ticks;    /* [lock] expirations not yet read */
+    uint64_t deadline; /* [lock] CLOCK_MONOTONIC ns of the expiration to come, or of the last; 0: disarmed */
+    uint64_t interval; /* [lock] ns, 0: once */
+    bool expired;      /* [lock] periodic: the deadline is over and counted, the timer not yet armed again */
+    uint32_t flags;    /* [lock] of the last setting, for fdinfo */
+    struct ktimer timer;
+    struct waitq wq;
+};
+
+static struct timerfd *timerfd_of(struct file *f)
+{
+    return container_of(f, struct timerfd, file);
+}
+
+static void expire(struct ktimer *timer)
+{
+    struct timerfd *tf = container_of(timer, struct timerfd, timer);
+    bool wake = false;
+    mutex_lock(&tf->lock);
+    /* A setting may have come between the timer's end and here. */
+    if (tf->deadline && !tf->expired && tf->deadline <= mono_now_ns()) {
+        tf->ticks++;
+        tf->expired = true;
+        wake = true;
+    }
+    mutex_unlock(&tf->lock);
+    if (wake)
+        waitq_wake(&tf->wq, LX_POLL_READABLE);
+}
+
+/* [lock] Counts the periods that are over since the last look and arms the timer for the next. */
+static void catch_up(struct timerfd *tf)
+{
+    uint64_t now = mono_now_ns();
+    if (!tf->expired || !tf->interval)
+        return;
+    uint64_t missed = now > tf->deadline ? (now - tf->deadline) / tf->interval : 0;
+    tf->ticks += missed;
+    tf->deadline += (missed + 1) * tf->interval;
+    tf->expired = false;
+    ktimer_arm(tf->k, &tf->timer, tf->deadline);
+}
+
+static uint64_t take_ticks(struct timerfd *tf)
+{
+    MUTEX_GUARD(&tf->lock);
+    if (!tf->ticks)
+        return 0;
+    catch_up(tf);
+    uint64_t n = tf->ticks;
+    tf->ticks = 0;
+    return n;
+}
+
+static ssize_t timerfd_read(struct file *f, struct iobuf *io, int64_t pos unused_)
+{
+    uint64_t n;
+    if (io->left < sizeof(n))
+        return -EINVAL;
+    n = take_ticks(timerfd_of(f));
+    return n ? iobuf_put(io, &n, sizeof(n)) : -EAGAIN;
+}
+
+static uint32_t timerfd_poll(struct file *f)
+{
+    struct timerfd *tf = timerfd_of(f);
+    MUTEX_GUARD(&tf->lock);
+    return tf->ticks ? LX_POLL_READABLE : 0;
+}
+
+/* ---- settings ---- */
+
+/* Where an absolute time of the timer's clock lies on CLOCK_MONOTONIC. */
+static uint64_t absolute_to_mono(const struct timerfd *tf, uint64_t at)
+{
+    struct timespec ts;
+    if (tf->clock == LX_CLOCK_REALTIME || tf->clock == LX_CLOCK_REALTIME_ALARM)
+        return real_to_mono_ns(at);
+    if (tf->clock == LX_CLOCK_MONOTONIC)
+        return at;
+    uint64_t mono = mono_now_ns();
+    (void) clock_gettime(CLOCK_BOOTTIME, &ts);
+    uint64_t boot = (uint64_t) ts.tv_sec * NS_PER_SEC + (uint64_t) ts.tv_nsec;
+    return at <= boot ? mono : mono + (at - boot);
+}
+
+/* [lock] */
+static void current_setting(struct timerfd *tf, struct timerfd_setting *ret)
+{
+    uint64_t now = mono_now_ns();
+    catch_up(tf);
+    *ret = (struct timerfd_setting){.interval = tf->interval};
+    if (tf->deadline && !tf->expired)
+        ret->value = tf->deadline > now ? tf->deadline - now : 1; /* due, but not disarmed */
+}
+
+void timerfd_get(struct file *f, struct timerfd_setting *ret)
+{
+    struct timerfd *tf = timerfd_of(f);
+    MUTEX_GUARD(&tf->lock);
+    current_setting(tf, ret);
+}
+
+void timerfd_set(struct file *f, uint32_t flags, const struct timerfd_setting *s, struct timerfd_setting *ret_old)
+{
+    struct timerfd *tf = timerfd_of(f);
+    MUTEX_GUARD(&tf->lock);
+    current_setting(tf, ret_old);
+    (void) ktimer_cancel(tf->k, &tf->timer); /* one that runs already finds the new setting */
+    tf->ticks = 0;
+    tf->expired = false;
+    tf->flags = flags;
+    tf->interval = s->interval;
+    tf->deadline = 0;
+    if (!s->value)
+        return;
+    tf->deadline = flags & LX_TFD_TIMER_ABSTIME ? absolute_to_mono(tf, s->value) : mono_now_ns() + s->value;
+    ktimer_arm(tf->k, &tf->timer, tf->deadline);
+}
+
+/* ---- the rest ---- */
+
+static long timerfd_ioctl(struct file *f, struct task *t, uint32_t cmd, uint64_t arg)
+{
+    struct timerfd *tf = timerfd_of(f);
+    uint64_t n;
+    if (cmd != LX_TFD_IOC_SET_TICKS)
+        return -ENOTTY;
+    if (copy_in(t, &n, uaddr(arg), sizeof(n)) < 0)
+        return -EFAULT;
+    if (!n)
+        return -EINVAL;
+    mutex_lock(&tf->lock);
+    tf->ticks = n;
+    mutex_unlock(&tf->lock);
+    waitq_wake(&tf->wq, LX_POLL_READABLE);
+    return 0;
+}
+
+static int timerfd_fdinfo(struct file *f, struct strbuf *out)
+{
+    struct timerfd *tf = timerfd_of(f);
+    struct timerfd_setting s;
+    MUTEX_GUARD(&tf->lock);
+    current_setting(tf, &s);
+    const struct lx_timespec value = timespec_from_ns(s.value), interval = timespec_from_ns(s.interval);
+    sb_addf(out,
+            "clockid: %d\nticks: %" PRIu64 "\nsettime flags: 0%o\nit_value: (%" PRId64 ", %" PRId64 ")\n"
+            "it_interval: (%" PRId64 ", %" PRId64 ")\n",
+            tf->clock, tf->ticks, tf->flags, value.sec, value.nsec, interval.sec, interval.nsec);
+    return sb_error(out);
+}
+
+static void timerfd_release(struct file *f)
+{
+    struct timerfd *tf = timerfd_of(f);
+    ktimer_cancel_sync(tf->k, &tf->timer);
+    free(tf);
+}
+
+static const struct file_ops timerfd_ops = {
+    .read = timerfd_read,
+    .poll = timerfd_poll,
+    .ioctl = timerfd_ioctl,
+    .getattr = anon_getattr,
+    .fdinfo = timerfd_fdinfo,
+    .release = timerfd_release,
+    .name = "anon_inode:[timerfd]",
+};
+
+bool file_is_timerfd(const struct file *f)
+{
+    return f->ops == &timerfd_ops;
+}
+
+static bool has_timers(int clock)
+{
+    return clock == LX_CLOCK_REALTIME || clock == LX_CLOCK_MONOTONIC || clock == LX_CLOCK_BOOTTIME ||
+           clock == LX_CLOCK_REALTIME_ALARM || clock == LX_CLOCK_BOOTTIME_ALARM;
+}
+
+int timerfd_new(struct kernel *k, int clock, uint32_t flags, struct file **ret)
+{
+    if (!has_timers(clock))
+        return -EINVAL;
+    struct timerfd *tf = calloc(1, sizeof(*tf));
+    if (!tf)
+        return -ENOMEM;
+    file_init(&tf->file, &timerfd_ops, LX_O_RDWR | (flags & LX_TFD_NONBLOCK));
+    mutex_init(&tf->lock, RANK_PIPE);
+    waitq_init(&tf->wq);
+    ktimer_init(&tf->timer, expire);
+    tf->file.wq = &tf->wq;
+    tf->k = k;
+    tf->clock = clock;
+    *ret = &tf->file;
+    return 0;
+}
