@@ -15,9 +15,9 @@
 #include "platform/internal.h"
 
 #define BOUNDED_WAIT_MS 50 /* without futex_waitv: how long a death may go unnoticed */
-/* The patience with an expelled stub, in slices: a sandbox that was frozen meanwhile loses one only. */
+/* The patience with an expelled stub; of a longer time in which the sandbox was frozen only a slice counts. */
 #define EXPEL_SLICE_MS 100
-#define EXPEL_SLICES 20
+#define EXPEL_MS 2000
 
 static _Atomic uint32_t *turn_word(struct channel *ch)
 {
@@ -65,34 +65,31 @@ static int sleep_on_both(struct stub_thread *st, uint32_t event)
     return host_futex_wait(turn_word(st->ch), TURN_STUB, FUTEX_SCOPE_SHARED, &deadline);
 }
 
-/* A silent slice of an expelled stub's time is over. */
-static void lose_patience(struct stub_thread *st, unsigned *slices)
+static uint64_t now_ms(void)
 {
-    if (!atomic_load(&st->expelled) || st->place.bound || ++*slices % EXPEL_SLICES)
-        return;
-    log_warn("stub %d does not leave guest code; killed", st->tid);
-    platform_kill(st);
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
 }
 
-int channel_wait(struct stub_thread *st)
+struct patience {
+    uint64_t since, spent; /* ms */
+};
+
+/* After each sleep, however it ended: a hostile guest can cut every one short. */
+static void lose_patience(struct stub_thread *st, struct patience *pt)
 {
-    struct channel *ch = st->ch;
-    unsigned slices = 0;
-    for (;;) {
-        uint32_t event = atomic_load(&st->event);
-        if (stub_is_done(st) || placement_spin(st)) {
-            placement_trapped(st);
-            return 0;
-        }
-        if (atomic_load(&st->proc->dead))
-            return -ESRCH;
-        __atomic_store_n(&ch->sentry_asleep, 1, __ATOMIC_SEQ_CST);
-        if (!stub_is_done(st) && sleep_on_both(st, event) == -ETIMEDOUT && !stub_is_done(st)) {
-            lose_patience(st, &slices);
-            placement_quiet(st);
-        }
-        __atomic_store_n(&ch->sentry_asleep, 0, __ATOMIC_RELAXED);
-    }
+    if (!atomic_load(&st->expelled))
+        return;
+    uint64_t now = now_ms();
+    if (pt->since)
+        pt->spent += now - pt->since < EXPEL_SLICE_MS ? now - pt->since : EXPEL_SLICE_MS;
+    pt->since = now;
+    if (pt->spent < EXPEL_MS)
+        return;
+    pt->spent = 0;
+    log_warn("stub %d does not leave guest code; killed", st->tid);
+    platform_kill(st);
 }
 
 static int breach(struct stub_thread *st, const char *what, uint32_t value)
@@ -106,6 +103,32 @@ static int breach(struct stub_thread *st, const char *what, uint32_t value)
             host_futex_wait(&st->event, event, FUTEX_SCOPE_PRIVATE, NULL);
     }
     return -ESRCH;
+}
+
+int channel_wait(struct stub_thread *st)
+{
+    struct channel *ch = st->ch;
+    struct patience patience = {0};
+    for (;;) {
+        uint32_t event = atomic_load(&st->event);
+        if (stub_is_done(st) || placement_spin(st)) {
+            placement_trapped(st);
+            return 0;
+        }
+        if (atomic_load(&st->proc->dead))
+            return -ESRCH;
+        __atomic_store_n(&ch->sentry_asleep, 1, __ATOMIC_SEQ_CST);
+        uint32_t turn = __atomic_load_n(&ch->turn, __ATOMIC_SEQ_CST);
+        if (turn == TURN_STUB) {
+            int r = sleep_on_both(st, event);
+            lose_patience(st, &patience);
+            if (r == -ETIMEDOUT && !stub_is_done(st))
+                placement_quiet(st);
+        } else if (turn != TURN_SENTRY) {
+            return breach(st, "the turn word is", turn); /* no sleep would come of it */
+        }
+        __atomic_store_n(&ch->sentry_asleep, 0, __ATOMIC_RELAXED);
+    }
 }
 
 static int expect(struct stub_thread *st, uint32_t want, int64_t *ret_result)
@@ -165,7 +188,7 @@ int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, i
     channel_reply(st, REP_CALLS);
     unsigned seconds = 0;
     while (donate_fd >= 0 && notify_wait(st, donated, st, 1000) == -ETIMEDOUT)
-        if (atomic_load(&st->expelled) && ++seconds == EXPEL_SLICES * EXPEL_SLICE_MS / 1000)
+        if (atomic_load(&st->expelled) && ++seconds == EXPEL_MS / 1000)
             platform_kill(st);
     r = expect(st, REQ_DONE, &made);
     offer(st, -1);
