@@ -152,7 +152,7 @@ static void *scribbler(void *arg)
 CASE(another_thread_scribbles)
 {
     need_stub();
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < 5; round++) {
         pid_t pid = fork();
         CHECK(pid >= 0);
         if (pid == 0) {
@@ -168,7 +168,7 @@ CASE(another_thread_scribbles)
             }
             _exit(0);
         }
-        end_within(pid, 3000);
+        end_within(pid, 1000);
         still_sane();
     }
 }
