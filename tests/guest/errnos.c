@@ -476,6 +476,32 @@ CASE(set_id_bits)
     CHECK_EQ(st.st_mode & 07777, 0777);
 }
 
+CASE(running_programs)
+{
+    CHECK_EQ(system("cp /bin/sleep prog"), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("./prog", "sleep", "100", NULL);
+        _exit(1);
+    }
+    int fd = -1;
+    for (int i = 0; i < 200 && (fd = open("prog", O_WRONLY)) >= 0; i++) {
+        close(fd);
+        sleep_ms(10);
+    }
+    CHECK_ERR(open("prog", O_RDWR), ETXTBSY);
+    CHECK_ERR(open("prog", O_RDONLY | O_TRUNC), ETXTBSY);
+    CHECK_ERR(truncate("prog", 0), ETXTBSY);
+    CHECK_OK(open("prog", O_RDONLY));
+    CHECK_EQ(chmod("prog", 0700), 0);
+    CHECK_EQ(rename("prog", "prog2"), 0);
+    CHECK_ERR(open("prog2", O_WRONLY), ETXTBSY);
+    CHECK_EQ(unlink("prog2"), 0);
+    put_file("prog2", "new", 0700); /* another file of that name */
+    CHECK_EQ(kill(pid, SIGKILL), 0);
+    CHECK_KILLED(pid, SIGKILL);
+}
+
 CASE(too_many_files)
 {
     struct rlimit rl = {20, 20};

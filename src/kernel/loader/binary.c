@@ -8,6 +8,7 @@
 #include "kernel/loader/internal.h"
 #include "kernel/mem/uaccess.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/node.h"
 #include "kernel/vfs/walk.h"
 #include "rpc/spec.h"
 
@@ -50,8 +51,10 @@ int binary_read(struct binary *b, void *dst, size_t n, uint64_t off)
 
 void binary_close(struct binary *b)
 {
-    if (b->file)
+    if (b->file) {
+        node_end_run(path_node(&b->path));
         file_put(b->file);
+    }
     if (b->path.mnt)
         path_put(&b->path);
     b->file = NULL;
@@ -80,10 +83,15 @@ static int open_walked(struct walkctx *w, struct path *p, struct binary *ret)
     if (!all)
         goto out;
     all->cap_effective = (1ull << (LX_CAP_LAST + 1)) - 1;
+    r = node_begin_run(path_node(p));
+    if (r)
+        goto out;
     w->cred = all;
     r = path_open_at(w, p, 0, &ret->file);
     w->cred = own;
-    if (r == 0)
+    if (r)
+        node_end_run(path_node(p));
+    else
         r = read_some(ret->file, ret->head, sizeof(ret->head), 0, &ret->n_head);
 out:
     cred_put(all);

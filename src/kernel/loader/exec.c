@@ -192,8 +192,9 @@ static int build(struct task *t, struct exec_args *a, struct exec_state *x)
     r = build_stack(x->st, &q, x->image, &x->sp);
     if (r)
         return r;
-    x->image->exe = x->bin.path;
-    path_get(&x->image->exe);
+    r = image_set_exe(x->image, &x->bin.path);
+    if (r)
+        return r;
     x->image->brk_start = x->loaded.brk;
     x->image->code_start = x->loaded.code_start;
     x->image->code_end = x->loaded.code_end;

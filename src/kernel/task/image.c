@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "kernel/vfs/node.h"
 #include "kernel/vfs/walk.h"
 
 struct image *image_new(void)
@@ -26,7 +27,20 @@ void image_put(struct image *im)
 {
     if (!im || !ref_put(&im->ref))
         return;
-    if (im->exe.mnt)
+    if (im->exe.mnt) {
+        node_end_run(path_node(&im->exe));
         path_put(&im->exe);
+    }
     free(im);
+}
+
+int image_set_exe(struct image *im, const struct path *p)
+{
+    int r = node_begin_run(path_node(p));
+
+    if (r)
+        return r;
+    im->exe = *p;
+    path_get(&im->exe);
+    return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/ref.h"
+#include "base/util.h"
 #include "kernel/vfs/file.h"
 
 #define IMAGE_AUXV_MAX 24
@@ -25,3 +26,5 @@ struct image {
 struct image *image_new(void);
 struct image *image_get(struct image *im);
 void image_put(struct image *im);
+/* Once: the image runs the program at p, which nobody writes to meanwhile. -ETXTBSY. */
+int image_set_exe(struct image *im, const struct path *p) must_check;

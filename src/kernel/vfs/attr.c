@@ -135,7 +135,16 @@ int vfs_setattr(const struct walkctx *w, const struct path *p, const struct attr
         r = check_change(&c, p);
     if (r == 0 && (mask & ATTR_SIZE))
         r = path_permission(w, p, MAY_WRITE);
-    return r < 0 ? r : node_setattr(path_node(p), &c);
+    if (r < 0)
+        return r;
+    if (!(mask & ATTR_SIZE))
+        return node_setattr(path_node(p), &c);
+    r = node_begin_write(path_node(p));
+    if (r < 0)
+        return r;
+    r = node_setattr(path_node(p), &c);
+    node_end_write(path_node(p));
+    return r;
 }
 
 int file_setattr(const struct walkctx *w, struct file *f, const struct attr *a, uint32_t mask)

@@ -31,6 +31,7 @@ void file_init(struct file *f, const struct file_ops *ops, uint32_t flags)
     list_init(&f->watches);
     atomic_init(&f->async, NULL);
     f->anon_ino = 0;
+    f->is_writer = false;
 }
 
 void file_set_path(struct file *f, const struct path *p)
@@ -75,7 +76,10 @@ void file_put(struct file *f)
     async_release(f);
     tell_watches(f);
     vfs_locks_released(f);
+    bool is_writer = f->is_writer;
     f->ops->release(f);
+    if (is_writer)
+        node_end_write(path_node(&p));
     path_put(&p);
 }
 

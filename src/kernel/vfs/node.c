@@ -2,6 +2,7 @@
 /* Life of nodes and of the file systems they belong to. */
 #include "kernel/vfs/node.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -21,6 +22,7 @@ void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uin
     atomic_init(&n->link_text, NULL);
     list_init(&n->locks);
     atomic_init(&n->n_locks, 0);
+    atomic_init(&n->writers, 0);
 }
 
 struct node *node_get(struct node *n)
@@ -37,6 +39,39 @@ void node_put(struct node *n)
     free(atomic_load(&n->link_text));
     n->ops->release(n);
     super_put(sb);
+}
+
+/* One more on the side of `step`, 1 or -1, unless somebody is on the other. */
+static int take_side(struct node *n, int step)
+{
+    int32_t now = atomic_load(&n->writers);
+    do
+        if (now * step < 0)
+            return -ETXTBSY;
+    while (!atomic_compare_exchange_weak(&n->writers, &now, now + step));
+    return 0;
+}
+
+int node_begin_write(struct node *n)
+{
+    return n->type == LX_S_IFREG ? take_side(n, 1) : 0;
+}
+
+void node_end_write(struct node *n)
+{
+    if (n->type == LX_S_IFREG)
+        atomic_fetch_sub(&n->writers, 1);
+}
+
+int node_begin_run(struct node *n)
+{
+    return n->type == LX_S_IFREG ? take_side(n, -1) : 0;
+}
+
+void node_end_run(struct node *n)
+{
+    if (n->type == LX_S_IFREG)
+        atomic_fetch_add(&n->writers, 1);
 }
 
 void super_init(struct super *sb, const struct super_ops *ops, const char *type_name)

@@ -106,12 +106,22 @@ struct node {
     _Atomic(char *) link_text; /* symlinks of exclusive supers: what readlink returned first */
     struct list locks;         /* [locks.lock] record locks and flocks, see locks.c */
     _Atomic uint32_t n_locks;  /* [locks.lock] for writes: how many */
+    _Atomic int32_t writers; /* openings for writing; negative: programs that run it */
 };
 
 void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type,
                uint64_t ino);
 struct node *node_get(struct node *n);
 void node_put(struct node *n);
+
+/*
+ * Regular files that are being run are not written, and the other way round: ETXTBSY of open(2),
+ * truncate(2) and execve(2). 0 or -ETXTBSY; each success is undone once.
+ */
+int node_begin_write(struct node *n) must_check;
+void node_end_write(struct node *n);
+int node_begin_run(struct node *n) must_check;
+void node_end_run(struct node *n);
 
 struct super_ops {
     int (*statfs)(struct super *sb, struct lx_statfs *ret); /* -ENOSYS */

@@ -95,6 +95,12 @@ static int truncate_opened(struct file *f, struct node *n)
     return n->ops->setattr ? n->ops->setattr(n, &a, ATTR_SIZE) : -EPERM;
 }
 
+/* Regular files only: nobody counts who writes to the rest. */
+static bool is_writer(const struct node *n, uint32_t flags)
+{
+    return n->type == LX_S_IFREG && (wanted(flags) & MAY_WRITE);
+}
+
 /* The file system's open, and what is the same for all. The permissions have been looked at. */
 static int open_node(const struct walkctx *w, const struct path *p, uint32_t flags,
                      struct file **ret)
@@ -106,11 +112,19 @@ static int open_node(const struct walkctx *w, const struct path *p, uint32_t fla
     struct file *f;
     if (!n->ops->open)
         return -ENXIO;
-    int r = n->ops->open(n, &a, &f);
+    bool writer = is_writer(n, flags);
+    int r = writer ? node_begin_write(n) : 0;
     if (r < 0)
         return r;
+    r = n->ops->open(n, &a, &f);
+    if (r < 0) {
+        if (writer)
+            node_end_write(n);
+        return r;
+    }
     if (!f->path.dentry)
         file_set_path(f, p);
+    f->is_writer = writer;
     if (flags & LX_O_TRUNC)
         r = truncate_opened(f, n);
     if (r < 0) {
