@@ -36,7 +36,7 @@ static void emit(struct bpf *b, uint16_t code, uint32_t k)
         b->error = -E2BIG;
         return;
     }
-    b->code[b->n++] = (struct sock_filter) {.code = code, .k = k};
+    b->code[b->n++] = (struct sock_filter){.code = code, .k = k};
 }
 
 static void emit_jump(struct bpf *b, uint16_t code, uint32_t k, int on_true, int on_false)
@@ -79,8 +79,10 @@ void bpf_load_arg(struct bpf *b, unsigned i, unsigned high_half)
 
 void bpf_if(struct bpf *b, enum bpf_test test, uint32_t k, int on_true, int on_false)
 {
-    static const uint16_t ops[] = {
-        [BPF_IF_EQ] = BPF_JEQ, [BPF_IF_GE] = BPF_JGE, [BPF_IF_GT] = BPF_JGT, [BPF_IF_SET] = BPF_JSET};
+    static const uint16_t ops[] = {[BPF_IF_EQ] = BPF_JEQ,
+                                   [BPF_IF_GE] = BPF_JGE,
+                                   [BPF_IF_GT] = BPF_JGT,
+                                   [BPF_IF_SET] = BPF_JSET};
     emit_jump(b, BPF_JMP | BPF_K | ops[test], k, on_true, on_false);
 }
 

@@ -2,8 +2,8 @@
 /*
  * A small assembler for seccomp's classic BPF (kernel doc: userspace-api/seccomp_filter.rst):
  * instructions are appended, jumps name labels, labels are placed later. Errors are sticky and come
- * out of bpf_finish(). Jumps go forward only; a conditional one reaches 255 instructions, bpf_goto()
- * any distance.
+ * out of bpf_finish(). Jumps go forward only; a conditional one reaches 255 instructions,
+ * bpf_goto() any distance.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 
 #define BPF_MAX_LABELS 512
 #define BPF_MAX_FIXUPS 1024
-#define BPF_NEXT (-1) /* in place of a label: the following instruction */
+#define BPF_NEXT       (-1) /* in place of a label: the following instruction */
 
 struct bpf {
     struct sock_filter *code; /* caller's */
@@ -42,7 +42,8 @@ void bpf_load_arg(struct bpf *b, unsigned i, unsigned high_half);
 void bpf_if(struct bpf *b, enum bpf_test test, uint32_t k, int on_true, int on_false);
 void bpf_goto(struct bpf *b, int label);
 void bpf_ret(struct bpf *b, uint32_t action);
-/* The number of instructions, -E2BIG for lack of room or reach, -EINVAL for a label never placed or behind. */
+/* The number of instructions, -E2BIG for lack of room or reach, -EINVAL for a label never placed or
+ * behind. */
 int bpf_finish(struct bpf *b) must_check;
 
 /* One call number and where it leads: a sorted table is searched by halves. */
@@ -51,7 +52,8 @@ struct bpf_case {
     int label;
 };
 
-/* With the number loaded: goes to the label of its case, else to `otherwise`. Cases sorted by nr. */
+/* With the number loaded: goes to the label of its case, else to `otherwise`. Cases sorted by nr.
+ */
 void bpf_switch(struct bpf *b, const struct bpf_case *cases, size_t n, int otherwise);
 
 struct seccomp_data;

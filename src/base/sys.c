@@ -105,7 +105,8 @@ pid_t host_proc_pid(pid_t pid)
     }
     (void) close(pidfd);
     text[n < 0 ? 0 : n] = '\0';
-    /* Counted in the namespace of the procfs that shows it, not in ours; -1 for a process that has ended. */
+    /* Counted in the namespace of the procfs that shows it, not in ours; -1 for a process that has
+     * ended. */
     line = strstr(text, "\nPid:");
     n = line ? strtol(line + 5, NULL, 10) : 0;
     return n > 0 ? (pid_t) n : 0;

@@ -39,8 +39,8 @@ int host_execveat(int dirfd, const char *path, char *const argv[], char *const e
 int host_pidfd_open(pid_t pid, unsigned flags) must_check;
 int host_pidfd_getfd(int pidfd, int target_fd, unsigned flags) must_check;
 /*
- * The number under which our /proc shows a process of our own pid namespace: the same, unless /proc is
- * an outer namespace's. 0 when the process is gone.
+ * The number under which our /proc shows a process of our own pid namespace: the same, unless /proc
+ * is an outer namespace's. 0 when the process is gone.
  */
 pid_t host_proc_pid(pid_t pid);
 int host_pidfd_send_signal(int pidfd, int signo) must_check;

@@ -6,7 +6,11 @@
 
 int anon_getattr(struct file *f unused_, struct attr *ret)
 {
-    *ret = (struct attr){.dev = ANON_DEV, .ino = ANON_INO, .mode = 0600, .nlink = 1, .blksize = 4096,
+    *ret = (struct attr){.dev = ANON_DEV,
+                         .ino = ANON_INO,
+                         .mode = 0600,
+                         .nlink = 1,
+                         .blksize = 4096,
                          .btime = {0, -1}};
     return 0;
 }

@@ -56,10 +56,14 @@ static long try_partner(void *arg)
     return present || count != o->seen ? 0 : -EAGAIN;
 }
 
-static int wait_for_partner(struct pipe *p, struct file *f, const struct open_args *a, uint32_t seen)
+static int wait_for_partner(struct pipe *p, struct file *f, const struct open_args *a,
+                            uint32_t seen)
 {
-    struct opening o = {.p = p, .for_writer = (f->flags & LX_O_ACCMODE) == LX_O_RDONLY, .seen = seen};
-    return (int) task_wait_for(a->task, &p->wq, LX_POLL_READABLE | LX_POLL_WRITABLE, NULL, try_partner, &o);
+    struct opening o = {.p = p,
+                        .for_writer = (f->flags & LX_O_ACCMODE) == LX_O_RDONLY,
+                        .seen = seen};
+    return (int) task_wait_for(a->task, &p->wq, LX_POLL_READABLE | LX_POLL_WRITABLE, NULL,
+                               try_partner, &o);
 }
 
 int fifo_open(struct kernel *k, struct node *n, const struct open_args *a, struct file **ret)

@@ -59,7 +59,8 @@ static int ring_resize(struct pipe *p, uint32_t size)
     return 0;
 }
 
-/* [lock] Makes the ring big enough for n more bytes, as far as the capacity and a reader at work allow. */
+/* [lock] Makes the ring big enough for n more bytes, as far as the capacity and a reader at work
+ * allow. */
 static int ring_grow(struct pipe *p, size_t n)
 {
     uint64_t want = MIN((uint64_t) used(p) + n, (uint64_t) p->capacity);
@@ -119,7 +120,8 @@ static int packet_push(struct pipe *p, uint64_t start, uint64_t end)
     return 0;
 }
 
-/* [lock] How far a read may go: to the end of the packet at the head, or to the start of the next one. */
+/* [lock] How far a read may go: to the end of the packet at the head, or to the start of the next
+ * one. */
 static uint64_t read_limit(const struct pipe *p, bool *ret_packet)
 {
     *ret_packet = false;
@@ -151,7 +153,8 @@ static bool read_begin(struct pipe *p, size_t want, size_t *ret_n, bool *ret_pac
 }
 
 /* Ring to guest without the lock; the reserved bytes cannot change. */
-static ssize_t ring_put(struct pipe *p, const uint8_t *data, uint32_t size, size_t n, struct iobuf *io)
+static ssize_t ring_put(struct pipe *p, const uint8_t *data, uint32_t size, size_t n,
+                        struct iobuf *io)
 {
     uint32_t at = (uint32_t) p->head & (size - 1);
     size_t first = MIN(n, (size_t) (size - at));
@@ -219,14 +222,16 @@ static ssize_t ring_take(uint8_t *data, uint32_t size, uint64_t tail, size_t n, 
     return more < 0 ? r : r + more;
 }
 
-/* [lock] Room for the whole of a small write or part of a big one: bytes reserved or a negative errno. */
+/* [lock] Room for the whole of a small write or part of a big one: bytes reserved or a negative
+ * errno. */
 static ssize_t write_begin(struct pipe *p, size_t want, bool packet)
 {
     if (p->readers == 0)
         return -EPIPE;
     size_t n = MIN(want, (size_t) room(p));
     bool small = want <= PIPE_ATOMIC;
-    if (p->writing || n == 0 || (small && n < want) || (packet && p->n_packets && p->n_packets == p->max_packets))
+    if (p->writing || n == 0 || (small && n < want) ||
+        (packet && p->n_packets && p->n_packets == p->max_packets))
         goto full;
     int r = ring_grow(p, n);
     if (r < 0 && (!p->size || small))
@@ -371,9 +376,17 @@ static long pipe_fcntl(struct file *f, struct task *t, int cmd, uint64_t arg)
 
 static void fill_attr(const struct pipe *p, struct attr *ret)
 {
-    *ret = (struct attr){.dev = PIPEFS_DEV, .ino = p->ino, .mode = LX_S_IFIFO | 0600, .nlink = 1,
-                         .uid = p->uid, .gid = p->gid, .blksize = 4096, .atime = p->birth,
-                         .mtime = p->birth, .ctime = p->birth, .btime = {0, -1}};
+    *ret = (struct attr){.dev = PIPEFS_DEV,
+                         .ino = p->ino,
+                         .mode = LX_S_IFIFO | 0600,
+                         .nlink = 1,
+                         .uid = p->uid,
+                         .gid = p->gid,
+                         .blksize = 4096,
+                         .atime = p->birth,
+                         .mtime = p->birth,
+                         .ctime = p->birth,
+                         .btime = {0, -1}};
 }
 
 static int pipe_getattr(struct file *f, struct attr *ret)
@@ -392,7 +405,8 @@ static void pipe_release(struct file *f)
     if (can_write(f))
         p->writers--;
     bool r_gone = can_read(f) && !p->readers, w_gone = can_write(f) && !p->writers;
-    if (!p->readers && !p->writers && !p->reading && !p->writing) { /* a FIFO forgets what nobody read */
+    if (!p->readers && !p->writers && !p->reading &&
+        !p->writing) { /* a FIFO forgets what nobody read */
         p->head = p->tail = 0;
         p->packet_first = p->n_packets = 0;
     }
@@ -449,9 +463,9 @@ static int pipe_anon_node(struct file *f, struct node **ret)
     return 0;
 }
 
-#define PIPE_COMMON_OPS                                                                            \
-    .read = pipe_read, .write = pipe_write, .write_all = true, .poll = pipe_poll, .ioctl = pipe_ioctl, \
-    .fcntl = pipe_fcntl, .release = pipe_release
+#define PIPE_COMMON_OPS                                                           \
+    .read = pipe_read, .write = pipe_write, .write_all = true, .poll = pipe_poll, \
+    .ioctl = pipe_ioctl, .fcntl = pipe_fcntl, .release = pipe_release
 
 const struct file_ops pipe_ops = {
     PIPE_COMMON_OPS,
@@ -500,7 +514,8 @@ int pipe_alloc(struct pipes *ps, struct pipe **ret)
 
 void pipe_put(struct pipe *p)
 {
-    if (p->is_fifo) { /* the table finds it until the last reference is gone: decide under its lock */
+    if (p->is_fifo) { /* the table finds it until the last reference is gone: decide under its lock
+                       */
         mutex_lock(&p->pipes->lock);
         bool last = ref_put(&p->ref);
         if (last)
@@ -531,7 +546,8 @@ int pipe_open_end(struct pipe *p, const struct file_ops *ops, uint32_t flags, st
         p->readers++;
         p->n_opens_r++;
     }
-    /* A FIFO's reader that did not wait for a writer sees no hang-up before the first one has come. */
+    /* A FIFO's reader that did not wait for a writer sees no hang-up before the first one has come.
+     */
     e->w_seen = p->is_fifo && !p->writers && (flags & LX_O_NONBLOCK) ? p->n_opens_w : 0;
     if (can_write(&e->file)) {
         p->writers++;
@@ -577,7 +593,8 @@ bool file_is_pipe(const struct file *f)
  * tee: from's bytes stay where they are while `reading` is held, so they can be copied into `to`
  * without its lock, as a write would.
  */
-/* Shows up to n bytes at the head to `take`, in one or two pieces, and consumes what it took if `consume`. */
+/* Shows up to n bytes at the head to `take`, in one or two pieces, and consumes what it took if
+ * `consume`. */
 static ssize_t lend(struct pipe *p, size_t n, pipe_take_fn *take, void *arg, bool consume)
 {
     bool packet = false;

@@ -17,8 +17,8 @@ struct open_args;
 struct pipes;
 
 #define PIPE_DEFAULT_SIZE 65536u
-#define PIPE_MAX_SIZE 1048576u /* /proc/sys/fs/pipe-max-size; for the privileged too */
-#define PIPE_ATOMIC 4096u      /* PIPE_BUF */
+#define PIPE_MAX_SIZE     1048576u /* /proc/sys/fs/pipe-max-size; for the privileged too */
+#define PIPE_ATOMIC       4096u    /* PIPE_BUF */
 
 /* What all pipes of a kernel share: the open FIFOs, and numbers. It lives as long as the kernel. */
 int pipes_new(struct pipes **ret) must_check;
@@ -28,7 +28,8 @@ int pipe_new(struct pipes *ps, const struct cred *cred, uint32_t flags, struct f
              struct file **ret_writer) must_check;
 
 /* For struct specials. */
-int fifo_open(struct kernel *k, struct node *n, const struct open_args *a, struct file **ret) must_check;
+int fifo_open(struct kernel *k, struct node *n, const struct open_args *a, struct file **ret)
+    must_check;
 
 /* For splice and tee: whether f is a pipe end. */
 bool file_is_pipe(const struct file *f);
@@ -38,7 +39,8 @@ bool file_is_pipe(const struct file *f);
  */
 ssize_t pipe_tee(struct file *from, struct file *to, size_t n) must_check;
 
-/* Data of a pipe, for splice(2): how many of the n bytes were taken, or a negative errno. No lock is held. */
+/* Data of a pipe, for splice(2): how many of the n bytes were taken, or a negative errno. No lock
+ * is held. */
 typedef ssize_t pipe_take_fn(void *arg, const uint8_t *data, size_t n);
 /*
  * Gives up to n bytes of `from` to `take` and consumes what it took. No other reader gets at the

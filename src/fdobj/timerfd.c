@@ -26,9 +26,11 @@ struct timerfd {
     int clock;         /* immutable: LX_CLOCK_* */
     struct mutex lock; /* RANK_PIPE */
     uint64_t ticks;    /* [lock] expirations not yet read */
-    uint64_t deadline; /* [lock] CLOCK_MONOTONIC ns of the expiration to come, or of the last; 0: disarmed */
+    uint64_t deadline; /* [lock] CLOCK_MONOTONIC ns of the expiration to come, or of the last; 0:
+                          disarmed */
     uint64_t interval; /* [lock] ns, 0: once */
-    bool expired;      /* [lock] periodic: the deadline is over and counted, the timer not yet armed again */
+    bool expired;      /* [lock] periodic: the deadline is over and counted, the timer not yet armed
+                          again */
     uint32_t flags;    /* [lock] of the last setting, for fdinfo */
     struct ktimer timer;
     struct waitq wq;
@@ -128,7 +130,8 @@ void timerfd_get(struct file *f, struct timerfd_setting *ret)
     current_setting(tf, ret);
 }
 
-void timerfd_set(struct file *f, uint32_t flags, const struct timerfd_setting *s, struct timerfd_setting *ret_old)
+void timerfd_set(struct file *f, uint32_t flags, const struct timerfd_setting *s,
+                 struct timerfd_setting *ret_old)
 {
     struct timerfd *tf = timerfd_of(f);
     MUTEX_GUARD(&tf->lock);
@@ -141,7 +144,8 @@ void timerfd_set(struct file *f, uint32_t flags, const struct timerfd_setting *s
     tf->deadline = 0;
     if (!s->value)
         return;
-    tf->deadline = flags & LX_TFD_TIMER_ABSTIME ? absolute_to_mono(tf, s->value) : mono_now_ns() + s->value;
+    tf->deadline =
+        flags & LX_TFD_TIMER_ABSTIME ? absolute_to_mono(tf, s->value) : mono_now_ns() + s->value;
     ktimer_arm(tf->k, &tf->timer, tf->deadline);
 }
 
@@ -170,9 +174,11 @@ static int timerfd_fdinfo(struct file *f, struct strbuf *out)
     struct timerfd_setting s;
     MUTEX_GUARD(&tf->lock);
     current_setting(tf, &s);
-    const struct lx_timespec value = timespec_from_ns(s.value), interval = timespec_from_ns(s.interval);
+    const struct lx_timespec value = timespec_from_ns(s.value),
+                             interval = timespec_from_ns(s.interval);
     sb_addf(out,
-            "clockid: %d\nticks: %" PRIu64 "\nsettime flags: 0%o\nit_value: (%" PRId64 ", %" PRId64 ")\n"
+            "clockid: %d\nticks: %" PRIu64 "\nsettime flags: 0%o\nit_value: (%" PRId64 ", %" PRId64
+            ")\n"
             "it_interval: (%" PRId64 ", %" PRId64 ")\n",
             tf->clock, tf->ticks, tf->flags, value.sec, value.nsec, interval.sec, interval.nsec);
     return sb_error(out);
@@ -202,8 +208,9 @@ bool file_is_timerfd(const struct file *f)
 
 static bool has_timers(int clock)
 {
-    return clock == LX_CLOCK_REALTIME || clock == LX_CLOCK_MONOTONIC || clock == LX_CLOCK_BOOTTIME ||
-           clock == LX_CLOCK_REALTIME_ALARM || clock == LX_CLOCK_BOOTTIME_ALARM;
+    return clock == LX_CLOCK_REALTIME || clock == LX_CLOCK_MONOTONIC ||
+           clock == LX_CLOCK_BOOTTIME || clock == LX_CLOCK_REALTIME_ALARM ||
+           clock == LX_CLOCK_BOOTTIME_ALARM;
 }
 
 int timerfd_new(struct kernel *k, int clock, uint32_t flags, struct file **ret)

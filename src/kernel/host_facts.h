@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the guest is told about the machine. The sandbox's own /proc shows processes only, so boot
- * reads these texts before it leaves the host's tree. Any of them may be NULL: /proc then shows what
- * sysinfo(2), uname(2) and the affinity mask tell.
+ * reads these texts before it leaves the host's tree. Any of them may be NULL: /proc then shows
+ * what sysinfo(2), uname(2) and the affinity mask tell.
  */
 #pragma once
 
 struct host_facts {
-    char *cpuinfo;     /* /proc/cpuinfo */
-    char *meminfo;     /* /proc/meminfo; MemFree and friends are brought up to date from sysinfo(2) */
-    char *version;     /* /proc/version */
+    char *cpuinfo; /* /proc/cpuinfo */
+    char *meminfo; /* /proc/meminfo; MemFree and friends are brought up to date from sysinfo(2) */
+    char *version; /* /proc/version */
     char *filesystems; /* unused so far */
 };

@@ -23,33 +23,34 @@ struct host_facts;
 struct specials;
 
 #define KERNEL_MAX_SYSCALL 512
-#define KERNEL_PID_MAX 32768
+#define KERNEL_PID_MAX     32768
 
 struct kernel {
-    struct platform *platform; /* immutable */
-    struct vfs *vfs;           /* immutable; mount table and file system types */
-    struct timer_base *timers; /* immutable; kernel/time/ktimer.h */
-    struct poller *poller;     /* set before the first task runs: fs/host/poller.h */
+    struct platform *platform;       /* immutable */
+    struct vfs *vfs;                 /* immutable; mount table and file system types */
+    struct timer_base *timers;       /* immutable; kernel/time/ktimer.h */
+    struct poller *poller;           /* set before the first task runs: fs/host/poller.h */
     const struct specials *specials; /* immutable: FIFOs and device nodes, kernel/vfs/special.h */
-    const struct host_facts *host;   /* immutable: what /proc tells about the machine; may be NULL */
+    const struct host_facts *host; /* immutable: what /proc tells about the machine; may be NULL */
 
-    struct mutex tasks_lock;   /* RANK_KERNEL_TASKS: the process tree, groups, sessions, pids, wait states */
-    struct htab pids;          /* [tasks_lock] struct pid by number: tasks, groups, sessions */
-    struct list tasks;         /* [tasks_lock] every live task */
-    struct tgroup *init;       /* [tasks_lock] the first thread group; its end is the container's */
-    uint32_t last_pid;         /* [tasks_lock] */
-    uint32_t n_tasks;          /* [tasks_lock] */
-    uint32_t max_tasks;        /* immutable */
+    struct mutex
+        tasks_lock;   /* RANK_KERNEL_TASKS: the process tree, groups, sessions, pids, wait states */
+    struct htab pids; /* [tasks_lock] struct pid by number: tasks, groups, sessions */
+    struct list tasks;   /* [tasks_lock] every live task */
+    struct tgroup *init; /* [tasks_lock] the first thread group; its end is the container's */
+    uint32_t last_pid;   /* [tasks_lock] */
+    uint32_t n_tasks;    /* [tasks_lock] */
+    uint32_t max_tasks;  /* immutable */
 
     char hostname[65], domainname[65]; /* [tasks_lock] */
-    struct timespec boot_mono;  /* immutable: CLOCK_MONOTONIC at start, for start times */
+    struct timespec boot_mono;         /* immutable: CLOCK_MONOTONIC at start, for start times */
     struct timespec boot_real;
-    struct mutex epoll_nest;   /* RANK_EPOLL_NEST: held while epoll sets become members of others */
-    uint64_t epoll_mark;       /* [epoll_nest] number of the last walk over them */
-    bool strace;               /* immutable */
+    struct mutex epoll_nest; /* RANK_EPOLL_NEST: held while epoll sets become members of others */
+    uint64_t epoll_mark;     /* [epoll_nest] number of the last walk over them */
+    bool strace;             /* immutable */
     bool rootless;
-    _Atomic uint32_t exit_status; /* wait(2) status of init, valid once `ended` */
-    _Atomic uint32_t ended;    /* futex word: 1 when init is gone */
-    _Atomic uint64_t forks;    /* for /proc/stat */
+    _Atomic uint32_t exit_status;                 /* wait(2) status of init, valid once `ended` */
+    _Atomic uint32_t ended;                       /* futex word: 1 when init is gone */
+    _Atomic uint64_t forks;                       /* for /proc/stat */
     _Atomic uint32_t missing[KERNEL_MAX_SYSCALL]; /* calls answered with ENOSYS, by number */
 };

@@ -15,13 +15,14 @@
 #include "platform/internal.h"
 
 #define BOUNDED_WAIT_MS 50 /* without futex_waitv: how long a death may go unnoticed */
-/* The patience with an expelled stub; of a longer time in which the sandbox was frozen only a slice counts. */
+/* The patience with an expelled stub; of a longer time in which the sandbox was frozen only a slice
+ * counts. */
 #define EXPEL_SLICE_MS 100
-#define EXPEL_MS 2000
+#define EXPEL_MS       2000
 
 static _Atomic uint32_t *turn_word(struct channel *ch)
 {
-    return (_Atomic uint32_t *)&ch->turn;
+    return (_Atomic uint32_t *) &ch->turn;
 }
 
 void channel_reply(struct stub_thread *st, enum stub_reply rep)
@@ -52,8 +53,8 @@ static int sleep_on_both(struct stub_thread *st, uint32_t event)
         deadline_after_ms(&deadline, bound ? UNBIND_MS : EXPEL_SLICE_MS);
     if (!p->no_waitv) {
         struct futex_waitv w[2] = {
-            {.val = TURN_STUB, .uaddr = (uintptr_t)&st->ch->turn, .flags = FUTEX_32},
-            {.val = event, .uaddr = (uintptr_t)&st->event, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG},
+            {.val = TURN_STUB, .uaddr = (uintptr_t) &st->ch->turn, .flags = FUTEX_32},
+            {.val = event, .uaddr = (uintptr_t) &st->event, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG},
         };
         int r = host_futex_waitv(w, 2, timed ? &deadline : NULL);
         if (r != -ENOSYS)
@@ -162,7 +163,8 @@ int channel_order(struct stub_thread *st, enum stub_reply rep, int64_t *ret_resu
     return expect(st, REQ_DONE, ret_result);
 }
 
-/* What the thread's next donate is answered with. After offer(-1) the descriptor is the caller's alone. */
+/* What the thread's next donate is answered with. After offer(-1) the descriptor is the caller's
+ * alone. */
 static void offer(struct stub_thread *st, int fd)
 {
     MUTEX_GUARD(&st->donate_lock);

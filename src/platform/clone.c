@@ -5,8 +5,9 @@
  *
  *   sentry: limits, slot, channel, cookie; order        nothing exists yet
  *   stub:   clone(), held by seccomp                     continued only for this order, once
- *   child:  hello(cookie)                                its tid comes from the kernel; it gets the channel
- *   child:  maps the channel, REQ_READY                  now the child is a trapped stub like any other
+ *   child:  hello(cookie)                                its tid comes from the kernel; it gets the
+ * channel child:  maps the channel, REQ_READY                  now the child is a trapped stub like
+ * any other
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,12 +25,13 @@ static const uint32_t clone_flags[] = {
     [STUB_THREAD] = STUB_CLONE_THREAD,
 };
 
-static int child_new(struct stub_thread *parent, enum stub_clone_kind kind, struct stub_thread **ret)
+static int child_new(struct stub_thread *parent, enum stub_clone_kind kind,
+                     struct stub_thread **ret)
 {
     struct platform *p = parent->p;
     struct stub_proc *proc = parent->proc;
     struct stub_mm *mm = NULL;
-    int slot = (int)parent->slot;
+    int slot = (int) parent->slot;
 
     if (kind != STUB_FORK) {
         slot = mm_take_slot(proc);
@@ -45,7 +47,7 @@ static int child_new(struct stub_thread *parent, enum stub_clone_kind kind, stru
     }
     if (kind != STUB_THREAD)
         proc = proc_new(p, mm ? mm : proc->mm);
-    struct stub_thread *child = proc ? thread_new(p, proc, (uint32_t)slot) : NULL;
+    struct stub_thread *child = proc ? thread_new(p, proc, (uint32_t) slot) : NULL;
     if (kind != STUB_THREAD)
         proc_put(proc); /* the thread holds it */
     if (mm && ref_put(&mm->ref))
@@ -96,7 +98,8 @@ static int await_child(struct stub_thread *parent, enum stub_clone_kind kind)
     return channel_settle(parent) < 0 ? -EAGAIN : 0;
 }
 
-int platform_clone(struct stub_thread *parent, const struct stub_clone_args *a, struct stub_thread **ret)
+int platform_clone(struct stub_thread *parent, const struct stub_clone_args *a,
+                   struct stub_thread **ret)
 {
     struct platform *p = parent->p;
     struct stub_thread *child = NULL;

@@ -86,7 +86,8 @@ static void on_madvise(struct bpf *b, const struct labels *l)
     bpf_goto(b, l->trap);
 }
 
-/* The sentry continues a clone only right after ordering it; other flag words never get that far. */
+/* The sentry continues a clone only right after ordering it; other flag words never get that far.
+ */
 static void on_clone(struct bpf *b, const struct labels *l)
 {
     static const uint32_t words[] = {STUB_CLONE_FORK, STUB_CLONE_THREAD, STUB_CLONE_VFORK,
@@ -105,7 +106,8 @@ static void small_checks(struct bpf *b, const struct labels *l)
     bpf_load_arg(b, 1, 0);
     bpf_if(b, BPF_IF_EQ, 0, l->allow, l->trap);
 
-    /* From anywhere the own cpu-time clocks; the stub also reads CLOCK_MONOTONIC for timed waits. */
+    /* From anywhere the own cpu-time clocks; the stub also reads CLOCK_MONOTONIC for timed waits.
+     */
     bpf_place(b, l->clock);
     bpf_load_arg(b, 0, 0);
     bpf_if(b, BPF_IF_EQ, 2, l->allow, BPF_NEXT);
@@ -126,7 +128,8 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
     for (int *label = (int *) &l; label < (int *) (&l + 1); label++)
         *label = bpf_label(&b);
 
-    /* Sorted by number. rt_sigprocmask: a guest that masks its own SIGSYS or kick only kills itself. */
+    /* Sorted by number. rt_sigprocmask: a guest that masks its own SIGSYS or kick only kills
+     * itself. */
     const struct bpf_case cases[] = {
         {SYS_close, l.only_stub},
         {SYS_mprotect, l.allow},

@@ -29,34 +29,34 @@ struct stub_mm {
 /* One host process. */
 struct stub_proc {
     struct ref ref;
-    struct platform *p;       /* immutable */
-    struct stub_mm *mm;       /* immutable, referenced */
-    pid_t pid;                /* immutable once registered */
-    struct htab_node by_pid;  /* [platform.lock] */
-    struct list threads;      /* [platform.lock] stub_thread.link: those that may run */
-    struct list leaving;      /* [platform.lock] stub_thread.link: told to exit, slot not yet free */
-    bool registered;          /* [platform.lock] */
-    _Atomic bool dead;        /* set under platform.lock before the pid is reaped */
-    int dead_signal;          /* written before dead */
+    struct platform *p;      /* immutable */
+    struct stub_mm *mm;      /* immutable, referenced */
+    pid_t pid;               /* immutable once registered */
+    struct htab_node by_pid; /* [platform.lock] */
+    struct list threads;     /* [platform.lock] stub_thread.link: those that may run */
+    struct list leaving;     /* [platform.lock] stub_thread.link: told to exit, slot not yet free */
+    bool registered;         /* [platform.lock] */
+    _Atomic bool dead;       /* set under platform.lock before the pid is reaped */
+    int dead_signal;         /* written before dead */
 };
 
 enum clone_state { CLONE_IDLE, CLONE_ORDERED, CLONE_CONTINUED, CLONE_ARRIVED };
 
 struct stub_thread {
     struct ref ref;
-    struct platform *p;       /* immutable */
-    struct stub_proc *proc;   /* immutable, referenced */
-    struct list link;         /* [platform.lock] */
-    struct htab_node by_tid;  /* [platform.lock] */
-    bool registered;          /* [platform.lock] */
-    bool leaving;             /* [platform.lock] no more kicks */
-    pid_t tid;                /* immutable once registered */
-    uint32_t slot;            /* immutable */
-    struct channel *ch;       /* immutable: our mapping of shared, hostile memory */
-    int channel_fd;           /* until the stub has it; then -1 */
-    _Atomic uint32_t event;   /* futex word, private: bumped when the process dies or must go */
-    _Atomic bool expelled;    /* must hand over soon, or be killed */
-    struct {                  /* [platform.lock] platform_watch_death() */
+    struct platform *p;      /* immutable */
+    struct stub_proc *proc;  /* immutable, referenced */
+    struct list link;        /* [platform.lock] */
+    struct htab_node by_tid; /* [platform.lock] */
+    bool registered;         /* [platform.lock] */
+    bool leaving;            /* [platform.lock] no more kicks */
+    pid_t tid;               /* immutable once registered */
+    uint32_t slot;           /* immutable */
+    struct channel *ch;      /* immutable: our mapping of shared, hostile memory */
+    int channel_fd;          /* until the stub has it; then -1 */
+    _Atomic uint32_t event;  /* futex word, private: bumped when the process dies or must go */
+    _Atomic bool expelled;   /* must hand over soon, or be killed */
+    struct {                 /* [platform.lock] platform_watch_death() */
         _Atomic uint32_t *word;
         uint32_t bits;
         struct parker *park;
@@ -66,8 +66,8 @@ struct stub_thread {
     struct stub_segment in[STUB_SEGMENTS], out[STUB_SEGMENTS];
     uint32_t n_in, n_out;
     uint32_t out_len[STUB_SEGMENTS];
-    bool expect_ready;        /* a newcomer whose REQ_READY has not been read yet */
-    bool owed_done;           /* the answer to a clone order is still to come (vfork) */
+    bool expect_ready; /* a newcomer whose REQ_READY has not been read yet */
+    bool owed_done;    /* the answer to a clone order is still to come (vfork) */
 
     /* what the listener may grant this thread; [platform.lock] */
     struct {
@@ -77,13 +77,13 @@ struct stub_thread {
         struct stub_thread *child;
     } clone;
     struct notify_waiter *waiter; /* [platform.waiters_lock] the owner thread is in notify_wait() */
-    struct mutex donate_lock; /* RANK_STUB */
-    int donate_fd;            /* [donate_lock] descriptor for the next donate, -1: none; the owner's */
+    struct mutex donate_lock;     /* RANK_STUB */
+    int donate_fd; /* [donate_lock] descriptor for the next donate, -1: none; the owner's */
 
-    struct {                  /* placement.c; owner thread */
-        int cpu, own_cpu;     /* where the pair is bound; where this sentry thread is */
+    struct {              /* placement.c; owner thread */
+        int cpu, own_cpu; /* where the pair is bound; where this sentry thread is */
         bool bound, counted;
-        bool apart;           /* this thread spins on a processor of its own */
+        bool apart; /* this thread spins on a processor of its own */
         uint32_t traps, quick_windows, patience;
         uint64_t window_ns, window_tsc, spin_ticks;
     } place;
@@ -92,39 +92,42 @@ struct stub_thread {
 #define PLATFORM_CPUS 64 /* pairs on processors beyond are left to the host's scheduler */
 
 struct platform {
-    struct mutex lock;        /* RANK_PLATFORM */
-    struct htab procs;        /* [lock] by host pid */
-    struct htab threads;      /* [lock] by host tid */
-    unsigned n_threads;       /* [lock] host threads, also those told to exit until they are gone */
-    unsigned max_threads;     /* immutable */
+    struct mutex lock;    /* RANK_PLATFORM */
+    struct htab procs;    /* [lock] by host pid */
+    struct htab threads;  /* [lock] by host tid */
+    unsigned n_threads;   /* [lock] host threads, also those told to exit until they are gone */
+    unsigned max_threads; /* immutable */
     struct stub_thread *zygote; /* immutable */
-    struct mutex zygote_lock; /* RANK_CONTROL: one order to the zygote at a time */
-    struct mutex listener_lock; /* only tried, never waited for; held by the thread that serves the listener */
-    struct mutex waiters_lock; /* RANK_LEAF */
-    struct list waiters;      /* [waiters_lock] those in notify_wait(): notify.c */
-    int listener;             /* immutable */
+    struct mutex zygote_lock;   /* RANK_CONTROL: one order to the zygote at a time */
+    struct mutex listener_lock; /* only tried, never waited for; held by the thread that serves the
+                                   listener */
+    struct mutex waiters_lock;  /* RANK_LEAF */
+    struct list waiters;        /* [waiters_lock] those in notify_wait(): notify.c */
+    int listener;               /* immutable */
     int oom_score_fd;
     pthread_t reaper;
-    bool no_waitv;            /* the host has no futex_waitv (before 5.16) */
+    bool no_waitv; /* the host has no futex_waitv (before 5.16) */
     struct {
         uint64_t start, end;
         bool is_vdso;
-    } special[4];             /* immutable: vvar and vdso mappings of the zygote */
+    } special[4]; /* immutable: vvar and vdso mappings of the zygote */
     unsigned n_special;
-    bool placement;           /* immutable: there is more than one processor */
-    cpu_set_t cpus;           /* immutable: those the host lets us use */
+    bool placement;                             /* immutable: there is more than one processor */
+    cpu_set_t cpus;                             /* immutable: those the host lets us use */
     _Atomic int cpu_busy[PLATFORM_CPUS], awake; /* bound pairs that are awake: by processor, all */
 };
 
-/* thread.c: life of stub_mm, stub_proc, stub_thread. The caller owns one reference of what is made. */
+/* thread.c: life of stub_mm, stub_proc, stub_thread. The caller owns one reference of what is made.
+ */
 struct stub_thread *thread_new(struct platform *p, struct stub_proc *proc, uint32_t slot);
 struct stub_proc *proc_new(struct platform *p, struct stub_mm *mm);
 struct stub_mm *mm_new(void);
 /* Lowest free slot of an address space, also reclaiming those of threads that are gone. -EAGAIN. */
 int mm_take_slot(struct stub_proc *proc);
 void thread_register(struct stub_thread *st, pid_t pid, pid_t tid); /* [platform.lock] held */
-struct stub_thread *thread_by_tid(struct platform *p, pid_t tid);   /* [platform.lock] held; borrowed */
-struct stub_proc *proc_by_pid(struct platform *p, pid_t pid);       /* [platform.lock] held; borrowed */
+struct stub_thread *thread_by_tid(struct platform *p,
+                                  pid_t tid);                 /* [platform.lock] held; borrowed */
+struct stub_proc *proc_by_pid(struct platform *p, pid_t pid); /* [platform.lock] held; borrowed */
 void proc_put(struct stub_proc *proc);
 /* Counts out the threads that were told to exit and are gone. [platform.lock] held */
 void threads_reclaim(struct platform *p);
@@ -137,16 +140,19 @@ void channel_reply(struct stub_thread *st, enum stub_reply rep);
 int channel_wait(struct stub_thread *st) must_check;
 /* channel_reply, channel_wait and a REQ_DONE: *ret_result. A breach of protocol kills the stub. */
 int channel_order(struct stub_thread *st, enum stub_reply rep, int64_t *ret_result) must_check;
-/* Waits for what the stub still owes from an earlier order: a newcomer's READY, a vfork parent's DONE. */
+/* Waits for what the stub still owes from an earlier order: a newcomer's READY, a vfork parent's
+ * DONE. */
 int channel_settle(struct stub_thread *st) must_check;
 /* Runs up to STUB_MAX_CALLS native calls. Results are in calls[].result. 0 or -ESRCH. */
-int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, int donate_fd) must_check;
+int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, int donate_fd)
+    must_check;
 
 /* notify.c: seccomp user notifications. */
 /*
  * Serves the listener until done(arg), or waits while another thread does; *any thread* may be
- * served by it. done() is looked at after each notification that concerns st, after notify_wake(st),
- * and now and then. Gives up after ms milliseconds: -ETIMEDOUT. Owner thread of st.
+ * served by it. done() is looked at after each notification that concerns st, after
+ * notify_wake(st), and now and then. Gives up after ms milliseconds: -ETIMEDOUT. Owner thread of
+ * st.
  */
 int notify_wait(struct stub_thread *st, bool (*done)(void *arg), void *arg, unsigned ms) must_check;
 /* Any thread: the owner of st looks again. */
@@ -164,12 +170,13 @@ int stub_filter_build(struct sock_filter *out, size_t cap) must_check;
 /* placement.c: which processor a pair runs on. */
 #define UNBIND_MS 2
 void placement_init(struct platform *p);
-void placement_trapped(struct stub_thread *st);  /* a word of the stub has arrived */
-bool placement_spin(struct stub_thread *st);     /* waits a little if that pays: true, the word is there */
-void placement_quiet(struct stub_thread *st);    /* none for UNBIND_MS */
+void placement_trapped(struct stub_thread *st); /* a word of the stub has arrived */
+bool placement_spin(
+    struct stub_thread *st); /* waits a little if that pays: true, the word is there */
+void placement_quiet(struct stub_thread *st);     /* none for UNBIND_MS */
 void placement_bring(struct stub_thread *zygote); /* [zygote_lock] to the caller's processor */
 void placement_inherit(struct stub_thread *child, const struct stub_thread *parent);
-void placement_forget(struct stub_thread *st);   /* the pair ends */
+void placement_forget(struct stub_thread *st); /* the pair ends */
 
 /* strays.c */
 #define ARRIVAL_MS 20000 /* a child may be slow on a loaded machine, but not for ever */

@@ -25,7 +25,7 @@
 #include "platform/internal.h"
 
 #define SERVE_SLICE_MS 20 /* how long news that come by another way may go unnoticed, at first */
-#define MAX_SLICE_MS 640
+#define MAX_SLICE_MS   640
 
 static void answer(struct platform *p, const struct seccomp_notif *n, int error, bool go_on)
 {
@@ -45,7 +45,7 @@ static bool answer_with_fd(struct platform *p, const struct seccomp_notif *n, in
     struct seccomp_notif_addfd add = {
         .id = n->id,
         .flags = SECCOMP_ADDFD_FLAG_SEND,
-        .srcfd = (uint32_t)fd,
+        .srcfd = (uint32_t) fd,
         .newfd_flags = O_CLOEXEC,
     };
     if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0)
@@ -58,9 +58,9 @@ static bool answer_with_fd(struct platform *p, const struct seccomp_notif *n, in
 static void on_clone(struct platform *p, const struct seccomp_notif *n)
 {
     mutex_lock(&p->lock);
-    struct stub_thread *st = thread_by_tid(p, (pid_t)n->pid);
-    bool ordered = st && atomic_load(&st->clone.state) == CLONE_ORDERED &&
-                   st->clone.flags == n->data.args[0];
+    struct stub_thread *st = thread_by_tid(p, (pid_t) n->pid);
+    bool ordered =
+        st && atomic_load(&st->clone.state) == CLONE_ORDERED && st->clone.flags == n->data.args[0];
     if (ordered)
         atomic_store(&st->clone.state, CLONE_CONTINUED);
     mutex_unlock(&p->lock);
@@ -71,7 +71,7 @@ static void on_clone(struct platform *p, const struct seccomp_notif *n)
 static struct stub_thread *find_order(struct platform *p, uint64_t cookie)
 {
     struct htab_node *node;
-    htab_for_each(node, &p->threads) {
+    htab_for_each (node, &p->threads) {
         struct stub_thread *st = container_of(node, struct stub_thread, by_tid);
         if (atomic_load(&st->clone.state) == CLONE_CONTINUED && st->clone.cookie == cookie)
             return st;
@@ -79,18 +79,19 @@ static struct stub_thread *find_order(struct platform *p, uint64_t cookie)
     return NULL;
 }
 
-/* Is this host tid what the order was meant to make: a thread of the parent, or a new child of ours? */
+/* Is this host tid what the order was meant to make: a thread of the parent, or a new child of
+ * ours? */
 static bool is_expected(const struct stub_thread *parent, pid_t tid)
 {
     siginfo_t info;
     if (parent->clone.flags == STUB_CLONE_THREAD)
         return syscall(SYS_tgkill, parent->proc->pid, tid, 0) == 0;
-    return waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+    return waitid(P_PID, (id_t) tid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 static void on_hello(struct platform *p, const struct seccomp_notif *n)
 {
-    pid_t tid = (pid_t)n->pid;
+    pid_t tid = (pid_t) n->pid;
     struct stub_thread *arrived = NULL;
     int fd = -1;
     mutex_lock(&p->lock);
@@ -120,13 +121,14 @@ static void on_hello(struct platform *p, const struct seccomp_notif *n)
 static void on_donate(struct platform *p, const struct seccomp_notif *n)
 {
     mutex_lock(&p->lock);
-    struct stub_thread *st = thread_by_tid(p, (pid_t)n->pid);
+    struct stub_thread *st = thread_by_tid(p, (pid_t) n->pid);
     if (st)
         ref_get(&st->ref);
     mutex_unlock(&p->lock);
     bool woken = false;
     if (st) {
-        /* Held over the answer: the owner closes the descriptor, and its number must not be another's by then. */
+        /* Held over the answer: the owner closes the descriptor, and its number must not be
+         * another's by then. */
         MUTEX_GUARD(&st->donate_lock);
         int fd = st->donate_fd;
         st->donate_fd = -1;
@@ -169,14 +171,14 @@ static uint64_t now_ms(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
 }
 
 void deadline_after_ms(struct timespec *ts, unsigned ms)
 {
     uint64_t at = now_ms() + ms;
-    ts->tv_sec = (time_t)(at / 1000);
-    ts->tv_nsec = (long)(at % 1000) * 1000000;
+    ts->tv_sec = (time_t) (at / 1000);
+    ts->tv_nsec = (long) (at % 1000) * 1000000;
 }
 
 /*

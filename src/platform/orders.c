@@ -8,11 +8,11 @@
 #include "base/log.h"
 #include "platform/internal.h"
 
-#define PAGE 4096ull
+#define PAGE              4096ull
 #define MREMAP_MOVE_FIXED 3 /* MREMAP_MAYMOVE | MREMAP_FIXED */
 /* Where an image's vDSO goes: above every mmap area and stack that Linux or our loader chooses. */
-#define VDSO_LOW 0x7ffe80000000ull
-#define VDSO_SPAN 0x70000000ull
+#define VDSO_LOW      0x7ffe80000000ull
+#define VDSO_SPAN     0x70000000ull
 #define GAP_MAX_PAGES (1ull << 28) /* as mmap_rnd_bits: up to 1 TiB */
 
 static int one_call(struct stub_thread *st, struct stub_call *c, int donate_fd)
@@ -20,7 +20,7 @@ static int one_call(struct stub_thread *st, struct stub_call *c, int donate_fd)
     int r = channel_calls(st, c, 1, donate_fd);
     if (r < 0)
         return r;
-    return c->result < 0 && c->result >= -4095 ? (int)c->result : 0;
+    return c->result < 0 && c->result >= -4095 ? (int) c->result : 0;
 }
 
 int platform_mmap(struct stub_thread *st, uint64_t addr, uint64_t len, int prot, int flags, int fd,
@@ -28,13 +28,13 @@ int platform_mmap(struct stub_thread *st, uint64_t addr, uint64_t len, int prot,
 {
     struct stub_call c = {
         .nr = SYS_mmap,
-        .args = {addr, len, (uint64_t)prot, (uint64_t)flags, (uint64_t)-1, off},
+        .args = {addr, len, (uint64_t) prot, (uint64_t) flags, (uint64_t) -1, off},
         .donate = fd >= 0,
     };
     int r = one_call(st, &c, fd);
     if (r < 0)
         return r;
-    *ret_addr = (uint64_t)c.result;
+    *ret_addr = (uint64_t) c.result;
     return 0;
 }
 
@@ -46,19 +46,21 @@ int platform_munmap(struct stub_thread *st, uint64_t addr, uint64_t len)
 
 int platform_mprotect(struct stub_thread *st, uint64_t addr, uint64_t len, int prot)
 {
-    struct stub_call c = {.nr = SYS_mprotect, .args = {addr, len, (uint64_t)prot}};
+    struct stub_call c = {.nr = SYS_mprotect, .args = {addr, len, (uint64_t) prot}};
     return one_call(st, &c, -1);
 }
 
 int platform_futex_wake(struct stub_thread *st, uint64_t addr, int n)
 {
-    struct stub_call c = {.nr = SYS_futex, .args = {addr, 1 /* FUTEX_WAKE */, (uint64_t)n}};
+    struct stub_call c = {.nr = SYS_futex, .args = {addr, 1 /* FUTEX_WAKE */, (uint64_t) n}};
     return one_call(st, &c, -1);
 }
 
 int platform_set_brk(struct stub_thread *st, uint64_t start)
 {
-    const struct stub_process heap = {.brk_start = start, .brk_now = start, .vdso = st->proc->mm->vdso};
+    const struct stub_process heap = {.brk_start = start,
+                                      .brk_now = start,
+                                      .vdso = st->proc->mm->vdso};
     return platform_write(st, STUB_DATA, &heap, sizeof(heap));
 }
 
@@ -88,7 +90,8 @@ void platform_set_facts(struct stub_thread *st, const struct stub_facts *f)
     ch->facts_flags = f->trace ? FACTS_TRACE : 0;
 }
 
-/* Every image would have the zygote's layout: move the vDSO and push the mmap area down by chance. */
+/* Every image would have the zygote's layout: move the vDSO and push the mmap area down by chance.
+ */
 static int randomise(struct stub_thread *st)
 {
     struct platform *p = st->p;
@@ -100,7 +103,7 @@ static int randomise(struct stub_thread *st)
     calls[n++] = (struct stub_call){
         .nr = SYS_mmap,
         .args = {0, (1 + r[0] % GAP_MAX_PAGES) * PAGE, PROT_NONE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0},
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uint64_t) -1, 0},
         .must_succeed = 1,
     };
     uint64_t vdso = 0;
@@ -120,7 +123,7 @@ static int randomise(struct stub_thread *st)
         return err;
     for (unsigned i = 0; i < n; i++) {
         if (calls[i].result < 0 && calls[i].result >= -4095)
-            return (int)calls[i].result;
+            return (int) calls[i].result;
     }
     st->proc->mm->vdso = vdso;
     return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where the two threads of a pair run. A wake-up across processors costs ten times one on the same
- * processor, and the host's scheduler, which sees a waker and a sleeper and an idle neighbour, pulls
- * the pair apart. So a pair that talks is bound to one processor: the one the stub was found on.
+ * processor, and the host's scheduler, which sees a waker and a sleeper and an idle neighbour,
+ * pulls the pair apart. So a pair that talks is bound to one processor: the one the stub was found
+ * on.
  *
  * A stub that computes must be free to move: after UNBIND_MS without a word its binding is lifted,
  * and renewed where it is found at its next word. Pairs that talk at the same time are spread: each
@@ -24,12 +25,12 @@
 
 #include "platform/internal.h"
 
-#define REBALANCE_TRAPS 64
-#define WINDOW_TRAPS 32       /* how many words are timed together */
-#define WINDOW_NS 1000000     /* the time they may take to count as talking without pause */
-#define SPIN_NS 25000
-#define SHORT_SEPARATION 512  /* words: a separation shorter than this was not worth it */
-#define MAX_PATIENCE 256
+#define REBALANCE_TRAPS  64
+#define WINDOW_TRAPS     32      /* how many words are timed together */
+#define WINDOW_NS        1000000 /* the time they may take to count as talking without pause */
+#define SPIN_NS          25000
+#define SHORT_SEPARATION 512 /* words: a separation shorter than this was not worth it */
+#define MAX_PATIENCE     256
 
 static void pin(pid_t tid, int cpu)
 {
@@ -95,7 +96,8 @@ static void bind_pair(struct stub_thread *st, int found)
 static void bring_together(struct stub_thread *st)
 {
     uint32_t patience = st->place.patience * 2 + 1;
-    st->place.patience = st->place.traps > SHORT_SEPARATION ? 0 : MIN(patience, (uint32_t) MAX_PATIENCE);
+    st->place.patience =
+        st->place.traps > SHORT_SEPARATION ? 0 : MIN(patience, (uint32_t) MAX_PATIENCE);
     st->place.quick_windows = 0;
     st->place.traps = 0;
     st->place.apart = false;

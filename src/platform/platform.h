@@ -26,8 +26,8 @@ struct signal_delivery;
 struct parker;
 
 struct platform_config {
-    unsigned max_threads;      /* host threads admitted, all stubs together */
-    int oom_score_fd;          /* /proc/self/oom_score_adj opened before /proc turned read-only, or -1 */
+    unsigned max_threads; /* host threads admitted, all stubs together */
+    int oom_score_fd;     /* /proc/self/oom_score_adj opened before /proc turned read-only, or -1 */
 };
 
 /*
@@ -35,9 +35,11 @@ struct platform_config {
  * starts no thread. Error: negative errno with a line in the log.
  */
 int platform_init(const struct platform_config *c, struct platform **ret) must_check;
-/* Starts the control thread that answers clone, hello and donate and reaps stubs. After the sentry's filter. */
+/* Starts the control thread that answers clone, hello and donate and reaps stubs. After the
+ * sentry's filter. */
 int platform_start(struct platform *p) must_check;
-/* Proves that memory access, /proc/<zygote>/maps and the kick work; what failed goes to *ret_why. */
+/* Proves that memory access, /proc/<zygote>/maps and the kick work; what failed goes to *ret_why.
+ */
 int platform_selfcheck(struct platform *p, const char **ret_why) must_check;
 /* Host pid of the zygote, for the posture. */
 pid_t platform_zygote_pid(const struct platform *p);
@@ -49,18 +51,19 @@ struct guest_regs {
 };
 
 enum trap {
-    TRAP_SYSCALL, /* nr and args */
-    TRAP_FAULT,   /* signo, code, addr: the hardware refused an instruction */
-    TRAP_KICKED,  /* platform_kick() or a completed frame: look for work */
+    TRAP_SYSCALL,  /* nr and args */
+    TRAP_FAULT,    /* signo, code, addr: the hardware refused an instruction */
+    TRAP_KICKED,   /* platform_kick() or a completed frame: look for work */
     TRAP_BADFRAME, /* the signal frame could not be written, or a frame to return from not read */
-    TRAP_DEAD,    /* the stub process is gone: signo killed it, or it exited with code */
+    TRAP_DEAD,     /* the stub process is gone: signo killed it, or it exited with code */
 };
 
 struct trap_info {
-    uint64_t nr, args[6];       /* TRAP_SYSCALL */
-    int signo, code;            /* TRAP_FAULT: Linux numbers; TRAP_DEAD: killing signal or 0 */
-    uint64_t addr;              /* TRAP_FAULT: si_addr */
-    struct guest_regs regs;     /* as at the trap; rip after the syscall instruction; unset for TRAP_DEAD */
+    uint64_t nr, args[6]; /* TRAP_SYSCALL */
+    int signo, code;      /* TRAP_FAULT: Linux numbers; TRAP_DEAD: killing signal or 0 */
+    uint64_t addr;        /* TRAP_FAULT: si_addr */
+    struct guest_regs
+        regs; /* as at the trap; rip after the syscall instruction; unset for TRAP_DEAD */
 };
 
 /* How guest code goes on after a trap. */
@@ -81,20 +84,21 @@ struct resume {
 
 /* A frame for the guest's handler, in Linux's own layout (struct rt_sigframe of x86-64). */
 struct signal_delivery {
-    uint8_t info[128];     /* siginfo_t */
+    uint8_t info[128]; /* siginfo_t */
     uint64_t handler, restorer;
-    uint64_t stack;        /* frame is built below this address: the alternate stack's top or rsp - 128 */
-    uint64_t saved_mask;   /* uc_sigmask: what rt_sigreturn restores */
+    uint64_t stack; /* frame is built below this address: the alternate stack's top or rsp - 128 */
+    uint64_t saved_mask;     /* uc_sigmask: what rt_sigreturn restores */
     uint64_t ss_sp, ss_size; /* uc_stack */
     uint32_t ss_flags;
     int signo;
-    bool with_info;        /* SA_SIGINFO: rsi, rdx (always set, as Linux does) */
-    bool no_restart;       /* the handler lacks SA_RESTART: a native futex wait ends with EINTR */
-    bool more;             /* trap again (TRAP_KICKED) before running the handler */
+    bool with_info;  /* SA_SIGINFO: rsi, rdx (always set, as Linux does) */
+    bool no_restart; /* the handler lacks SA_RESTART: a native futex wait ends with EINTR */
+    bool more;       /* trap again (TRAP_KICKED) before running the handler */
 };
 
 /* Finishes the last trap as `how` says, runs guest code, and blocks until its next trap. */
-enum trap platform_run(struct stub_thread *st, const struct resume *how, struct trap_info *ret) must_check;
+enum trap platform_run(struct stub_thread *st, const struct resume *how, struct trap_info *ret)
+    must_check;
 
 /*
  * Any thread. The current or next platform_run() returns soon with TRAP_KICKED (or another trap
@@ -117,13 +121,16 @@ void platform_watch_death(struct stub_thread *st, _Atomic uint32_t *word, uint32
 /* The owner thread is about to sleep in the kernel, or has woken: others may have its processor. */
 void platform_sleeping(struct stub_thread *st, bool asleep);
 
-/* Guest memory through process_vm_readv/writev or the bounce buffer. 0 or -EFAULT. Only by the owner thread
- * while trapped; other tasks of the kernel may call the _remote forms on a stub they hold a reference on. */
+/* Guest memory through process_vm_readv/writev or the bounce buffer. 0 or -EFAULT. Only by the
+ * owner thread while trapped; other tasks of the kernel may call the _remote forms on a stub they
+ * hold a reference on. */
 int platform_read(struct stub_thread *st, void *dst, uint64_t src, size_t n) must_check;
 int platform_write(struct stub_thread *st, uint64_t dst, const void *src, size_t n) must_check;
-/* Reads at most n bytes, stops at the first unreadable page: the bytes read, or -EFAULT for none. */
+/* Reads at most n bytes, stops at the first unreadable page: the bytes read, or -EFAULT for none.
+ */
 ssize_t platform_read_some(struct stub_thread *st, void *dst, uint64_t src, size_t n) must_check;
-ssize_t platform_write_some(struct stub_thread *st, uint64_t dst, const void *src, size_t n) must_check;
+ssize_t platform_write_some(struct stub_thread *st, uint64_t dst, const void *src, size_t n)
+    must_check;
 /*
  * Bounce buffer for this address if the stub marshalled it, else NULL; *ret_n is how much from addr
  * on. Shared with the guest. What was written into a window toward the guest counts only after
@@ -136,8 +143,8 @@ enum stub_clone_kind { STUB_FORK, STUB_VFORK, STUB_SHARED_VM, STUB_THREAD };
 
 struct stub_clone_args {
     enum stub_clone_kind kind;
-    uint64_t stack;  /* new rsp, 0: keep (not for STUB_THREAD) */
-    uint64_t tls;    /* FS base if set_tls */
+    uint64_t stack; /* new rsp, 0: keep (not for STUB_THREAD) */
+    uint64_t tls;   /* FS base if set_tls */
     bool set_tls;
 };
 
@@ -147,14 +154,17 @@ struct stub_clone_args {
  * -EAGAIN when the host or the limits refuse. For STUB_VFORK the parent's host thread stays
  * suspended by the host until the child leaves the shared memory.
  */
-int platform_clone(struct stub_thread *parent, const struct stub_clone_args *a, struct stub_thread **ret) must_check;
+int platform_clone(struct stub_thread *parent, const struct stub_clone_args *a,
+                   struct stub_thread **ret) must_check;
 
-/* A fresh, empty address space from the zygote with one thread, which is "trapped" and takes orders. */
+/* A fresh, empty address space from the zygote with one thread, which is "trapped" and takes
+ * orders. */
 int platform_image(struct platform *p, struct stub_thread **ret) must_check;
 
 /*
- * Orders to a trapped stub: mapping calls as the guest itself could make them. Results are the host kernel's own.
- * platform_mmap: fd >= 0 is donated for this one mapping (never more rights than it was opened with).
+ * Orders to a trapped stub: mapping calls as the guest itself could make them. Results are the host
+ * kernel's own. platform_mmap: fd >= 0 is donated for this one mapping (never more rights than it
+ * was opened with).
  */
 int platform_mmap(struct stub_thread *st, uint64_t addr, uint64_t len, int prot, int flags, int fd,
                   uint64_t off, uint64_t *ret_addr) must_check;
@@ -175,7 +185,8 @@ struct stub_facts {
 };
 void platform_set_facts(struct stub_thread *st, const struct stub_facts *f);
 
-/* The guest thread ends: its host thread exits (the last one ends the process). `st` is released by this. */
+/* The guest thread ends: its host thread exits (the last one ends the process). `st` is released by
+ * this. */
 void platform_exit_thread(struct stub_thread *st);
 /* SIGKILL for the whole host process; any thread. Its threads' platform_run() return TRAP_DEAD. */
 void platform_kill(struct stub_thread *st);

@@ -20,7 +20,8 @@ static void bury(struct platform *p, const siginfo_t *info)
     if (!proc)
         return;
     int signo = info->si_code == CLD_EXITED ? 0 : info->si_status;
-    log_debug("stub process %d ended: %s %d", info->si_pid, signo ? "signal" : "exit", info->si_status);
+    log_debug("stub process %d ended: %s %d", info->si_pid, signo ? "signal" : "exit",
+              info->si_status);
     if (proc == p->zygote->proc) {
         log_error("the zygote died; the sandbox cannot go on");
         _exit(128 + 9);

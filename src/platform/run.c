@@ -6,7 +6,8 @@
 #include "platform/internal.h"
 
 _Static_assert(sizeof(struct guest_regs) == sizeof(struct stub_regs), "one register layout");
-_Static_assert((int)REP_RETURN == (int)RESUME_RETURN + 1 && (int)REP_REGS == (int)RESUME_REGS + 1,
+_Static_assert((int) REP_RETURN == (int) RESUME_RETURN + 1 &&
+                   (int) REP_REGS == (int) RESUME_REGS + 1,
                "replies mirror enum resume_kind");
 
 static void put_signal(struct channel *ch, const struct signal_delivery *s)

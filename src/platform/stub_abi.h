@@ -16,40 +16,43 @@
  *     act on the reply; an order is answered with REQ_DONE, a resume leads back to guest code
  *
  * A side that goes to sleep sets its `asleep` word first and then looks at `turn` again; the other
- * side changes `turn` first and then looks at `asleep`: whatever the order, one of them sees the other.
+ * side changes `turn` first and then looks at `asleep`: whatever the order, one of them sees the
+ * other.
  */
 #pragma once
 
 #include <stdint.h>
 
 /* The reserved region: text and data of the stub, then one slot per host thread. */
-#define STUB_BASE 0x700000000000ull
-#define STUB_TEXT_END (STUB_BASE + 0x10000) /* calls from below this address are the stub's own */
-#define STUB_DATA STUB_TEXT_END
-#define STUB_DATA_END (STUB_BASE + 0x20000)
-#define STUB_SLOTS (STUB_BASE + 0x1000000)
+#define STUB_BASE      0x700000000000ull
+#define STUB_TEXT_END  (STUB_BASE + 0x10000) /* calls from below this address are the stub's own */
+#define STUB_DATA      STUB_TEXT_END
+#define STUB_DATA_END  (STUB_BASE + 0x20000)
+#define STUB_SLOTS     (STUB_BASE + 0x1000000)
 #define STUB_SLOT_SIZE 0x40000ull
 #define STUB_MAX_SLOTS 4096u
-#define STUB_END (STUB_SLOTS + STUB_MAX_SLOTS * STUB_SLOT_SIZE)
+#define STUB_END       (STUB_SLOTS + STUB_MAX_SLOTS * STUB_SLOT_SIZE)
 
 /* Inside a slot: the shared channel, a hole, and the thread's alternate signal stack. */
-#define SLOT_CHANNEL 0x0
-#define SLOT_STACK 0x20000
+#define SLOT_CHANNEL    0x0
+#define SLOT_STACK      0x20000
 #define SLOT_STACK_SIZE 0x20000
-#define CHANNEL_SIZE 0x10000
-#define CHANNEL_BOUNCE 0x1000 /* offset of the bounce buffer in the channel */
-#define BOUNCE_SIZE (CHANNEL_SIZE - CHANNEL_BOUNCE)
+#define CHANNEL_SIZE    0x10000
+#define CHANNEL_BOUNCE  0x1000 /* offset of the bounce buffer in the channel */
+#define BOUNCE_SIZE     (CHANNEL_SIZE - CHANNEL_BOUNCE)
 
 /* Numbers that Linux does not use: answered by the sentry through seccomp's user notification. */
-#define STUB_NR_HELLO 184  /* (cookie): returns the channel's descriptor */
+#define STUB_NR_HELLO  184 /* (cookie): returns the channel's descriptor */
 #define STUB_NR_DONATE 185 /* (): returns the descriptor to map */
 
-/* The host signal that asks a stub to look for work. Real-time, so that guests' faults never use it. */
+/* The host signal that asks a stub to look for work. Real-time, so that guests' faults never use
+ * it. */
 #define STUB_KICK_SIGNAL 40
 
-/* Exact clone flag words; the filter admits no others. CLONE_PARENT: all stubs are the sentry's children. */
-#define STUB_CLONE_FORK 0x00008011u   /* PARENT | SIGCHLD */
-#define STUB_CLONE_VFORK 0x0000c111u  /* VM | VFORK | PARENT | SIGCHLD */
+/* Exact clone flag words; the filter admits no others. CLONE_PARENT: all stubs are the sentry's
+ * children. */
+#define STUB_CLONE_FORK   0x00008011u /* PARENT | SIGCHLD */
+#define STUB_CLONE_VFORK  0x0000c111u /* VM | VFORK | PARENT | SIGCHLD */
 #define STUB_CLONE_SHARED 0x00008111u /* VM | PARENT | SIGCHLD */
 #define STUB_CLONE_THREAD 0x00050f00u /* VM | FS | FILES | SIGHAND | THREAD | SYSVSEM */
 
@@ -86,10 +89,11 @@ struct stub_segment { /* a piece of guest memory that stands in the bounce buffe
     uint32_t len, off;
 };
 
-#define STUB_SEGMENTS 3
+#define STUB_SEGMENTS  3
 #define STUB_MAX_CALLS 16
 
-/* A native call made on the sentry's order; donate: the descriptor for args[4] comes by STUB_NR_DONATE. */
+/* A native call made on the sentry's order; donate: the descriptor for args[4] comes by
+ * STUB_NR_DONATE. */
 struct stub_call {
     uint64_t nr, args[6];
     uint32_t donate, must_succeed; /* must_succeed: a failure skips the rest */
@@ -104,8 +108,8 @@ struct stub_signal {
     uint32_t more, no_restart;
 };
 
-enum { /* channel.facts_flags */
-    FACTS_TRACE = 1u << 0, /* every call goes to the sentry: --strace, ptrace */
+enum {                        /* channel.facts_flags */
+       FACTS_TRACE = 1u << 0, /* every call goes to the sentry: --strace, ptrace */
 };
 
 struct channel {
@@ -113,12 +117,13 @@ struct channel {
     uint32_t turn;
     uint32_t stub_asleep;
     uint32_t sentry_asleep;
-    uint32_t spin;       /* sentry: how long the stub may spin for the reply, in TSC ticks; 0: not at all */
+    uint32_t
+        spin; /* sentry: how long the stub may spin for the reply, in TSC ticks; 0: not at all */
     uint64_t pad0[6];
 
     /* request: written by the stub */
     uint32_t req;
-    uint32_t cpu;        /* where the stub runs */
+    uint32_t cpu; /* where the stub runs */
     int64_t result;
     uint64_t nr, args[6];
     int32_t signo, code;

@@ -70,7 +70,7 @@ void proc_put(struct stub_proc *proc)
 static void reclaim_slots(struct stub_proc *proc)
 {
     struct list *at, *next;
-    list_for_each_safe(at, next, &proc->leaving) {
+    list_for_each_safe (at, next, &proc->leaving) {
         struct stub_thread *st = list_entry(at, struct stub_thread, link);
         if (!proc->dead && syscall(SYS_tgkill, proc->pid, st->tid, 0) == 0)
             continue;
@@ -84,7 +84,7 @@ static void reclaim_slots(struct stub_proc *proc)
 void threads_reclaim(struct platform *p)
 {
     struct htab_node *node;
-    htab_for_each(node, &p->procs)
+    htab_for_each (node, &p->procs)
         reclaim_slots(container_of(node, struct stub_proc, by_pid));
 }
 
@@ -99,9 +99,9 @@ int mm_take_slot(struct stub_proc *proc)
     for (unsigned i = 0; i < ARRAY_LEN(mm->slots) && slot < 0; i++) {
         if (mm->slots[i] == ~0ull)
             continue;
-        unsigned bit = (unsigned)__builtin_ctzll(~mm->slots[i]);
+        unsigned bit = (unsigned) __builtin_ctzll(~mm->slots[i]);
         mm->slots[i] |= 1ull << bit;
-        slot = (int)(i * 64 + bit);
+        slot = (int) (i * 64 + bit);
     }
     mutex_unlock(&p->lock);
     return slot;
@@ -131,7 +131,7 @@ void thread_register(struct stub_thread *st, pid_t pid, pid_t tid)
     struct stub_proc *proc = st->proc;
     st->tid = tid;
     st->registered = true;
-    htab_insert(&p->threads, &st->by_tid, hash_u64((uint64_t)tid));
+    htab_insert(&p->threads, &st->by_tid, hash_u64((uint64_t) tid));
     list_add_tail(&st->link, &proc->threads);
     ref_get(&st->ref); /* the list's */
     if (proc->registered)
@@ -139,12 +139,12 @@ void thread_register(struct stub_thread *st, pid_t pid, pid_t tid)
     proc->pid = pid;
     proc->registered = true;
     ref_get(&proc->ref); /* the table's, until it is reaped */
-    htab_insert(&p->procs, &proc->by_pid, hash_u64((uint64_t)pid));
+    htab_insert(&p->procs, &proc->by_pid, hash_u64((uint64_t) pid));
 }
 
 struct stub_thread *thread_by_tid(struct platform *p, pid_t tid)
 {
-    struct htab_node *n = htab_find_first(&p->threads, hash_u64((uint64_t)tid));
+    struct htab_node *n = htab_find_first(&p->threads, hash_u64((uint64_t) tid));
     for (; n; n = htab_find_next(n)) {
         struct stub_thread *st = container_of(n, struct stub_thread, by_tid);
         if (st->tid == tid)
@@ -155,7 +155,7 @@ struct stub_thread *thread_by_tid(struct platform *p, pid_t tid)
 
 struct stub_proc *proc_by_pid(struct platform *p, pid_t pid)
 {
-    struct htab_node *n = htab_find_first(&p->procs, hash_u64((uint64_t)pid));
+    struct htab_node *n = htab_find_first(&p->procs, hash_u64((uint64_t) pid));
     for (; n; n = htab_find_next(n)) {
         struct stub_proc *proc = container_of(n, struct stub_proc, by_pid);
         if (proc->pid == pid)
@@ -191,7 +191,7 @@ void proc_died(struct stub_proc *proc, int signo)
     mutex_lock(&p->lock);
     proc->dead_signal = signo;
     proc->dead = true;
-    list_for_each_safe(at, next, &proc->threads) {
+    list_for_each_safe (at, next, &proc->threads) {
         struct stub_thread *st = list_entry(at, struct stub_thread, link);
         tell_watcher(st);
         thread_unregister(st);
@@ -248,7 +248,8 @@ void platform_exit_thread(struct stub_thread *st)
     platform_put(st);
 }
 
-/* pids are safe to signal under the lock: the reaper marks a process dead before it frees the number. */
+/* pids are safe to signal under the lock: the reaper marks a process dead before it frees the
+ * number. */
 void platform_kill(struct stub_thread *st)
 {
     struct platform *p = st->p;

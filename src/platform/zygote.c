@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The zygote: a process that executes the stub's own blob and never runs guest code. Its filter is
- * installed by itself on our order, and its listener comes back to us by pidfd_getfd(2); every later
- * stub is forked from it and inherits the filter.
+ * installed by itself on our order, and its listener comes back to us by pidfd_getfd(2); every
+ * later stub is forked from it and inherits the filter.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -152,7 +152,8 @@ int zygote_start(struct platform *p)
     while (__atomic_load_n(&p->zygote->ch->turn, __ATOMIC_SEQ_CST) != TURN_SENTRY) {
         int status;
         if (waitpid(pid, &status, WNOHANG) == pid) {
-            log_error("the zygote ended before its first word, wait status 0x%x", (unsigned) status);
+            log_error("the zygote ended before its first word, wait status 0x%x",
+                      (unsigned) status);
             return -ECHILD;
         }
         struct timespec slice;

@@ -26,31 +26,31 @@ static void scene(void)
 }
 
 /* What every call that takes the name of something existing says. */
-#define NAME_ERRORS(call)                        \
-    do {                                         \
-        const char *name;                        \
-        name = "";                               \
-        CHECK_ERR(call, ENOENT);                 \
-        name = "missing";                        \
-        CHECK_ERR(call, ENOENT);                 \
-        name = "missing/x";                      \
-        CHECK_ERR(call, ENOENT);                 \
-        name = "f/x";                            \
-        CHECK_ERR(call, ENOTDIR);                \
-        name = "f/";                             \
-        CHECK_ERR(call, ENOTDIR);                \
-        name = "f/.";                            \
-        CHECK_ERR(call, ENOTDIR);                \
-        name = "loop/x";                         \
-        CHECK_ERR(call, ELOOP);                  \
-        name = long_name;                        \
-        CHECK_ERR(call, ENAMETOOLONG);           \
-        name = long_path;                        \
-        CHECK_ERR(call, ENAMETOOLONG);           \
-        name = (const char *) 1;                 \
-        CHECK_ERR(call, EFAULT);                 \
-        name = (const char *) -4096L;            \
-        CHECK_ERR(call, EFAULT);                 \
+#define NAME_ERRORS(call)              \
+    do {                               \
+        const char *name;              \
+        name = "";                     \
+        CHECK_ERR(call, ENOENT);       \
+        name = "missing";              \
+        CHECK_ERR(call, ENOENT);       \
+        name = "missing/x";            \
+        CHECK_ERR(call, ENOENT);       \
+        name = "f/x";                  \
+        CHECK_ERR(call, ENOTDIR);      \
+        name = "f/";                   \
+        CHECK_ERR(call, ENOTDIR);      \
+        name = "f/.";                  \
+        CHECK_ERR(call, ENOTDIR);      \
+        name = "loop/x";               \
+        CHECK_ERR(call, ELOOP);        \
+        name = long_name;              \
+        CHECK_ERR(call, ENAMETOOLONG); \
+        name = long_path;              \
+        CHECK_ERR(call, ENAMETOOLONG); \
+        name = (const char *) 1;       \
+        CHECK_ERR(call, EFAULT);       \
+        name = (const char *) -4096L;  \
+        CHECK_ERR(call, EFAULT);       \
     } while (0)
 
 CASE(names_of_what_is_there)
@@ -254,7 +254,8 @@ CASE(flags_of_the_at_calls)
     scene();
     CHECK_ERR(fstatat(AT_FDCWD, "f", &st, 0x8000000), EINVAL);
     CHECK_ERR(statx(AT_FDCWD, "f", 0x8000000, STATX_SIZE, &stx), EINVAL);
-    CHECK_ERR(statx(AT_FDCWD, "f", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, STATX_SIZE, &stx), EINVAL);
+    CHECK_ERR(statx(AT_FDCWD, "f", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, STATX_SIZE, &stx),
+              EINVAL);
     CHECK_ERR(statx(AT_FDCWD, "f", 0, 0x80000000u, &stx), EINVAL);
     CHECK_EQ(statx(AT_FDCWD, "f", AT_STATX_DONT_SYNC, 0, &stx), 0);
     CHECK_ERR(syscall(SYS_faccessat2, AT_FDCWD, "f", 8, 0), EINVAL);

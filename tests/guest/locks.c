@@ -20,7 +20,8 @@ static int fresh(void)
     return (int) CHECK_OK(open("f", O_CREAT | O_RDWR, 0644));
 }
 
-/* What another process is told about [start, start+len): the type that is in the way, or F_UNLCK. */
+/* What another process is told about [start, start+len): the type that is in the way, or F_UNLCK.
+ */
 static short seen(off_t start, off_t len, off_t *ret_start, off_t *ret_len)
 {
     int p[2];

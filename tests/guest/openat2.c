@@ -32,14 +32,18 @@ CASE(strict_arguments)
     CHECK_ERR(openat2(AT_FDCWD, "f", (void *) 8, sizeof(big.how)), EFAULT);
     CHECK_ERR(openat2(AT_FDCWD, "f", &big.how, 1 << 20), E2BIG);
     CHECK_ERR(openat2(AT_FDCWD, "f", &(struct open_how){.flags = 1ull << 40}, 24), EINVAL);
-    CHECK_ERR(openat2(AT_FDCWD, "f", &(struct open_how){.flags = O_RDONLY, .mode = 0600}, 24), EINVAL);
-    CHECK_ERR(openat2(AT_FDCWD, "g", &(struct open_how){.flags = O_CREAT | O_RDWR, .mode = 0100600}, 24), EINVAL);
+    CHECK_ERR(openat2(AT_FDCWD, "f", &(struct open_how){.flags = O_RDONLY, .mode = 0600}, 24),
+              EINVAL);
+    CHECK_ERR(openat2(AT_FDCWD, "g", &(struct open_how){.flags = O_CREAT | O_RDWR, .mode = 0100600},
+                      24),
+              EINVAL);
     CHECK_ERR(openat2(AT_FDCWD, "f", &(struct open_how){.flags = O_PATH | O_RDWR}, 24), EINVAL);
     CHECK_ERR(resolve(AT_FDCWD, "f", O_RDONLY, 1 << 20), EINVAL);
     CHECK_ERR(resolve(AT_FDCWD, "f", O_RDONLY, RESOLVE_BENEATH | RESOLVE_IN_ROOT), EINVAL);
     CHECK_ERR(resolve(999, "f", O_RDONLY, 0), EBADF);
     CHECK_ERR(resolve(AT_FDCWD, "", O_RDONLY, 0), ENOENT);
-    CHECK_OK(openat2(AT_FDCWD, "g", &(struct open_how){.flags = O_CREAT | O_RDWR | O_CLOEXEC, .mode = 0600}, 24));
+    CHECK_OK(openat2(AT_FDCWD, "g",
+                     &(struct open_how){.flags = O_CREAT | O_RDWR | O_CLOEXEC, .mode = 0600}, 24));
 }
 
 static void make_tree(void)
@@ -69,8 +73,10 @@ CASE(beneath)
     CHECK_ERR(resolve(d, "absolute", O_RDONLY, RESOLVE_BENEATH), EXDEV);
     CHECK_ERR(resolve(d, "/etc", O_RDONLY, RESOLVE_BENEATH), EXDEV);
     CHECK_ERR(resolve(d, "missing", O_RDONLY, RESOLVE_BENEATH), ENOENT);
-    CHECK_OK(openat2(d, "made", &(struct open_how){.flags = O_CREAT | O_RDWR, .mode = 0600, .resolve = RESOLVE_BENEATH},
-                     24));
+    CHECK_OK(openat2(
+        d, "made",
+        &(struct open_how){.flags = O_CREAT | O_RDWR, .mode = 0600, .resolve = RESOLVE_BENEATH},
+        24));
 }
 
 CASE(in_root)
@@ -120,7 +126,8 @@ CASE(places)
     put_file("secret", "x", 0);
     CHECK_EQ(symlink("d/f", "ln"), 0);
     CHECK_EQ(mkfifo("fifo", 0600), 0);
-    int d = (int) CHECK_OK(open("d", O_PATH)), f = (int) CHECK_OK(open("d/f", O_PATH | O_RDWR | O_TRUNC));
+    int d = (int) CHECK_OK(open("d", O_PATH)),
+        f = (int) CHECK_OK(open("d/f", O_PATH | O_RDWR | O_TRUNC));
     int ln = (int) CHECK_OK(open("ln", O_PATH | O_NOFOLLOW));
     CHECK_OK(open("secret", O_PATH));
     CHECK_OK(open("fifo", O_PATH)); /* does not wait for a writer */

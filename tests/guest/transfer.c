@@ -15,14 +15,16 @@ static int fresh(int flags)
 /* A page that may be used, followed by one that may not. */
 static char *last_page(void)
 {
-    char *p = CHECK_MAP(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    char *p =
+        CHECK_MAP(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     CHECK_EQ(mprotect(p + 4096, 4096, PROT_NONE), 0);
     return p;
 }
 
 CASE(nothing_to_move)
 {
-    int fd = fresh(0), dir = (int) CHECK_OK(open(".", O_RDONLY)), ro = (int) CHECK_OK(open("f", O_RDONLY));
+    int fd = fresh(0), dir = (int) CHECK_OK(open(".", O_RDONLY)),
+        ro = (int) CHECK_OK(open("f", O_RDONLY));
     CHECK_EQ(write(fd, "x", 0), 0);
     CHECK_EQ(read(fd, NULL, 0), 0);
     CHECK_ERR(read(dir, NULL, 0), EISDIR);
@@ -248,7 +250,8 @@ CASE(file_size_signal)
 
 CASE(sync_calls)
 {
-    int fd = fresh(0), dir = (int) CHECK_OK(open(".", O_RDONLY)), pipes[2], path = (int) CHECK_OK(open(".", O_PATH));
+    int fd = fresh(0), dir = (int) CHECK_OK(open(".", O_RDONLY)), pipes[2],
+        path = (int) CHECK_OK(open(".", O_PATH));
     CHECK_EQ(pipe(pipes), 0);
     CHECK_EQ(write(fd, "x", 1), 1);
     CHECK_EQ(fsync(fd), 0);
@@ -282,7 +285,8 @@ CASE(advice)
 
 CASE(fallocate_modes)
 {
-    int fd = fresh(0), ro = (int) CHECK_OK(open("f", O_RDONLY)), pipes[2], dir = (int) CHECK_OK(open(".", O_RDONLY));
+    int fd = fresh(0), ro = (int) CHECK_OK(open("f", O_RDONLY)), pipes[2],
+        dir = (int) CHECK_OK(open(".", O_RDONLY));
     struct stat st;
     char buf[8];
     CHECK_EQ(pipe(pipes), 0);
@@ -319,7 +323,8 @@ CASE(sendfile_corners)
 {
     char buf[16] = {0};
     int in = with_text("in", "0123456789"), out = with_text("out", ""), pipes[2];
-    int dir = (int) CHECK_OK(open(".", O_RDONLY)), app = (int) CHECK_OK(open("out", O_WRONLY | O_APPEND));
+    int dir = (int) CHECK_OK(open(".", O_RDONLY)),
+        app = (int) CHECK_OK(open("out", O_WRONLY | O_APPEND));
     off_t at = 4;
     CHECK_EQ(pipe(pipes), 0);
     CHECK_EQ(sendfile(out, in, NULL, 3), 3);
@@ -362,8 +367,10 @@ CASE(copy_file_range_corners)
 {
     char buf[32] = {0};
     int in = with_text("in", "0123456789"), out = with_text("out", "abcdefghij");
-    int ro = (int) CHECK_OK(open("out", O_RDONLY)), wo = (int) CHECK_OK(open("in", O_WRONLY)), pipes[2];
-    int app = (int) CHECK_OK(open("out", O_WRONLY | O_APPEND)), dir = (int) CHECK_OK(open(".", O_RDONLY));
+    int ro = (int) CHECK_OK(open("out", O_RDONLY)), wo = (int) CHECK_OK(open("in", O_WRONLY)),
+        pipes[2];
+    int app = (int) CHECK_OK(open("out", O_WRONLY | O_APPEND)),
+        dir = (int) CHECK_OK(open(".", O_RDONLY));
     off_t from = 2, to = 8;
     CHECK_EQ(pipe(pipes), 0);
     CHECK_EQ(copy_file_range(in, &from, out, &to, 4, 0), 4);

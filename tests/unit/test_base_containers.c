@@ -42,10 +42,10 @@ static void list_keeps_order(void **state)
     list_splice_tail(&b, &a);
     assert_true(list_empty(&b));
     list_splice_tail(&b, &a);
-    list_for_each_entry(pos, &a, link)
+    list_for_each_entry (pos, &a, link)
         assert_int_equal(pos->value, expect++);
     assert_int_equal(expect, 5);
-    list_for_each_entry_safe(pos, tmp, &a, link)
+    list_for_each_entry_safe (pos, tmp, &a, link)
         if (pos->value % 2)
             list_del(&pos->link);
     assert_int_equal(list_count(&a), 3);
@@ -77,14 +77,14 @@ static void htab_finds_all_and_only(void **state)
     assert_int_equal(htab_count(&h), MANY);
     for (unsigned key = 0; key < 1000; key++) {
         int found = 0;
-        htab_for_each_hash(n, &h, hash_u64(key))
+        htab_for_each_hash (n, &h, hash_u64(key))
             found += container_of(n, struct item, node)->value % 1000 == (int) key;
         assert_int_equal(found, 5);
     }
-    htab_for_each_safe(n, tmp, &h)
+    htab_for_each_safe (n, tmp, &h)
         if (container_of(n, struct item, node)->value >= 1000)
             htab_remove(&h, n);
-    htab_for_each(n, &h)
+    htab_for_each (n, &h)
         seen++;
     assert_int_equal(seen, 1000);
     assert_null(htab_find_first(&h, hash_u64(1001)));

@@ -73,7 +73,8 @@ static void trylock_fails_when_held(void **state)
 
 static void two_locks_in_any_order(void **state)
 {
-    struct mutex a = MUTEX_INIT(RANK_NODE), b = MUTEX_INIT(RANK_NODE), outer = MUTEX_INIT(RANK_RENAME);
+    struct mutex a = MUTEX_INIT(RANK_NODE), b = MUTEX_INIT(RANK_NODE),
+                 outer = MUTEX_INIT(RANK_RENAME);
 
     mutex_lock_two(&a, &b);
     assert_true(mutex_is_held(&a) && mutex_is_held(&b));

@@ -67,9 +67,9 @@ static void json_strings_are_escaped(void **state)
         {"\x01\x1f\x7f", "\"\\u0001\\u001f\\u007f\""},
         {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""},
         {"\xff", "\"\xef\xbf\xbd\""},
-        {"\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\""},                      /* overlong */
-        {"\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},       /* surrogate */
-        {"\xe2\x82", "\"\xef\xbf\xbd\xef\xbf\xbd\""},                      /* cut short */
+        {"\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\""},                 /* overlong */
+        {"\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}, /* surrogate */
+        {"\xe2\x82", "\"\xef\xbf\xbd\xef\xbf\xbd\""},                 /* cut short */
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_sb_ struct strbuf sb = STRBUF_INIT;

@@ -17,15 +17,28 @@
 static struct lx_elf64_ehdr good_header(uint16_t type, uint16_t phnum)
 {
     return (struct lx_elf64_ehdr){
-        .ident = {0x7f, 'E', 'L', 'F', 2, 1, 1}, .type = type, .machine = 62, .version = 1, .entry = 0x401000,
-        .phoff = 64, .ehsize = 64, .phentsize = 56, .phnum = phnum,
+        .ident = {0x7f, 'E', 'L', 'F', 2, 1, 1},
+        .type = type,
+        .machine = 62,
+        .version = 1,
+        .entry = 0x401000,
+        .phoff = 64,
+        .ehsize = 64,
+        .phentsize = 56,
+        .phnum = phnum,
     };
 }
 
-static struct lx_elf64_phdr load(uint64_t vaddr, uint64_t filesz, uint64_t memsz, uint64_t offset, uint32_t flags)
+static struct lx_elf64_phdr load(uint64_t vaddr, uint64_t filesz, uint64_t memsz, uint64_t offset,
+                                 uint32_t flags)
 {
-    return (struct lx_elf64_phdr){.type = 1, .flags = flags, .offset = offset, .vaddr = vaddr,
-                                  .filesz = filesz, .memsz = memsz, .align = 4096};
+    return (struct lx_elf64_phdr){.type = 1,
+                                  .flags = flags,
+                                  .offset = offset,
+                                  .vaddr = vaddr,
+                                  .filesz = filesz,
+                                  .memsz = memsz,
+                                  .align = 4096};
 }
 
 static void test_header(void **state)
@@ -55,7 +68,8 @@ static void test_segments(void **state)
 {
     struct lx_elf64_ehdr eh = good_header(2, 3);
     struct lx_elf64_phdr ph[3] = {
-        load(0x400000, 0x500, 0x500, 0, 4), load(0x401000, 0x2000, 0x2000, 0x1000, 5),
+        load(0x400000, 0x500, 0x500, 0, 4),
+        load(0x401000, 0x2000, 0x2000, 0x1000, 5),
         load(0x404e10, 0x200, 0x1300, 0x3e10, 6),
     };
     struct elf_image im;
@@ -105,7 +119,8 @@ static void test_hostile(void **state)
 static void test_interp(void **state)
 {
     struct lx_elf64_ehdr eh = good_header(3, 2);
-    struct lx_elf64_phdr ph[2] = {load(0, 0x1000, 0x1000, 0, 5), {.type = 3, .offset = 0x200, .filesz = 28}};
+    struct lx_elf64_phdr ph[2] = {load(0, 0x1000, 0x1000, 0, 5),
+                                  {.type = 3, .offset = 0x200, .filesz = 28}};
     struct elf_image im;
 
     (void) state;
@@ -124,7 +139,9 @@ static void test_interp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_header), cmocka_unit_test(test_segments), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_header),
+        cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_interp),
     };
 

@@ -99,8 +99,10 @@ static void test_timer_overrun(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_standard_merge), cmocka_unit_test(test_realtime_order),
-        cmocka_unit_test(test_masks_and_faults), cmocka_unit_test(test_timer_overrun),
+        cmocka_unit_test(test_standard_merge),
+        cmocka_unit_test(test_realtime_order),
+        cmocka_unit_test(test_masks_and_faults),
+        cmocka_unit_test(test_timer_overrun),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

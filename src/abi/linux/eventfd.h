@@ -5,10 +5,10 @@
 #include <stdint.h>
 
 #define LX_EFD_SEMAPHORE 1
-#define LX_EFD_CLOEXEC 02000000
-#define LX_EFD_NONBLOCK 04000
+#define LX_EFD_CLOEXEC   02000000
+#define LX_EFD_NONBLOCK  04000
 
-#define LX_SFD_CLOEXEC 02000000
+#define LX_SFD_CLOEXEC  02000000
 #define LX_SFD_NONBLOCK 04000
 
 struct lx_signalfd_siginfo {
@@ -27,10 +27,10 @@ struct lx_signalfd_siginfo {
 };
 _Static_assert(sizeof(struct lx_signalfd_siginfo) == 128, "struct signalfd_siginfo");
 
-#define LX_MFD_CLOEXEC 1u
+#define LX_MFD_CLOEXEC       1u
 #define LX_MFD_ALLOW_SEALING 2u
-#define LX_MFD_HUGETLB 4u
-#define LX_MFD_NOEXEC_SEAL 8u
-#define LX_MFD_EXEC 16u
+#define LX_MFD_HUGETLB       4u
+#define LX_MFD_NOEXEC_SEAL   8u
+#define LX_MFD_EXEC          16u
 
 #define LX_PIDFD_NONBLOCK 04000

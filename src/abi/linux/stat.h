@@ -6,18 +6,18 @@
 
 #include "abi/linux/time.h"
 
-#define LX_S_IFMT 0170000
+#define LX_S_IFMT   0170000
 #define LX_S_IFSOCK 0140000
-#define LX_S_IFLNK 0120000
-#define LX_S_IFREG 0100000
-#define LX_S_IFBLK 0060000
-#define LX_S_IFDIR 0040000
-#define LX_S_IFCHR 0020000
-#define LX_S_IFIFO 0010000
-#define LX_S_ISUID 04000
-#define LX_S_ISGID 02000
-#define LX_S_ISVTX 01000
-#define LX_S_IXGRP 00010
+#define LX_S_IFLNK  0120000
+#define LX_S_IFREG  0100000
+#define LX_S_IFBLK  0060000
+#define LX_S_IFDIR  0040000
+#define LX_S_IFCHR  0020000
+#define LX_S_IFIFO  0010000
+#define LX_S_ISUID  04000
+#define LX_S_ISGID  02000
+#define LX_S_ISVTX  01000
+#define LX_S_IXGRP  00010
 
 struct lx_stat {
     uint64_t dev, ino, nlink;
@@ -49,26 +49,26 @@ struct lx_statx {
 };
 _Static_assert(sizeof(struct lx_statx) == 256, "struct statx");
 
-#define LX_STATX_BASIC_STATS 0x7ffu
-#define LX_STATX_BTIME 0x800u
-#define LX_STATX_MNT_ID 0x1000u
-#define LX_STATX_RESERVED 0x80000000u
+#define LX_STATX_BASIC_STATS     0x7ffu
+#define LX_STATX_BTIME           0x800u
+#define LX_STATX_MNT_ID          0x1000u
+#define LX_STATX_RESERVED        0x80000000u
 #define LX_STATX_ATTR_MOUNT_ROOT 0x2000u
 
-#define LX_UTIME_NOW 0x3fffffff
+#define LX_UTIME_NOW  0x3fffffff
 #define LX_UTIME_OMIT 0x3ffffffe
 
 /* Device numbers in st_dev's 64-bit form, makedev(3). */
 static inline uint64_t lx_makedev(uint32_t major, uint32_t minor)
 {
-    return (uint64_t)(minor & 0xff) | (uint64_t)(major & 0xfff) << 8 |
-           (uint64_t)(minor & ~0xffu) << 12 | (uint64_t)(major & ~0xfffu) << 32;
+    return (uint64_t) (minor & 0xff) | (uint64_t) (major & 0xfff) << 8 |
+           (uint64_t) (minor & ~0xffu) << 12 | (uint64_t) (major & ~0xfffu) << 32;
 }
 static inline uint32_t lx_major(uint64_t dev)
 {
-    return (uint32_t)((dev >> 8 & 0xfff) | (dev >> 32 & ~0xfffull));
+    return (uint32_t) ((dev >> 8 & 0xfff) | (dev >> 32 & ~0xfffull));
 }
 static inline uint32_t lx_minor(uint64_t dev)
 {
-    return (uint32_t)((dev & 0xff) | (dev >> 12 & ~0xffull));
+    return (uint32_t) ((dev & 0xff) | (dev >> 12 & ~0xffull));
 }

@@ -3,7 +3,11 @@
 #pragma once
 
 enum {
-    LX_RWF_HIPRI = 0x01, LX_RWF_DSYNC = 0x02, LX_RWF_SYNC = 0x04, LX_RWF_NOWAIT = 0x08, LX_RWF_APPEND = 0x10,
+    LX_RWF_HIPRI = 0x01,
+    LX_RWF_DSYNC = 0x02,
+    LX_RWF_SYNC = 0x04,
+    LX_RWF_NOWAIT = 0x08,
+    LX_RWF_APPEND = 0x10,
     LX_RWF_SUPPORTED = 0x1f,
 };
 

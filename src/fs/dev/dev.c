@@ -83,7 +83,6 @@ static ssize_t random_read(struct file *f unused_, struct iobuf *io, int64_t pos
     return done;
 }
 
-
 static long random_ioctl(struct file *f unused_, struct task *t, uint32_t cmd, uint64_t arg)
 {
     int32_t bits = 256;
@@ -91,8 +90,8 @@ static long random_ioctl(struct file *f unused_, struct task *t, uint32_t cmd, u
 }
 
 /*
- * A mapping of /dev/zero is anonymous memory. Shared ones must be shared over fork: a fresh memfd is
- * that; it is made as large as files get, and stays as sparse as it is.
+ * A mapping of /dev/zero is anonymous memory. Shared ones must be shared over fork: a fresh memfd
+ * is that; it is made as large as files get, and stays as sparse as it is.
  */
 static int zero_donate(struct file *f unused_, int prot unused_, bool shared unused_, int *ret_fd)
 {
@@ -111,10 +110,14 @@ static int zero_donate(struct file *f unused_, int prot unused_, bool shared unu
 #define DEV_OPS .seek = dev_seek, .release = dev_release
 
 static const struct file_ops null_ops = {DEV_OPS, .read = null_read, .write = null_write};
-static const struct file_ops zero_ops = {DEV_OPS, .read = zero_read, .write = null_write, .donate = zero_donate};
+static const struct file_ops zero_ops = {DEV_OPS, .read = zero_read, .write = null_write,
+                                         .donate = zero_donate};
 static const struct file_ops full_ops = {DEV_OPS, .read = zero_read, .write = full_write};
 static const struct file_ops random_ops = {
-    DEV_OPS, .read = random_read, .write = null_write, .ioctl = random_ioctl,
+    DEV_OPS,
+    .read = random_read,
+    .write = null_write,
+    .ioctl = random_ioctl,
 };
 
 static int dev_open(const struct file_ops *ops, const struct open_args *a, struct file **ret)
@@ -134,7 +137,8 @@ static int open_tty(const struct open_args *a unused_, struct file **ret unused_
 
 #define MEM_MAJOR 1
 
-int device_open(struct kernel *k unused_, uint64_t rdev, const struct open_args *a, struct file **ret)
+int device_open(struct kernel *k unused_, uint64_t rdev, const struct open_args *a,
+                struct file **ret)
 {
     switch (rdev) {
     case RDEV(MEM_MAJOR, 3):
@@ -152,27 +156,32 @@ int device_open(struct kernel *k unused_, uint64_t rdev, const struct open_args 
     return -ENXIO;
 }
 
-static int open_null(const struct pseudo_ctx *c unused_, const struct open_args *a, struct file **ret)
+static int open_null(const struct pseudo_ctx *c unused_, const struct open_args *a,
+                     struct file **ret)
 {
     return dev_open(&null_ops, a, ret);
 }
 
-static int open_zero(const struct pseudo_ctx *c unused_, const struct open_args *a, struct file **ret)
+static int open_zero(const struct pseudo_ctx *c unused_, const struct open_args *a,
+                     struct file **ret)
 {
     return dev_open(&zero_ops, a, ret);
 }
 
-static int open_full(const struct pseudo_ctx *c unused_, const struct open_args *a, struct file **ret)
+static int open_full(const struct pseudo_ctx *c unused_, const struct open_args *a,
+                     struct file **ret)
 {
     return dev_open(&full_ops, a, ret);
 }
 
-static int open_random(const struct pseudo_ctx *c unused_, const struct open_args *a, struct file **ret)
+static int open_random(const struct pseudo_ctx *c unused_, const struct open_args *a,
+                       struct file **ret)
 {
     return dev_open(&random_ops, a, ret);
 }
 
-static int open_dev_tty(const struct pseudo_ctx *c unused_, const struct open_args *a, struct file **ret)
+static int open_dev_tty(const struct pseudo_ctx *c unused_, const struct open_args *a,
+                        struct file **ret)
 {
     return open_tty(a, ret);
 }
@@ -209,8 +218,10 @@ static ssize_t link_ptmx(const struct pseudo_ctx *c unused_, char *dst, size_t c
     return link_text("pts/ptmx", dst, cap);
 }
 
-#define DEVICE(name_, major, minor, open_)                                                         \
-    {.name = name_, .mode = LX_S_IFCHR | 0666, .rdev = RDEV(major, minor), .open = open_}
+#define DEVICE(name_, major, minor, open_)                                                  \
+    {                                                                                       \
+        .name = name_, .mode = LX_S_IFCHR | 0666, .rdev = RDEV(major, minor), .open = open_ \
+    }
 
 static const struct pseudo_entry dev_table[] = {
     DEVICE("null", MEM_MAJOR, 3, open_null),
@@ -231,7 +242,9 @@ static const struct pseudo_entry dev_table[] = {
 };
 
 static const struct pseudo_entry dev_root = PSEUDO_DIR("", 0755, dev_table);
-static const struct pseudo_fs dev_fs = {.type_name = "tmpfs", .magic = TMPFS_MAGIC, .root = &dev_root};
+static const struct pseudo_fs dev_fs = {.type_name = "tmpfs",
+                                        .magic = TMPFS_MAGIC,
+                                        .root = &dev_root};
 
 int dev_mount(struct kernel *k, struct super **ret)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /dev: the devices every program expects, and nothing of the host's: null(4), random(4), tty(4). */
+/* /dev: the devices every program expects, and nothing of the host's: null(4), random(4), tty(4).
+ */
 #pragma once
 
 #include <stdint.h>
@@ -18,4 +19,5 @@ int dev_mount(struct kernel *k, struct super **ret) must_check;
  * For struct specials: a device node found in a host tree. null zero full random urandom and tty
  * work by their numbers; all others are -ENXIO.
  */
-int device_open(struct kernel *k, uint64_t rdev, const struct open_args *a, struct file **ret) must_check;
+int device_open(struct kernel *k, uint64_t rdev, const struct open_args *a, struct file **ret)
+    must_check;

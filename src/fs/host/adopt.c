@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inherited descriptors: what stdin, stdout and stderr of the container's first process are outside.
- * The descriptions are shared with whoever gave them, so nothing about them is changed.
+ * Inherited descriptors: what stdin, stdout and stderr of the container's first process are
+ * outside. The descriptions are shared with whoever gave them, so nothing about them is changed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,11 +23,11 @@
 #include "kernel/task/task.h"
 
 struct adopted {
-    struct file file;        /* first */
-    struct kernel *k;        /* immutable */
-    int fd;                  /* immutable */
-    bool blocks;             /* immutable: not a regular file */
-    _Atomic bool no_nowait;  /* the host's driver cannot say EAGAIN: ask poll(2) first */
+    struct file file;       /* first */
+    struct kernel *k;       /* immutable */
+    int fd;                 /* immutable */
+    bool blocks;            /* immutable: not a regular file */
+    _Atomic bool no_nowait; /* the host's driver cannot say EAGAIN: ask poll(2) first */
     struct waitq wq;
     struct poll_source source;
 };
@@ -93,14 +93,15 @@ static int adopted_arm(struct file *f, uint32_t mask)
 
 /* ---- terminals ---- */
 
-/* The bytes that go in and out with each request that may pass; 0xff: the value is an integer argument. */
+/* The bytes that go in and out with each request that may pass; 0xff: the value is an integer
+ * argument. */
 static const struct tty_request {
     uint32_t cmd;
     uint8_t in, out;
 } tty_requests[] = {
-    {TCGETS, 0, 36}, {TCSETS, 36, 0}, {TCSETSW, 36, 0}, {TCSETSF, 36, 0},
-    {TIOCGWINSZ, 0, 8}, {TIOCSWINSZ, 8, 0}, {TIOCOUTQ, 0, 4}, {FIONREAD, 0, 4},
-    {TCFLSH, 0xff, 0}, {TCSBRK, 0xff, 0}, {TCXONC, 0xff, 0},
+    {TCGETS, 0, 36},    {TCSETS, 36, 0},    {TCSETSW, 36, 0},  {TCSETSF, 36, 0},
+    {TIOCGWINSZ, 0, 8}, {TIOCSWINSZ, 8, 0}, {TIOCOUTQ, 0, 4},  {FIONREAD, 0, 4},
+    {TCFLSH, 0xff, 0},  {TCSBRK, 0xff, 0},  {TCXONC, 0xff, 0},
 };
 
 /* Job control of the guest's own: the terminal's groups are numbers of the host. */
@@ -173,8 +174,8 @@ static ssize_t adopted_link_text(struct file *f, char *dst, size_t cap)
 /* ---- /dev/stdout and its like: opening the object again through /proc/self/fd ---- */
 
 struct adopted_node {
-    struct node node;   /* first */
-    struct file *f;     /* referenced */
+    struct node node; /* first */
+    struct file *f;   /* referenced */
 };
 
 static void adopted_super_release(struct super *sb)
@@ -197,8 +198,9 @@ static int adopted_node_open(struct node *n, const struct open_args *o, struct f
     char path[PROC_FD_CAP];
     if (had != LX_O_RDWR && want != had)
         return -EACCES;
-    int fd = open(proc_fd_path(a->fd, path), (int) (o->flags & (LX_O_ACCMODE | LX_O_APPEND | LX_O_TRUNC)) |
-                                                 O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = open(proc_fd_path(a->fd, path),
+                  (int) (o->flags & (LX_O_ACCMODE | LX_O_APPEND | LX_O_TRUNC)) | O_NONBLOCK |
+                      O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     int r = hostfs_adopt(a->k, fd, ret);

@@ -25,10 +25,18 @@ int host_fd_getattr(int fd, struct attr *ret)
     *ret = (struct attr){
         .dev = lx_makedev(s.stx_dev_major, s.stx_dev_minor),
         .rdev = lx_makedev(s.stx_rdev_major, s.stx_rdev_minor),
-        .ino = s.stx_ino, .mode = s.stx_mode, .nlink = s.stx_nlink, .uid = s.stx_uid, .gid = s.stx_gid,
-        .size = s.stx_size, .blocks = s.stx_blocks, .blksize = s.stx_blksize,
-        .atime = to_timespec(&s.stx_atime), .mtime = to_timespec(&s.stx_mtime),
-        .ctime = to_timespec(&s.stx_ctime), .btime = to_timespec(&s.stx_btime),
+        .ino = s.stx_ino,
+        .mode = s.stx_mode,
+        .nlink = s.stx_nlink,
+        .uid = s.stx_uid,
+        .gid = s.stx_gid,
+        .size = s.stx_size,
+        .blocks = s.stx_blocks,
+        .blksize = s.stx_blksize,
+        .atime = to_timespec(&s.stx_atime),
+        .mtime = to_timespec(&s.stx_mtime),
+        .ctime = to_timespec(&s.stx_ctime),
+        .btime = to_timespec(&s.stx_btime),
     };
     if (!(s.stx_mask & STATX_BTIME))
         ret->btime.tv_nsec = -1;
@@ -64,8 +72,8 @@ static int set_owner(int fd, const struct attr *a, uint32_t mask)
 
 /*
  * The sandbox has no CAP_FSETID, so that writes strip set-id bits; but then the host also strips a
- * set-group-ID bit the vfs has allowed, unless the group is ours: for one call of this thread it is.
- * Returns what leave_group() takes.
+ * set-group-ID bit the vfs has allowed, unless the group is ours: for one call of this thread it
+ * is. Returns what leave_group() takes.
  */
 static long enter_group(int fd, uint32_t mode)
 {
@@ -106,7 +114,8 @@ int host_fd_setattr(int fd, const struct attr *a, uint32_t mask)
     return (mask & ATTR_TIMES) && futimens(fd, ts) < 0 ? -errno : 0;
 }
 
-/* What a symlink has of its own: owner and times. Its descriptor cannot go through /proc: that follows it. */
+/* What a symlink has of its own: owner and times. Its descriptor cannot go through /proc: that
+ * follows it. */
 static int set_link(int fd, const struct attr *a, uint32_t mask)
 {
     struct timespec ts[2];
@@ -115,7 +124,9 @@ static int set_link(int fd, const struct attr *a, uint32_t mask)
     if ((mask & (ATTR_UID | ATTR_GID)) && set_owner(fd, a, mask) < 0)
         return -errno;
     new_times(a, mask, ts);
-    return (mask & ATTR_TIMES) && utimensat(fd, "", ts, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+    return (mask & ATTR_TIMES) && utimensat(fd, "", ts, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0
+               ? -errno
+               : 0;
 }
 
 int host_setattr(struct node *n, const struct attr *a, uint32_t mask)

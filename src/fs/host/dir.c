@@ -17,7 +17,7 @@
 #define AHEAD (32u << 10)
 
 struct dir_reader {
-    int64_t at;       /* cookie of the next entry in data; the host stands behind the last one */
+    int64_t at; /* cookie of the next entry in data; the host stands behind the last one */
     size_t have, next;
     uint8_t data[AHEAD] __attribute__((aligned(8)));
 };

@@ -295,7 +295,8 @@ static int reopen(struct node *n, uint32_t flags, int more)
     proc_fd_path(host_node(n)->fd, path);
     int host = (int) (flags & PASSED_ON) | more | O_CLOEXEC | O_NOCTTY;
     int fd = open(path, host);
-    /* The host compares owners with the sandbox's ids, the vfs has compared them with the guest's. */
+    /* The host compares owners with the sandbox's ids, the vfs has compared them with the guest's.
+     */
     if (fd < 0 && errno == EPERM && (flags & LX_O_NOATIME))
         fd = open(path, host & ~O_NOATIME);
     return fd < 0 ? -errno : fd;
@@ -323,10 +324,12 @@ int host_open(struct node *n, const struct open_args *a, struct file **ret)
     }
 }
 
-int host_tmpfile(struct node *dir, const struct create_args *c, const struct open_args *a, struct file **ret)
+int host_tmpfile(struct node *dir, const struct create_args *c, const struct open_args *a,
+                 struct file **ret)
 {
-    int fd = openat(host_node(dir)->fd, ".",
-                    O_TMPFILE | (int) (a->flags & (PASSED_ON | LX_O_EXCL)) | O_CLOEXEC, c->mode & 07777);
+    int fd =
+        openat(host_node(dir)->fd, ".",
+               O_TMPFILE | (int) (a->flags & (PASSED_ON | LX_O_EXCL)) | O_CLOEXEC, c->mode & 07777);
     if (fd < 0)
         return -errno;
     int r = wrap(fd, &tmpfile_ops, a->flags, sizeof(struct host_tmpfile), ret);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hostfs: all real storage. A tree is a detached mount of the host, donated as an O_PATH descriptor
- * of its root. Every name is looked up one component at a time, relative to its parent's descriptor,
- * with O_NOFOLLOW; the tree itself was made NOSYMFOLLOW, NODEV and NOSUID by boot, so that the host
- * refuses what we should never ask.
+ * of its root. Every name is looked up one component at a time, relative to its parent's
+ * descriptor, with O_NOFOLLOW; the tree itself was made NOSYMFOLLOW, NODEV and NOSUID by boot, so
+ * that the host refuses what we should never ask.
  *
  * Objects are held by O_PATH descriptors and opened through /proc/self/fd/N with exactly the access
  * the guest asked for. Offsets of open files live in the host's description: it may be shared with
@@ -29,8 +29,8 @@ struct hostfs_config {
 int hostfs_mount(struct kernel *k, const struct hostfs_config *c, struct super **ret) must_check;
 
 /*
- * An open file over an inherited descriptor (stdio): regular file, terminal, pipe, socket or device.
- * Consumes fd, also on error. Its flags are the description's. The description is shared with others,
- * so O_NONBLOCK is never set on it: waiting is the poller's.
+ * An open file over an inherited descriptor (stdio): regular file, terminal, pipe, socket or
+ * device. Consumes fd, also on error. Its flags are the description's. The description is shared
+ * with others, so O_NONBLOCK is never set on it: waiting is the poller's.
  */
 int hostfs_adopt(struct kernel *k, int fd, struct file **ret) must_check;

@@ -10,20 +10,20 @@
 #include "kernel/vfs/node.h"
 
 struct host_super {
-    struct super sb;   /* first */
-    struct kernel *k;  /* immutable */
-    bool map_ids;      /* immutable */
+    struct super sb;  /* first */
+    struct kernel *k; /* immutable */
+    bool map_ids;     /* immutable */
 };
 
 struct host_node {
-    struct node node;  /* first */
-    int fd;            /* immutable: O_PATH */
-    uint64_t dev;      /* immutable: with node.ino, which object the name stood for */
+    struct node node; /* first */
+    int fd;           /* immutable: O_PATH */
+    uint64_t dev;     /* immutable: with node.ino, which object the name stood for */
 };
 
 struct host_file {
-    struct file file;  /* first */
-    int fd;            /* immutable */
+    struct file file;       /* first */
+    int fd;                 /* immutable */
     struct dir_reader *dir; /* [file.dir_lock] of an opened directory */
 };
 
@@ -74,8 +74,10 @@ int host_removexattr(struct node *n, const char *name);
 
 /* file.c */
 int host_open(struct node *n, const struct open_args *a, struct file **ret);
-int host_tmpfile(struct node *dir, const struct create_args *c, const struct open_args *a, struct file **ret);
-/* Bytes between a transfer and a host descriptor; pos -1: at the description's offset. flags: RWF_*. */
+int host_tmpfile(struct node *dir, const struct create_args *c, const struct open_args *a,
+                 struct file **ret);
+/* Bytes between a transfer and a host descriptor; pos -1: at the description's offset. flags:
+ * RWF_*. */
 ssize_t host_fd_read(int fd, struct iobuf *io, int64_t pos, int flags);
 ssize_t host_fd_write(int fd, struct iobuf *io, int64_t pos, int flags);
 int64_t host_fd_seek(int fd, int64_t off, int whence);

@@ -41,7 +41,8 @@ bool host_revalidate(struct node *n, struct node *dir, const char *name)
     struct stat st;
     return check_name(name) == 0 &&
            fstatat(host_node(dir)->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0 &&
-           st.st_dev == host_node(n)->dev && st.st_ino == n->ino && (st.st_mode & LX_S_IFMT) == n->type;
+           st.st_dev == host_node(n)->dev && st.st_ino == n->ino &&
+           (st.st_mode & LX_S_IFMT) == n->type;
 }
 
 static int make(int dirfd, const char *name, const struct create_args *a)

@@ -11,15 +11,15 @@
 #include "base/log.h"
 #include "base/mutex.h"
 
-#define BATCH 32
+#define BATCH       32
 #define STACK_BYTES (64u << 10)
 
 struct poller {
-    struct mutex lock;  /* RANK_FILE: wait queues are woken below it */
-    struct htab known;  /* [lock] struct entry by id */
-    uint64_t last_id;   /* [lock] */
-    int epoll_fd;       /* immutable once the thread runs */
-    bool running;       /* [lock] */
+    struct mutex lock; /* RANK_FILE: wait queues are woken below it */
+    struct htab known; /* [lock] struct entry by id */
+    uint64_t last_id;  /* [lock] */
+    int epoll_fd;      /* immutable once the thread runs */
+    bool running;      /* [lock] */
 };
 
 struct entry {

@@ -13,15 +13,16 @@
 struct poller;
 
 struct poll_source {
-    struct poller *p;  /* immutable once armed */
-    int fd;            /* immutable; not owned */
-    struct waitq *wq;  /* immutable */
-    uint64_t id;       /* [poller.lock] 0: unknown to the poller */
-    uint32_t armed;    /* [poller.lock] events asked for and not yet seen */
+    struct poller *p; /* immutable once armed */
+    int fd;           /* immutable; not owned */
+    struct waitq *wq; /* immutable */
+    uint64_t id;      /* [poller.lock] 0: unknown to the poller */
+    uint32_t armed;   /* [poller.lock] events asked for and not yet seen */
 };
 
 int poller_new(struct poller **ret) must_check;
 /* Wakes source->wq once `events` (poll(2) bits) hold, at once if they do already. */
 int poller_arm(struct poll_source *s, uint32_t events) must_check;
-/* The poller forgets the source: after return it wakes it no more. Before its descriptor is closed. */
+/* The poller forgets the source: after return it wakes it no more. Before its descriptor is closed.
+ */
 void poller_forget(struct poll_source *s);

@@ -16,8 +16,14 @@ static int host_statfs(struct super *sb, struct lx_statfs *ret)
     if (fstatfs(host_node(sb->root)->fd, &s) < 0)
         return -errno;
     *ret = (struct lx_statfs){
-        .type = s.f_type, .bsize = s.f_bsize, .blocks = s.f_blocks, .bfree = s.f_bfree,
-        .bavail = s.f_bavail, .files = s.f_files, .ffree = s.f_ffree, .namelen = s.f_namelen,
+        .type = s.f_type,
+        .bsize = s.f_bsize,
+        .blocks = s.f_blocks,
+        .bfree = s.f_bfree,
+        .bavail = s.f_bavail,
+        .files = s.f_files,
+        .ffree = s.f_ffree,
+        .namelen = s.f_namelen,
         .frsize = s.f_frsize,
     };
     return 0;
@@ -27,7 +33,8 @@ static int host_statfs(struct super *sb, struct lx_statfs *ret)
 static int host_sync(struct super *sb)
 {
     char path[PROC_FD_CAP];
-    _cleanup_close_ int fd = open(proc_fd_path(host_node(sb->root)->fd, path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    _cleanup_close_ int fd =
+        open(proc_fd_path(host_node(sb->root)->fd, path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     return syncfs(fd) < 0 ? -errno : 0;
@@ -38,7 +45,9 @@ static void host_super_release(struct super *sb)
     free(host_super(sb));
 }
 
-static const struct super_ops super_ops = {.statfs = host_statfs, .sync = host_sync, .release = host_super_release};
+static const struct super_ops super_ops = {.statfs = host_statfs,
+                                           .sync = host_sync,
+                                           .release = host_super_release};
 
 int hostfs_mount(struct kernel *k, const struct hostfs_config *c, struct super **ret)
 {

@@ -53,8 +53,9 @@ static ssize_t anon_text(struct file *f, char *dst, size_t cap)
     if (f->ops->link_text)
         return f->ops->link_text(f, dst, cap);
     const char *name = f->ops->name ? f->ops->name : "anon_inode";
-    int n = strchr(name, ':') ? snprintf(dst, cap, "%s", name)
-                              : snprintf(dst, cap, "%s:[%llu]", name, (unsigned long long) f->anon_ino);
+    int n = strchr(name, ':')
+                ? snprintf(dst, cap, "%s", name)
+                : snprintf(dst, cap, "%s:[%llu]", name, (unsigned long long) f->anon_ino);
     return MIN((ssize_t) n, (ssize_t) cap - 1);
 }
 
@@ -117,7 +118,10 @@ static int fd_follow(const struct pseudo_ctx *c, struct path *ret)
 }
 
 static const struct pseudo_entry fd_entry = {
-    .name = "", .mode = LX_S_IFLNK | 0700, .link = fd_link, .follow = fd_follow,
+    .name = "",
+    .mode = LX_S_IFLNK | 0700,
+    .link = fd_link,
+    .follow = fd_follow,
 };
 
 static const struct pseudo_entry *fd_lookup_name(struct pseudo_ctx *c, const char *name, size_t len)

@@ -10,8 +10,8 @@
 
 #define NSEC_PER_TICK ((uint64_t) 10000000) /* USER_HZ 100 */
 
-extern const struct pseudo_entry proc_pid_dir;   /* /proc/PID; c->pid, c->tid set */
-extern const struct pseudo_entry proc_task_dir;  /* /proc/PID/task/TID */
+extern const struct pseudo_entry proc_pid_dir;  /* /proc/PID; c->pid, c->tid set */
+extern const struct pseudo_entry proc_task_dir; /* /proc/PID/task/TID */
 extern const struct pseudo_entry proc_sys_table[];
 extern const struct pseudo_dynamic proc_fd_dynamic, proc_fdinfo_dynamic;
 
@@ -42,9 +42,9 @@ int proc_show_loadavg(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_version(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_vmstat(const struct pseudo_ctx *c, struct strbuf *out);
 
-#define PROC_CONST(fn, text)                                                                       \
-    static int fn(const struct pseudo_ctx *c unused_, struct strbuf *out)                          \
-    {                                                                                              \
-        sb_add(out, text);                                                                         \
-        return 0;                                                                                  \
+#define PROC_CONST(fn, text)                                              \
+    static int fn(const struct pseudo_ctx *c unused_, struct strbuf *out) \
+    {                                                                     \
+        sb_add(out, text);                                                \
+        return 0;                                                         \
     }

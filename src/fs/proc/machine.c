@@ -30,7 +30,8 @@ static uint64_t cached_kib(const struct pseudo_ctx *c, uint64_t limit)
 {
     char line[128];
     unsigned long long kb = 0;
-    if (c->k->host && c->k->host->meminfo && proc_line(c->k->host->meminfo, "Cached", line, sizeof(line)))
+    if (c->k->host && c->k->host->meminfo &&
+        proc_line(c->k->host->meminfo, "Cached", line, sizeof(line)))
         (void) sscanf(line, "Cached: %llu", &kb);
     return MIN((uint64_t) kb, limit);
 }
@@ -40,7 +41,8 @@ int proc_show_meminfo(const struct pseudo_ctx *c, struct strbuf *out)
     struct sysinfo si;
     if (sysinfo(&si) < 0)
         memset(&si, 0, sizeof(si));
-    uint64_t total = kib(&si, si.totalram), free_kb = kib(&si, si.freeram), buffers = kib(&si, si.bufferram);
+    uint64_t total = kib(&si, si.totalram), free_kb = kib(&si, si.freeram),
+             buffers = kib(&si, si.bufferram);
     uint64_t cached = cached_kib(c, total - MIN(total, free_kb + buffers));
     mem_line(out, "MemTotal", total);
     mem_line(out, "MemFree", free_kb);
@@ -72,9 +74,11 @@ int proc_show_meminfo(const struct pseudo_ctx *c, struct strbuf *out)
 static void plain_cpu(struct strbuf *out, int cpu)
 {
     sb_addf(out,
-            "processor\t: %d\nvendor_id\t: unknown\ncpu family\t: 6\nmodel\t\t: 0\nmodel name\t: unknown\n"
+            "processor\t: %d\nvendor_id\t: unknown\ncpu family\t: 6\nmodel\t\t: 0\nmodel name\t: "
+            "unknown\n"
             "physical id\t: 0\nsiblings\t: 1\ncore id\t\t: %d\ncpu cores\t: 1\nfpu\t\t: yes\n"
-            "flags\t\t: fpu cx8 cmov mmx fxsr sse sse2 syscall nx lm\naddress sizes\t: 46 bits physical, 48 bits virtual\n\n",
+            "flags\t\t: fpu cx8 cmov mmx fxsr sse sse2 syscall nx lm\naddress sizes\t: 46 bits "
+            "physical, 48 bits virtual\n\n",
             cpu, cpu);
 }
 
@@ -111,7 +115,8 @@ static void count_use(struct kernel *k, struct cpu_use *u)
     u->system = system / NSEC_PER_TICK;
 }
 
-static void cpu_line(struct strbuf *out, const char *name, uint64_t user, uint64_t system, uint64_t total)
+static void cpu_line(struct strbuf *out, const char *name, uint64_t user, uint64_t system,
+                     uint64_t total)
 {
     uint64_t idle = total - MIN(total, user + system);
     sb_addf(out, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name, (unsigned long long) user,
@@ -138,9 +143,11 @@ int proc_show_machine_stat(const struct pseudo_ctx *c, struct strbuf *out)
     }
     task_count(c->k, &n);
     (void) clock_gettime(CLOCK_REALTIME, &now);
-    sb_addf(out, "intr 0\nctxt 0\nbtime %lld\nprocesses %llu\nprocs_running %u\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
-            (long long) now.tv_sec - (long long) (proc_uptime_ns() / 1000000000ull), (unsigned long long) n.forks,
-            n.running);
+    sb_addf(out,
+            "intr 0\nctxt 0\nbtime %lld\nprocesses %llu\nprocs_running %u\nprocs_blocked "
+            "0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
+            (long long) now.tv_sec - (long long) (proc_uptime_ns() / 1000000000ull),
+            (unsigned long long) n.forks, n.running);
     return 0;
 }
 
@@ -152,9 +159,11 @@ int proc_show_uptime(const struct pseudo_ctx *c, struct strbuf *out)
     (void) sched_getaffinity(0, sizeof(set), &set);
     count_use(c->k, &u);
     uint64_t up = proc_uptime_ns() / NSEC_PER_TICK;
-    uint64_t total = up * (uint64_t) MAX(CPU_COUNT(&set), 1), idle = total - MIN(total, u.user + u.system);
-    sb_addf(out, "%llu.%02llu %llu.%02llu\n", (unsigned long long) (up / 100), (unsigned long long) (up % 100),
-            (unsigned long long) (idle / 100), (unsigned long long) (idle % 100));
+    uint64_t total = up * (uint64_t) MAX(CPU_COUNT(&set), 1),
+             idle = total - MIN(total, u.user + u.system);
+    sb_addf(out, "%llu.%02llu %llu.%02llu\n", (unsigned long long) (up / 100),
+            (unsigned long long) (up % 100), (unsigned long long) (idle / 100),
+            (unsigned long long) (idle % 100));
     return 0;
 }
 
@@ -190,7 +199,9 @@ int proc_show_vmstat(const struct pseudo_ctx *c unused_, struct strbuf *out)
     struct sysinfo si;
     if (sysinfo(&si) < 0)
         memset(&si, 0, sizeof(si));
-    sb_addf(out, "nr_free_pages %llu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
-            (unsigned long long) kib(&si, si.freeram) / 4);
+    sb_addf(
+        out,
+        "nr_free_pages %llu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
+        (unsigned long long) kib(&si, si.freeram) / 4);
     return 0;
 }

@@ -39,7 +39,7 @@ static bool is_reserved(const struct mapping *m)
 
 static void show_mapping(struct strbuf *out, const struct mapping *m, const struct task_snapshot *s)
 {
-    const char *name = s->brk_start >= m->start && s->brk_start < m->end     ? "[heap]"
+    const char *name = s->brk_start >= m->start && s->brk_start < m->end       ? "[heap]"
                        : s->stack_start >= m->start && s->stack_start < m->end ? "[stack]"
                                                                                : NULL;
     size_t bare = m->len;

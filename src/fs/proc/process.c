@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID: the table of a process's directory, and the files that need no file of their own. proc(5). */
+/* /proc/PID: the table of a process's directory, and the files that need no file of their own.
+ * proc(5). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,8 +90,9 @@ static int follow_root(const struct pseudo_ctx *c, struct path *ret)
 }
 
 /* The text of a magic link: the path as the reader's root sees it. */
-static ssize_t link_of(const struct pseudo_ctx *c, int (*follow)(const struct pseudo_ctx *c, struct path *ret),
-                       char *dst, size_t cap)
+static ssize_t link_of(const struct pseudo_ctx *c,
+                       int (*follow)(const struct pseudo_ctx *c, struct path *ret), char *dst,
+                       size_t cap)
 {
     char text[GUEST_PATH_MAX];
     struct path p, root;
@@ -132,7 +134,8 @@ static ssize_t link_root(const struct pseudo_ctx *c, char *dst, size_t cap)
 /* ---- mounts ---- */
 
 static int show_mount_table(const struct pseudo_ctx *c, struct strbuf *out,
-                            int (*format)(struct vfs *v, const struct path *root, struct strbuf *out))
+                            int (*format)(struct vfs *v, const struct path *root,
+                                          struct strbuf *out))
 {
     struct path root;
     int r = follow_root(c, &root);
@@ -252,33 +255,43 @@ PROC_CONST(show_loginuid, "4294967295")
 PROC_CONST(show_cgroup, "0::/\n")
 PROC_CONST(show_id_map, "         0          0 4294967295\n")
 PROC_CONST(show_setgroups, "allow\n")
-PROC_CONST(show_io, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n")
+PROC_CONST(show_io, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: "
+                    "0\ncancelled_write_bytes: 0\n")
 
-#define MAGIC(name_, link_, follow_)                                                               \
-    {.name = name_, .mode = LX_S_IFLNK | 0777, .link = link_, .follow = follow_}
-#define PRIVATE_FILE(name_, mode_, show_)                                                          \
-    {.name = name_, .mode = LX_S_IFREG | (mode_), .show = show_, .may_open = may_inspect}
-#define DYNAMIC_DIR(name_, mode_, dynamic_, may_)                                                  \
-    {.name = name_, .mode = LX_S_IFDIR | (mode_), .dynamic = dynamic_, .may_open = may_}
+#define MAGIC(name_, link_, follow_)                                               \
+    {                                                                              \
+        .name = name_, .mode = LX_S_IFLNK | 0777, .link = link_, .follow = follow_ \
+    }
+#define PRIVATE_FILE(name_, mode_, show_)                                                   \
+    {                                                                                       \
+        .name = name_, .mode = LX_S_IFREG | (mode_), .show = show_, .may_open = may_inspect \
+    }
+#define DYNAMIC_DIR(name_, mode_, dynamic_, may_)                                          \
+    {                                                                                      \
+        .name = name_, .mode = LX_S_IFDIR | (mode_), .dynamic = dynamic_, .may_open = may_ \
+    }
 
 /* What processes and threads have alike. */
-#define COMMON_ENTRIES                                                                             \
-    PRIVATE_FILE("auxv", 0400, show_auxv), PSEUDO_FILE("cgroup", 0444, show_cgroup),               \
-    PSEUDO_FILE("cmdline", 0444, show_cmdline), PSEUDO_RW("comm", 0644, show_comm, store_comm),    \
-    MAGIC("cwd", link_cwd, follow_cwd), PRIVATE_FILE("environ", 0400, show_environ),               \
-    MAGIC("exe", link_exe, follow_exe), DYNAMIC_DIR("fd", 0500, &proc_fd_dynamic, may_inspect),    \
-    DYNAMIC_DIR("fdinfo", 0555, &proc_fdinfo_dynamic, may_inspect),                                \
-    PSEUDO_FILE("gid_map", 0644, show_id_map), PRIVATE_FILE("io", 0400, show_io),                  \
-    PSEUDO_FILE("limits", 0444, proc_show_limits), PSEUDO_FILE("loginuid", 0444, show_loginuid),   \
-    PRIVATE_FILE("maps", 0444, proc_show_maps), PSEUDO_FILE("mountinfo", 0444, show_mountinfo),    \
-    PSEUDO_FILE("mounts", 0444, show_mounts), PSEUDO_FILE("oom_score", 0444, show_zero),           \
-    PSEUDO_RW("oom_score_adj", 0644, show_oom_adj, store_oom_adj),                                 \
-    PRIVATE_FILE("personality", 0400, show_personality), MAGIC("root", link_root, follow_root),    \
-    PSEUDO_FILE("setgroups", 0644, show_setgroups), PRIVATE_FILE("smaps", 0444, proc_show_smaps),  \
-    PRIVATE_FILE("smaps_rollup", 0444, proc_show_smaps_rollup),                                    \
-    PSEUDO_FILE("stat", 0444, proc_show_stat), PSEUDO_FILE("statm", 0444, proc_show_statm),        \
-    PSEUDO_FILE("status", 0444, proc_show_status), PSEUDO_FILE("uid_map", 0644, show_id_map),      \
-    PSEUDO_FILE("wchan", 0444, show_wchan)
+#define COMMON_ENTRIES                                                                            \
+    PRIVATE_FILE("auxv", 0400, show_auxv), PSEUDO_FILE("cgroup", 0444, show_cgroup),              \
+        PSEUDO_FILE("cmdline", 0444, show_cmdline),                                               \
+        PSEUDO_RW("comm", 0644, show_comm, store_comm), MAGIC("cwd", link_cwd, follow_cwd),       \
+        PRIVATE_FILE("environ", 0400, show_environ), MAGIC("exe", link_exe, follow_exe),          \
+        DYNAMIC_DIR("fd", 0500, &proc_fd_dynamic, may_inspect),                                   \
+        DYNAMIC_DIR("fdinfo", 0555, &proc_fdinfo_dynamic, may_inspect),                           \
+        PSEUDO_FILE("gid_map", 0644, show_id_map), PRIVATE_FILE("io", 0400, show_io),             \
+        PSEUDO_FILE("limits", 0444, proc_show_limits),                                            \
+        PSEUDO_FILE("loginuid", 0444, show_loginuid), PRIVATE_FILE("maps", 0444, proc_show_maps), \
+        PSEUDO_FILE("mountinfo", 0444, show_mountinfo), PSEUDO_FILE("mounts", 0444, show_mounts), \
+        PSEUDO_FILE("oom_score", 0444, show_zero),                                                \
+        PSEUDO_RW("oom_score_adj", 0644, show_oom_adj, store_oom_adj),                            \
+        PRIVATE_FILE("personality", 0400, show_personality),                                      \
+        MAGIC("root", link_root, follow_root), PSEUDO_FILE("setgroups", 0644, show_setgroups),    \
+        PRIVATE_FILE("smaps", 0444, proc_show_smaps),                                             \
+        PRIVATE_FILE("smaps_rollup", 0444, proc_show_smaps_rollup),                               \
+        PSEUDO_FILE("stat", 0444, proc_show_stat), PSEUDO_FILE("statm", 0444, proc_show_statm),   \
+        PSEUDO_FILE("status", 0444, proc_show_status), PSEUDO_FILE("uid_map", 0644, show_id_map), \
+        PSEUDO_FILE("wchan", 0444, show_wchan)
 
 static const struct pseudo_entry pid_table[] = {
     COMMON_ENTRIES,
@@ -288,5 +301,9 @@ static const struct pseudo_entry pid_table[] = {
 
 static const struct pseudo_entry task_table[] = {COMMON_ENTRIES, {0}};
 
-const struct pseudo_entry proc_pid_dir = {.name = "", .mode = LX_S_IFDIR | 0555, .children = pid_table};
-const struct pseudo_entry proc_task_dir = {.name = "", .mode = LX_S_IFDIR | 0555, .children = task_table};
+const struct pseudo_entry proc_pid_dir = {.name = "",
+                                          .mode = LX_S_IFDIR | 0555,
+                                          .children = pid_table};
+const struct pseudo_entry proc_task_dir = {.name = "",
+                                           .mode = LX_S_IFDIR | 0555,
+                                           .children = task_table};

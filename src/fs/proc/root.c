@@ -11,7 +11,7 @@
 #include "fs/proc/internal.h"
 #include "fs/proc/proc.h"
 
-#define PROC_MAGIC 0x9fa0
+#define PROC_MAGIC    0x9fa0
 #define HOST_TEXT_MAX (64u << 20) /* a process with very many mappings */
 
 int32_t proc_number(const char *name, size_t len)
@@ -107,7 +107,8 @@ static ssize_t link_thread_self(const struct pseudo_ctx *c, char *dst, size_t ca
     char text[48];
     if (!c->opener)
         return -ENOENT;
-    int n = snprintf(text, sizeof(text), "%d/task/%d", (int) c->opener->tg->tgid, (int) c->opener->tid);
+    int n =
+        snprintf(text, sizeof(text), "%d/task/%d", (int) c->opener->tg->tgid, (int) c->opener->tid);
     size_t len = MIN((size_t) n, cap);
     memcpy(dst, text, len);
     return (ssize_t) len;
@@ -132,10 +133,12 @@ static ssize_t link_net(const struct pseudo_ctx *c unused_, char *dst, size_t ca
 
 /* ---- texts that never change ---- */
 
-PROC_CONST(show_filesystems, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevpts\nnodev\tmqueue\n"
-                             "nodev\tpipefs\nnodev\toverlay\n\text4\n")
+PROC_CONST(show_filesystems,
+           "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevpts\nnodev\tmqueue\n"
+           "nodev\tpipefs\nnodev\toverlay\n\text4\n")
 PROC_CONST(show_cmdline, "cloister\n")
-PROC_CONST(show_devices, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n")
+PROC_CONST(show_devices,
+           "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n")
 PROC_CONST(show_partitions, "major minor  #blocks  name\n\n")
 PROC_CONST(show_swaps, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")
 PROC_CONST(show_nothing, "")
@@ -164,7 +167,10 @@ static const struct pseudo_entry root_table[] = {
 };
 
 static const struct pseudo_entry proc_root = {
-    .name = "", .mode = LX_S_IFDIR | 0555, .children = root_table, .dynamic = &pid_dynamic,
+    .name = "",
+    .mode = LX_S_IFDIR | 0555,
+    .children = root_table,
+    .dynamic = &pid_dynamic,
 };
 
 /* A process's files belong to its effective user, unless it may not be inspected (proc(5)). */
@@ -178,7 +184,10 @@ static void owner(const struct pseudo_ctx *c, uint32_t *uid, uint32_t *gid)
 }
 
 static const struct pseudo_fs proc_fs = {
-    .type_name = "proc", .magic = PROC_MAGIC, .root = &proc_root, .owner = owner,
+    .type_name = "proc",
+    .magic = PROC_MAGIC,
+    .root = &proc_root,
+    .owner = owner,
 };
 
 int proc_mount(struct kernel *k, struct super **ret)

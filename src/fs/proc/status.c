@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/PID/{status,stat,statm,limits}: a snapshot in proc(5)'s forms; sizes are the host process's. */
+/* /proc/PID/{status,stat,statm,limits}: a snapshot in proc(5)'s forms; sizes are the host
+ * process's. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +42,9 @@ static void show_groups(const struct pseudo_ctx *c, struct strbuf *out)
 /* The memory lines are the host's own, but for what the stub itself takes, which is little. */
 static void show_memory(pid_t host_pid, struct strbuf *out)
 {
-    static const char *const keys[] = {"VmPeak", "VmSize", "VmLck", "VmPin", "VmHWM", "VmRSS", "RssAnon",
-                                       "RssFile", "RssShmem", "VmData", "VmStk", "VmExe", "VmLib", "VmPTE", "VmSwap"};
+    static const char *const keys[] = {"VmPeak", "VmSize",  "VmLck",   "VmPin",    "VmHWM",
+                                       "VmRSS",  "RssAnon", "RssFile", "RssShmem", "VmData",
+                                       "VmStk",  "VmExe",   "VmLib",   "VmPTE",    "VmSwap"};
     _cleanup_free_ char *text = NULL;
     char line[128];
     if (proc_host_text(host_pid, "status", &text) < 0)
@@ -69,21 +71,22 @@ int proc_show_status(const struct pseudo_ctx *c, struct strbuf *out)
         return r;
     sb_addf(out, "Name:\t%.15s\n", s.comm);
     show_umask(c, out);
-    sb_addf(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_text(s.state),
-            s.pid, s.tid, s.ppid);
-    sb_addf(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t64\n", s.uid, s.euid, s.suid, s.fsuid,
-            s.gid, s.egid, s.sgid, s.fsgid);
+    sb_addf(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+            state_text(s.state), s.pid, s.tid, s.ppid);
+    sb_addf(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t64\n", s.uid, s.euid, s.suid,
+            s.fsuid, s.gid, s.egid, s.sgid, s.fsgid);
     show_groups(c, out);
     sb_addf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", s.pid, s.tid, s.pgid, s.sid);
     show_memory(s.host_pid, out);
     sb_addf(out, "Threads:\t%u\nSigQ:\t%u/%" PRIu64 "\n", s.n_threads, s.sig_queued,
             s.rlimits[LX_RLIMIT_SIGPENDING].soft);
-    sb_addf(out, "SigPnd:\t%016" PRIx64 "\nShdPnd:\t%016" PRIx64 "\nSigBlk:\t%016" PRIx64 "\n", s.sig_pending,
-            s.sig_group_pending, s.sig_blocked);
+    sb_addf(out, "SigPnd:\t%016" PRIx64 "\nShdPnd:\t%016" PRIx64 "\nSigBlk:\t%016" PRIx64 "\n",
+            s.sig_pending, s.sig_group_pending, s.sig_blocked);
     sb_addf(out, "SigIgn:\t%016" PRIx64 "\nSigCgt:\t%016" PRIx64 "\n", s.sig_ignored, s.sig_caught);
-    sb_addf(out, "CapInh:\t%016" PRIx64 "\nCapPrm:\t%016" PRIx64 "\nCapEff:\t%016" PRIx64 "\n", s.cap_inheritable,
-            s.cap_permitted, s.cap_effective);
-    sb_addf(out, "CapBnd:\t%016" PRIx64 "\nCapAmb:\t%016" PRIx64 "\n", s.cap_bounding, s.cap_ambient);
+    sb_addf(out, "CapInh:\t%016" PRIx64 "\nCapPrm:\t%016" PRIx64 "\nCapEff:\t%016" PRIx64 "\n",
+            s.cap_inheritable, s.cap_permitted, s.cap_effective);
+    sb_addf(out, "CapBnd:\t%016" PRIx64 "\nCapAmb:\t%016" PRIx64 "\n", s.cap_bounding,
+            s.cap_ambient);
     sb_addf(out, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", s.no_new_privs);
     sb_add(out, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
     return 0;
@@ -110,17 +113,22 @@ int proc_show_stat(const struct pseudo_ctx *c, struct strbuf *out)
     /* "start time after boot" counts from the machine's boot, and so does /proc/uptime. */
     struct timespec b = c->k->boot_mono;
     uint64_t start = (uint64_t) b.tv_sec * 1000000000ull + (uint64_t) b.tv_nsec + s.start_ns;
-    sb_addf(out, "%d (%.15s) %c %d %d %d %" PRId64 " %d %u ", s.tid, s.comm, s.state, s.ppid, s.pgid, s.sid,
-            (int64_t) s.tty_dev, s.tty_pgrp, 0x400000u);
-    sb_addf(out, "0 0 0 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ", s.utime_ns / NSEC_PER_TICK,
-            s.stime_ns / NSEC_PER_TICK, s.cutime_ns / NSEC_PER_TICK, s.cstime_ns / NSEC_PER_TICK);
-    sb_addf(out, "%d %d %u 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ", 20 + s.nice, s.nice, s.n_threads,
-            start / NSEC_PER_TICK, vsize, rss, s.rlimits[LX_RLIMIT_RSS].soft);
-    sb_addf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " 0 0 ", s.code_start, s.code_end, s.stack_start);
-    sb_addf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " 0 0 0 ", s.sig_pending & 0x7fffffff,
-            s.sig_blocked & 0x7fffffff, s.sig_ignored & 0x7fffffff, s.sig_caught & 0x7fffffff);
-    sb_addf(out, "%d 0 0 0 0 0 0 0 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %u\n",
-            s.exit_signal, s.brk_start, s.arg_start, s.arg_end, s.env_start, s.env_end, s.exit_status);
+    sb_addf(out, "%d (%.15s) %c %d %d %d %" PRId64 " %d %u ", s.tid, s.comm, s.state, s.ppid,
+            s.pgid, s.sid, (int64_t) s.tty_dev, s.tty_pgrp, 0x400000u);
+    sb_addf(out, "0 0 0 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ",
+            s.utime_ns / NSEC_PER_TICK, s.stime_ns / NSEC_PER_TICK, s.cutime_ns / NSEC_PER_TICK,
+            s.cstime_ns / NSEC_PER_TICK);
+    sb_addf(out, "%d %d %u 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ", 20 + s.nice, s.nice,
+            s.n_threads, start / NSEC_PER_TICK, vsize, rss, s.rlimits[LX_RLIMIT_RSS].soft);
+    sb_addf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " 0 0 ", s.code_start, s.code_end,
+            s.stack_start);
+    sb_addf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " 0 0 0 ",
+            s.sig_pending & 0x7fffffff, s.sig_blocked & 0x7fffffff, s.sig_ignored & 0x7fffffff,
+            s.sig_caught & 0x7fffffff);
+    sb_addf(out,
+            "%d 0 0 0 0 0 0 0 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %u\n",
+            s.exit_signal, s.brk_start, s.arg_start, s.arg_end, s.env_start, s.env_end,
+            s.exit_status);
     return 0;
 }
 

@@ -144,7 +144,8 @@ static const struct pseudo_entry vm_table[] = {
     {0},
 };
 
-static const struct pseudo_entry core_table[] = {PSEUDO_FILE("somaxconn", 0444, show_somaxconn), {0}};
+static const struct pseudo_entry core_table[] = {PSEUDO_FILE("somaxconn", 0444, show_somaxconn),
+                                                 {0}};
 static const struct pseudo_entry net_table[] = {PSEUDO_DIR("core", 0555, core_table), {0}};
 
 const struct pseudo_entry proc_sys_table[] = {

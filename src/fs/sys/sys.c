@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tree of /sys: see sys.h. Source: sysfs(5), Documentation/ABI/testing/sysfs-devices-system-cpu. */
+/* The tree of /sys: see sys.h. Source: sysfs(5),
+ * Documentation/ABI/testing/sysfs-devices-system-cpu. */
 #include "fs/sys/sys.h"
 
 #include <sched.h>
@@ -45,21 +46,31 @@ static const struct pseudo_entry cpu[] = {
     {.name = NULL},
 };
 static const struct pseudo_entry devices_system[] = {PSEUDO_DIR("cpu", 0555, cpu), {.name = NULL}};
-static const struct pseudo_entry devices[] = {PSEUDO_DIR("system", 0555, devices_system), {.name = NULL}};
+static const struct pseudo_entry devices[] = {PSEUDO_DIR("system", 0555, devices_system),
+                                              {.name = NULL}};
 static const struct pseudo_entry fs[] = {PSEUDO_DIR("cgroup", 0555, none), {.name = NULL}};
 static const struct pseudo_entry thp[] = {PSEUDO_FILE("enabled", 0444, show_thp), {.name = NULL}};
-static const struct pseudo_entry mm[] = {PSEUDO_DIR("transparent_hugepage", 0555, thp), {.name = NULL}};
+static const struct pseudo_entry mm[] = {PSEUDO_DIR("transparent_hugepage", 0555, thp),
+                                         {.name = NULL}};
 static const struct pseudo_entry kernel[] = {PSEUDO_DIR("mm", 0555, mm), {.name = NULL}};
 
 static const struct pseudo_entry top[] = {
-    PSEUDO_DIR("block", 0555, none),   PSEUDO_DIR("bus", 0555, none),       PSEUDO_DIR("class", 0555, none),
-    PSEUDO_DIR("devices", 0555, devices), PSEUDO_DIR("firmware", 0555, none), PSEUDO_DIR("fs", 0555, fs),
-    PSEUDO_DIR("kernel", 0555, kernel), PSEUDO_DIR("module", 0555, none),   {.name = NULL},
+    PSEUDO_DIR("block", 0555, none),
+    PSEUDO_DIR("bus", 0555, none),
+    PSEUDO_DIR("class", 0555, none),
+    PSEUDO_DIR("devices", 0555, devices),
+    PSEUDO_DIR("firmware", 0555, none),
+    PSEUDO_DIR("fs", 0555, fs),
+    PSEUDO_DIR("kernel", 0555, kernel),
+    PSEUDO_DIR("module", 0555, none),
+    {.name = NULL},
 };
 
 static const struct pseudo_entry root = PSEUDO_DIR("", 0555, top);
 
-static const struct pseudo_fs sysfs = {.type_name = "sysfs", .magic = LX_SYSFS_MAGIC, .root = &root};
+static const struct pseudo_fs sysfs = {.type_name = "sysfs",
+                                       .magic = LX_SYSFS_MAGIC,
+                                       .root = &root};
 
 int sysfs_mount(struct kernel *k, struct super **ret)
 {

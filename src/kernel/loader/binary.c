@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file to be run: found with the caller's rights, read with the kernel's (execute-only programs). */
+/* The file to be run: found with the caller's rights, read with the kernel's (execute-only
+ * programs). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +101,8 @@ out:
     return r;
 }
 
-int binary_open(struct task *t, const struct path *at, const char *name, uint32_t walk_flags, struct binary *ret)
+int binary_open(struct task *t, const struct path *at, const char *name, uint32_t walk_flags,
+                struct binary *ret)
 {
     struct walkctx w;
     struct path p;

@@ -21,9 +21,9 @@ int elf_parse_header(const void *buf, size_t n, struct lx_elf64_ehdr *ret)
     if (eh.type != LX_ET_EXEC && eh.type != LX_ET_DYN)
         return -ENOEXEC;
     if (eh.phentsize != sizeof(struct lx_elf64_phdr) || eh.phnum == 0 ||
-        (uint32_t)eh.phnum * eh.phentsize > ELF_MAX_PHDR_BYTES)
+        (uint32_t) eh.phnum * eh.phentsize > ELF_MAX_PHDR_BYTES)
         return -ENOEXEC;
-    if (eh.phoff > (uint64_t)INT64_MAX - ELF_MAX_PHDR_BYTES)
+    if (eh.phoff > (uint64_t) INT64_MAX - ELF_MAX_PHDR_BYTES)
         return -ENOEXEC;
     *ret = eh;
     return 0;
@@ -51,7 +51,7 @@ static int add_load(const struct lx_elf64_phdr *p, uint64_t limit, struct elf_im
         return 0;
     if (p->filesz > p->memsz || p->memsz > limit || p->vaddr > limit - p->memsz)
         return -EINVAL;
-    if (p->offset > (uint64_t)INT64_MAX - p->filesz - ELF_PAGE)
+    if (p->offset > (uint64_t) INT64_MAX - p->filesz - ELF_PAGE)
         return -EINVAL;
     if (p->filesz && ((p->vaddr - p->offset) & (ELF_PAGE - 1)))
         return -EINVAL;
@@ -60,7 +60,11 @@ static int add_load(const struct lx_elf64_phdr *p, uint64_t limit, struct elf_im
 
     s = &im->seg[im->n_segments++];
     *s = (struct elf_segment){
-        .vaddr = p->vaddr, .memsz = p->memsz, .offset = p->offset, .filesz = p->filesz, .prot = prot_of(p->flags),
+        .vaddr = p->vaddr,
+        .memsz = p->memsz,
+        .offset = p->offset,
+        .filesz = p->filesz,
+        .prot = prot_of(p->flags),
     };
     end = p->vaddr + p->memsz;
     top = (end + ELF_PAGE - 1) & ~(ELF_PAGE - 1);
@@ -78,7 +82,8 @@ static int add_load(const struct lx_elf64_phdr *p, uint64_t limit, struct elf_im
         if (end > im->code_hi)
             im->code_hi = end;
     }
-    /* A hostile alignment must not push the base out of the address space: 1 GiB is the largest page there is. */
+    /* A hostile alignment must not push the base out of the address space: 1 GiB is the largest
+     * page there is. */
     if (p->align > im->align && (p->align & (p->align - 1)) == 0 && p->align <= (1ull << 30))
         im->align = p->align;
     return 0;
@@ -100,8 +105,13 @@ int elf_parse_phdrs(const struct lx_elf64_ehdr *eh, const struct lx_elf64_phdr *
                     struct elf_image *ret)
 {
     *ret = (struct elf_image){
-        .dyn = eh->type == LX_ET_DYN, .entry = eh->entry, .phnum = eh->phnum, .lo = UINT64_MAX,
-        .code_lo = UINT64_MAX, .align = ELF_PAGE, .stack_exec = false,
+        .dyn = eh->type == LX_ET_DYN,
+        .entry = eh->entry,
+        .phnum = eh->phnum,
+        .lo = UINT64_MAX,
+        .code_lo = UINT64_MAX,
+        .align = ELF_PAGE,
+        .stack_exec = false,
     };
     for (unsigned i = 0; i < eh->phnum; i++) {
         const struct lx_elf64_phdr *p = &ph[i];
@@ -116,7 +126,8 @@ int elf_parse_phdrs(const struct lx_elf64_ehdr *eh, const struct lx_elf64_phdr *
         case LX_PT_INTERP:
             if (ret->interp_len) /* the first one counts */
                 break;
-            if (p->filesz < 2 || p->filesz > ELF_INTERP_MAX || p->offset > (uint64_t)INT64_MAX - p->filesz)
+            if (p->filesz < 2 || p->filesz > ELF_INTERP_MAX ||
+                p->offset > (uint64_t) INT64_MAX - p->filesz)
                 return -ENOEXEC;
             ret->interp_offset = p->offset;
             ret->interp_len = p->filesz;

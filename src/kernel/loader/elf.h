@@ -12,10 +12,10 @@
 #include "abi/linux/elf.h"
 #include "base/util.h"
 
-#define ELF_PAGE 4096ull
-#define ELF_MAX_SEGMENTS 64
+#define ELF_PAGE           4096ull
+#define ELF_MAX_SEGMENTS   64
 #define ELF_MAX_PHDR_BYTES 65536u /* Linux's own limit */
-#define ELF_INTERP_MAX 4096u
+#define ELF_INTERP_MAX     4096u
 
 struct elf_segment {
     uint64_t vaddr, memsz;   /* vaddr + memsz does not wrap and ends below the limit given */
@@ -24,16 +24,16 @@ struct elf_segment {
 };
 
 struct elf_image {
-    bool dyn;                /* ET_DYN: addresses are relative to a base the loader chooses */
+    bool dyn; /* ET_DYN: addresses are relative to a base the loader chooses */
     uint64_t entry;
-    uint64_t phdr_vaddr;     /* where the program headers are mapped, 0: nowhere */
+    uint64_t phdr_vaddr; /* where the program headers are mapped, 0: nowhere */
     uint16_t phnum;
     uint64_t interp_offset, interp_len; /* PT_INTERP, len 0: none; len includes the NUL */
-    bool stack_exec;         /* PT_GNU_STACK asks for an executable stack */
-    uint64_t lo, hi;         /* page-aligned hull of all segments */
-    uint64_t brk;            /* end of the highest segment, not aligned */
-    uint64_t code_lo, code_hi; /* hull of executable segments */
-    uint64_t align;          /* largest p_align of a segment, a power of two >= the page */
+    bool stack_exec;                    /* PT_GNU_STACK asks for an executable stack */
+    uint64_t lo, hi;                    /* page-aligned hull of all segments */
+    uint64_t brk;                       /* end of the highest segment, not aligned */
+    uint64_t code_lo, code_hi;          /* hull of executable segments */
+    uint64_t align; /* largest p_align of a segment, a power of two >= the page */
     size_t n_segments;
     struct elf_segment seg[ELF_MAX_SEGMENTS];
 };

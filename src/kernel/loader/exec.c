@@ -23,10 +23,10 @@
 #include "kernel/wait/block.h"
 #include "rpc/spec.h"
 
-#define SCRIPT_DEPTH 5               /* a script whose interpreter is a script, and so on: execve(2) */
-#define ARG_STRING_MAX (128u << 10)  /* MAX_ARG_STRLEN */
-#define ARG_TOTAL_MAX (6ull << 20)   /* whatever the stack limit is */
-#define ARG_TOTAL_MIN (128ull << 10)
+#define SCRIPT_DEPTH   5 /* a script whose interpreter is a script, and so on: execve(2) */
+#define ARG_STRING_MAX (128u << 10) /* MAX_ARG_STRLEN */
+#define ARG_TOTAL_MAX  (6ull << 20) /* whatever the stack limit is */
+#define ARG_TOTAL_MIN  (128ull << 10)
 
 int exec_strings_add(struct exec_strings *s, const char *text, size_t len)
 {
@@ -59,11 +59,13 @@ void exec_strings_free(struct exec_strings *s)
     *s = (struct exec_strings){.data = NULL};
 }
 
-/* A quarter of the stack limit, pointers included: execve(2), "Limits on size of arguments and environment". */
+/* A quarter of the stack limit, pointers included: execve(2), "Limits on size of arguments and
+ * environment". */
 static int check_size(struct task *t, const struct exec_args *a)
 {
     uint64_t limit = tgroup_rlimit(t->tg, LX_RLIMIT_STACK) / 4;
-    uint64_t need = a->argv.len + a->envp.len + 8ull * (a->argv.n + a->envp.n) + strlen(a->path) + 1;
+    uint64_t need =
+        a->argv.len + a->envp.len + 8ull * (a->argv.n + a->envp.n) + strlen(a->path) + 1;
 
     if (limit > ARG_TOTAL_MAX)
         limit = ARG_TOTAL_MAX;
@@ -80,8 +82,8 @@ struct exec_state {
     struct image *image;
     struct cred *cred;
     struct stub_thread *st;
-    struct sighand *sighand;     /* ready if the old one turns out to be shared */
-    struct fdtable *files;       /* a private copy if the table was shared, else NULL */
+    struct sighand *sighand; /* ready if the old one turns out to be shared */
+    struct fdtable *files;   /* a private copy if the table was shared, else NULL */
     uint64_t sp;
     bool secure;
     char comm[16];
@@ -113,7 +115,8 @@ static int find_binary(struct task *t, struct exec_args *a, struct exec_state *x
     return r;
 }
 
-/* credentials(7), capabilities(7): "Transformation of capabilities during execve()", without file capabilities. */
+/* credentials(7), capabilities(7): "Transformation of capabilities during execve()", without file
+ * capabilities. */
 static int new_cred(struct task *t, struct exec_state *x)
 {
     struct cred *c = cred_copy(t->cred);
@@ -159,7 +162,10 @@ static void set_comm(struct exec_state *x, const struct exec_args *a)
 
 static int build(struct task *t, struct exec_args *a, struct exec_state *x)
 {
-    struct stack_request q = {.argv = &a->argv, .envp = &a->envp, .execfn = a->path, .l = &x->loaded};
+    struct stack_request q = {.argv = &a->argv,
+                              .envp = &a->envp,
+                              .execfn = a->path,
+                              .l = &x->loaded};
     int r;
 
     r = find_binary(t, a, x);
@@ -215,7 +221,7 @@ static int de_thread(struct task *t)
     }
     if (tg->n_threads > 1) {
         tg->exec_task = t;
-        list_for_each_entry(o, &tg->threads, tg_link) {
+        list_for_each_entry (o, &tg->threads, tg_link) {
             if (o == t)
                 continue;
             atomic_fetch_or(&o->work, WORK_EXIT);
@@ -235,7 +241,8 @@ static int de_thread(struct task *t)
     return (atomic_load(&t->work) & (WORK_EXIT | WORK_DEAD)) ? -EINTR : 0;
 }
 
-/* exec from a thread other than the leader: it becomes the leader and takes the process's number. */
+/* exec from a thread other than the leader: it becomes the leader and takes the process's number.
+ */
 static void become_leader(struct task *t)
 {
     struct kernel *k = t->k;

@@ -18,13 +18,15 @@ struct exec_strings {
 };
 
 struct exec_args {
-    const char *path;        /* as given; what a script's interpreter gets, and AT_EXECFN */
-    const char *name;        /* what to walk if that differs from path (execveat); NULL: path */
-    const struct path *at;   /* where a relative path starts; NULL: cwd */
-    const struct path *target; /* execveat with AT_EMPTY_PATH: the file itself; path is then "/dev/fd/N" */
-    uint32_t walk_flags;     /* WALK_NOFOLLOW */
-    bool path_unreachable;   /* a close-on-exec dirfd: scripts cannot be reached through it */
-    struct exec_strings argv, envp; /* consumed: exec_strings_free() by the caller, changed by scripts */
+    const char *path;      /* as given; what a script's interpreter gets, and AT_EXECFN */
+    const char *name;      /* what to walk if that differs from path (execveat); NULL: path */
+    const struct path *at; /* where a relative path starts; NULL: cwd */
+    const struct path
+        *target; /* execveat with AT_EMPTY_PATH: the file itself; path is then "/dev/fd/N" */
+    uint32_t walk_flags;   /* WALK_NOFOLLOW */
+    bool path_unreachable; /* a close-on-exec dirfd: scripts cannot be reached through it */
+    struct exec_strings argv,
+        envp; /* consumed: exec_strings_free() by the caller, changed by scripts */
 };
 
 /*

@@ -12,13 +12,13 @@
 #include "kernel/loader/internal.h"
 #include "kernel/task/task.h"
 
-#define PAGE ELF_PAGE
-#define PAGE_UP(x) (((x) + PAGE - 1) & ~(PAGE - 1))
-#define PAGE_DOWN(x) ((x) & ~(PAGE - 1))
-#define PIE_BASE 0x555555554000ull   /* two thirds of the address space, as Linux */
-#define PIE_RANGE (1ull << 40)       /* 28 bits of pages */
-#define BRK_RANGE (1ull << 25)
-#define MMAP_MIN 0x10000ull          /* vm.mmap_min_addr's usual value */
+#define PAGE          ELF_PAGE
+#define PAGE_UP(x)    (((x) + PAGE - 1) & ~(PAGE - 1))
+#define PAGE_DOWN(x)  ((x) & ~(PAGE - 1))
+#define PIE_BASE      0x555555554000ull /* two thirds of the address space, as Linux */
+#define PIE_RANGE     (1ull << 40)      /* 28 bits of pages */
+#define BRK_RANGE     (1ull << 25)
+#define MMAP_MIN      0x10000ull /* vm.mmap_min_addr's usual value */
 #define PRIVATE_FIXED (LX_MAP_PRIVATE | LX_MAP_FIXED)
 
 uint64_t random_pages(uint64_t range, bool no_random)
@@ -30,7 +30,8 @@ uint64_t random_pages(uint64_t range, bool no_random)
     return v & (range - 1) & ~(PAGE - 1);
 }
 
-/* A hostile program must not put itself over the stub's region: the image would fail to start in odd ways. */
+/* A hostile program must not put itself over the stub's region: the image would fail to start in
+ * odd ways. */
 static bool range_ok(uint64_t lo, uint64_t hi)
 {
     uint64_t rs, re;
@@ -39,7 +40,8 @@ static bool range_ok(uint64_t lo, uint64_t hi)
     return lo >= MMAP_MIN && hi <= GUEST_TASK_SIZE && lo < hi && (hi <= rs || lo >= re);
 }
 
-/* Pages of the file, then zeroes: the rest of the last file page and anonymous pages up to memsz. */
+/* Pages of the file, then zeroes: the rest of the last file page and anonymous pages up to memsz.
+ */
 static int map_segment(struct stub_thread *st, const struct elf_segment *s, uint64_t base, int fd)
 {
     uint64_t start = PAGE_DOWN(base + s->vaddr), file_end = base + s->vaddr + s->filesz;
@@ -61,11 +63,13 @@ static int map_segment(struct stub_thread *st, const struct elf_segment *s, uint
         }
     }
     if (end > anon)
-        return platform_mmap(st, anon, end - anon, (int) s->prot, PRIVATE_FIXED | LX_MAP_ANONYMOUS, -1, 0, &got);
+        return platform_mmap(st, anon, end - anon, (int) s->prot, PRIVATE_FIXED | LX_MAP_ANONYMOUS,
+                             -1, 0, &got);
     return 0;
 }
 
-static int map_all(struct stub_thread *st, struct binary *b, const struct elf_image *im, uint64_t base)
+static int map_all(struct stub_thread *st, struct binary *b, const struct elf_image *im,
+                   uint64_t base)
 {
     _cleanup_close_ int fd = -1;
     int r;
@@ -83,7 +87,8 @@ static int map_all(struct stub_thread *st, struct binary *b, const struct elf_im
     return 0;
 }
 
-/* Lets the host choose a place that holds the whole image: the range is reserved, then mapped over. */
+/* Lets the host choose a place that holds the whole image: the range is reserved, then mapped over.
+ */
 static int choose_base(struct stub_thread *st, const struct elf_image *im, uint64_t *ret)
 {
     uint64_t len = im->hi - im->lo, slack = im->align > PAGE ? im->align : 0, at, base;
@@ -91,7 +96,8 @@ static int choose_base(struct stub_thread *st, const struct elf_image *im, uint6
 
     if (len > GUEST_TASK_SIZE - slack)
         return -ENOMEM;
-    r = platform_mmap(st, 0, len + slack, 0, LX_MAP_PRIVATE | LX_MAP_ANONYMOUS | LX_MAP_NORESERVE, -1, 0, &at);
+    r = platform_mmap(st, 0, len + slack, 0, LX_MAP_PRIVATE | LX_MAP_ANONYMOUS | LX_MAP_NORESERVE,
+                      -1, 0, &at);
     if (r)
         return r;
     base = at;
@@ -105,8 +111,8 @@ static int choose_base(struct stub_thread *st, const struct elf_image *im, uint6
     return 0;
 }
 
-static int load_interp(struct task *t, struct stub_thread *st, struct binary *prog, const struct elf_image *im,
-                       struct loaded *ret)
+static int load_interp(struct task *t, struct stub_thread *st, struct binary *prog,
+                       const struct elf_image *im, struct loaded *ret)
 {
     char name[ELF_INTERP_MAX];
     _cleanup_free_ struct binary *ib = malloc(sizeof(*ib));
@@ -141,8 +147,8 @@ static int load_interp(struct task *t, struct stub_thread *st, struct binary *pr
     return ret->entry < GUEST_TASK_SIZE ? 0 : -EINVAL;
 }
 
-int load_program(struct task *t, struct stub_thread *st, struct binary *b, const struct elf_image *im,
-                 struct loaded *ret)
+int load_program(struct task *t, struct stub_thread *st, struct binary *b,
+                 const struct elf_image *im, struct loaded *ret)
 {
     bool fixed_layout = t->personality & LX_ADDR_NO_RANDOMIZE;
     uint64_t base = 0, brk;
@@ -152,7 +158,8 @@ int load_program(struct task *t, struct stub_thread *st, struct binary *b, const
         base = PIE_BASE + random_pages(PIE_RANGE, fixed_layout);
         base = base / im->align * im->align - PAGE_DOWN(im->lo);
     } else if (im->dyn) {
-        /* A static PIE or the dynamic loader run by hand: among the mappings, so that the heap of what it loads has room. */
+        /* A static PIE or the dynamic loader run by hand: among the mappings, so that the heap of
+         * what it loads has room. */
         r = choose_base(st, im, &base);
         if (r)
             return r;
@@ -165,10 +172,15 @@ int load_program(struct task *t, struct stub_thread *st, struct binary *b, const
 
     brk = im->dyn && !im->interp_len ? PIE_BASE : PAGE_UP(base + im->brk);
     *ret = (struct loaded){
-        .base = base, .prog_entry = base + im->entry, .entry = base + im->entry, .phnum = im->phnum,
+        .base = base,
+        .prog_entry = base + im->entry,
+        .entry = base + im->entry,
+        .phnum = im->phnum,
         .phdr = im->phdr_vaddr ? base + im->phdr_vaddr : 0,
         .brk = brk + random_pages(BRK_RANGE, fixed_layout),
-        .code_start = base + im->code_lo, .code_end = base + im->code_hi, .stack_exec = im->stack_exec,
+        .code_start = base + im->code_lo,
+        .code_end = base + im->code_hi,
+        .stack_exec = im->stack_exec,
     };
     if (im->interp_len) {
         r = load_interp(t, st, b, im, ret);

@@ -39,7 +39,8 @@ static void drop_first(struct exec_strings *s)
     s->n--;
 }
 
-int script_parse(const struct binary *b, const char *script_path, struct exec_strings *argv, char **ret_interp)
+int script_parse(const struct binary *b, const char *script_path, struct exec_strings *argv,
+                 char **ret_interp)
 {
     char line[SCRIPT_LINE_MAX + 1], *p, *end, *name, *arg = NULL;
     size_t n = b->n_head < SCRIPT_LINE_MAX ? b->n_head : SCRIPT_LINE_MAX;

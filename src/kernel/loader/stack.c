@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first stack of an image: argc, argv, envp and the auxiliary vector below their strings, as the
- * System V ABI of x86-64 ("Process Initialization") and Linux lay them out.
+ * The first stack of an image: argc, argv, envp and the auxiliary vector below their strings, as
+ * the System V ABI of x86-64 ("Process Initialization") and Linux lay them out.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,10 +17,11 @@
 #include "kernel/task/task.h"
 
 #define PAGE ELF_PAGE
-#define STACK_LOW 0x7ffc10000000ull /* above where the host starts to place mappings, below the vDSO's region */
-#define STACK_RANGE (1ull << 32)
-#define STACK_INITIAL (1ull << 20)  /* the host grows it from here */
-#define STACK_TRIES 8
+#define STACK_LOW \
+    0x7ffc10000000ull /* above where the host starts to place mappings, below the vDSO's region */
+#define STACK_RANGE   (1ull << 32)
+#define STACK_INITIAL (1ull << 20) /* the host grows it from here */
+#define STACK_TRIES   8
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
@@ -60,8 +61,8 @@ static void put_aux(struct cursor *c, struct image *im, uint64_t type, uint64_t 
     put64(c, value);
 }
 
-static void put_auxv(struct cursor *c, struct image *im, const struct stack_request *q, uint64_t vdso,
-                     uint64_t random_at, uint64_t platform_at, uint64_t execfn_at)
+static void put_auxv(struct cursor *c, struct image *im, const struct stack_request *q,
+                     uint64_t vdso, uint64_t random_at, uint64_t platform_at, uint64_t execfn_at)
 {
     const struct loaded *l = q->l;
 
@@ -90,7 +91,8 @@ static void put_auxv(struct cursor *c, struct image *im, const struct stack_requ
 }
 #define N_AUXV 21
 
-static int map_stack(struct stub_thread *st, uint64_t need, bool exec, bool no_random, uint64_t *ret_top)
+static int map_stack(struct stub_thread *st, uint64_t need, bool exec, bool no_random,
+                     uint64_t *ret_top)
 {
     uint64_t size = (need + STACK_INITIAL + PAGE - 1) & ~(PAGE - 1), got;
     int prot = LX_PROT_READ | LX_PROT_WRITE | (exec ? LX_PROT_EXEC : 0), r = -ENOMEM;
@@ -112,7 +114,8 @@ static int map_stack(struct stub_thread *st, uint64_t need, bool exec, bool no_r
     return r;
 }
 
-int build_stack(struct stub_thread *st, const struct stack_request *q, struct image *im, uint64_t *ret_sp)
+int build_stack(struct stub_thread *st, const struct stack_request *q, struct image *im,
+                uint64_t *ret_sp)
 {
     static const char platform[] = "x86_64";
     size_t fn_len = strlen(q->execfn) + 1, vectors, strings, total;

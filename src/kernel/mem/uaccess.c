@@ -8,7 +8,8 @@
 
 #include "kernel/task/task.h"
 
-#define STRING_STEP 256u /* most names are shorter, and a step never crosses a page it need not touch */
+#define STRING_STEP \
+    256u /* most names are shorter, and a step never crosses a page it need not touch */
 
 static bool range_ok(uint64_t base, uint64_t len)
 {
@@ -69,7 +70,8 @@ int iobuf_guest(struct iobuf *io, struct task *t, uaddr_t base, uint64_t len)
     return 0;
 }
 
-int iobuf_guest_iov(struct iobuf *io, struct task *t, uaddr_t iov, uint64_t n, struct guest_iov **ret_iov)
+int iobuf_guest_iov(struct iobuf *io, struct task *t, uaddr_t iov, uint64_t n,
+                    struct guest_iov **ret_iov)
 {
     if (n > GUEST_IOV_MAX)
         return -EINVAL;
@@ -138,7 +140,8 @@ static ssize_t move(struct iobuf *io, void *to, const void *from, size_t n)
         size_t part, want = MIN(n - done, io->left);
         ssize_t got;
         if (!io->t) {
-            memcpy(to ? (uint8_t *) to + done : io->kbuf, to ? io->kbuf : (const uint8_t *) from + done, want);
+            memcpy(to ? (uint8_t *) to + done : io->kbuf,
+                   to ? io->kbuf : (const uint8_t *) from + done, want);
             got = (ssize_t) want;
         } else {
             uint64_t at = current(io, &part);

@@ -46,11 +46,13 @@ int copy_in(struct task *t, void *dst, uaddr_t src, size_t n) must_check;
 int copy_out(struct task *t, uaddr_t dst, const void *src, size_t n) must_check;
 /* Writes n zero bytes. */
 int clear_out(struct task *t, uaddr_t dst, size_t n) must_check;
-/* NUL-terminated string. Length without the NUL, -EFAULT, or -ENAMETOOLONG when no NUL in cap bytes. */
+/* NUL-terminated string. Length without the NUL, -EFAULT, or -ENAMETOOLONG when no NUL in cap
+ * bytes. */
 ssize_t copy_in_str(struct task *t, char *dst, uaddr_t src, size_t cap) must_check;
 
 #define GUEST_IOV_MAX 1024
-#define GUEST_RW_MAX ((uint64_t) 0x7ffff000) /* MAX_RW_COUNT: Linux silently shortens longer transfers */
+#define GUEST_RW_MAX \
+    ((uint64_t) 0x7ffff000) /* MAX_RW_COUNT: Linux silently shortens longer transfers */
 
 struct guest_iov {
     uint64_t base;
@@ -62,18 +64,20 @@ struct guest_iov {
  * it and never see addresses. `left` is what is still to be moved.
  */
 struct iobuf {
-    struct task *t;               /* NULL: kernel buffer */
-    const struct guest_iov *iov;  /* private, validated copy; the caller's memory */
-    struct guest_iov one;         /* storage for the single-range form */
+    struct task *t;              /* NULL: kernel buffer */
+    const struct guest_iov *iov; /* private, validated copy; the caller's memory */
+    struct guest_iov one;        /* storage for the single-range form */
     size_t n_iov, seg, seg_off;
     uint8_t *kbuf;
     size_t left;
-    bool window_out;              /* the last window was one toward the guest */
+    bool window_out; /* the last window was one toward the guest */
 };
 
-/* One guest range; len is clamped to GUEST_RW_MAX. -EFAULT when it leaves the guest's address space. */
+/* One guest range; len is clamped to GUEST_RW_MAX. -EFAULT when it leaves the guest's address
+ * space. */
 int iobuf_guest(struct iobuf *io, struct task *t, uaddr_t base, uint64_t len) must_check;
-/* An iovec array of `n` entries at `iov`, copied into *ret_iov (malloc'd, caller frees). -EINVAL, -EFAULT. */
+/* An iovec array of `n` entries at `iov`, copied into *ret_iov (malloc'd, caller frees). -EINVAL,
+ * -EFAULT. */
 int iobuf_guest_iov(struct iobuf *io, struct task *t, uaddr_t iov, uint64_t n,
                     struct guest_iov **ret_iov) must_check;
 void iobuf_kernel(struct iobuf *io, void *buf, size_t n);

@@ -12,15 +12,16 @@
 #include "kernel/task/pid.h"
 #include "kernel/task/task.h"
 
-#define STOP_SIGNALS                                                                               \
+#define STOP_SIGNALS \
     (SIGBIT(LX_SIGSTOP) | SIGBIT(LX_SIGTSTP) | SIGBIT(LX_SIGTTIN) | SIGBIT(LX_SIGTTOU))
-#define DEFAULT_IGNORED                                                                            \
+#define DEFAULT_IGNORED \
     (SIGBIT(LX_SIGCONT) | SIGBIT(LX_SIGCHLD) | SIGBIT(LX_SIGWINCH) | SIGBIT(LX_SIGURG))
-#define REDZONE 128u
+#define REDZONE            128u
 #define NR_RESTART_SYSCALL 219
 
 /* A restart code becomes EINTR or a second run of the call; anything else is left as it is. */
-static void settle_restart(struct task *t, struct resume *how, const struct sigaction_entry *handler)
+static void settle_restart(struct task *t, struct resume *how,
+                           const struct sigaction_entry *handler)
 {
     bool again;
 
@@ -62,16 +63,20 @@ static bool on_altstack(const struct task *t, uint64_t sp)
 }
 
 /* The siginfo, stack and masks of a frame; sighand.lock held. */
-static void fill_frame(struct task *t, const struct sigaction_entry *a, const struct lx_siginfo *info,
-                       struct signal_delivery *d)
+static void fill_frame(struct task *t, const struct sigaction_entry *a,
+                       const struct lx_siginfo *info, struct signal_delivery *d)
 {
     uint64_t sp = t->trap.regs.rsp;
     uint32_t flags = t->altstack.flags;
 
     *d = (struct signal_delivery){
-        .handler = a->handler, .restorer = a->restorer, .signo = info->signo, .stack = sp - REDZONE,
+        .handler = a->handler,
+        .restorer = a->restorer,
+        .signo = info->signo,
+        .stack = sp - REDZONE,
         .saved_mask = t->restore_mask ? t->saved_mask : t->blocked,
-        .ss_sp = t->altstack.sp, .ss_size = t->altstack.size,
+        .ss_sp = t->altstack.sp,
+        .ss_size = t->altstack.size,
         .with_info = (a->flags & LX_SA_SIGINFO) != 0,
         .no_restart = !(a->flags & LX_SA_RESTART),
     };
@@ -114,8 +119,10 @@ static bool in_orphaned_pgrp(struct task *t)
 
 enum taken { TAKEN_NONE, TAKEN_HANDLER, TAKEN_AGAIN, TAKEN_EXIT };
 
-/* Takes one signal and acts on it. For a handler the frame is in *d and *ret_action its disposition. */
-static enum taken take_one(struct task *t, struct signal_delivery *d, struct sigaction_entry *ret_action)
+/* Takes one signal and acts on it. For a handler the frame is in *d and *ret_action its
+ * disposition. */
+static enum taken take_one(struct task *t, struct signal_delivery *d,
+                           struct sigaction_entry *ret_action)
 {
     struct tgroup *tg = t->tg;
     struct sighand *sh = sighand_lock(tg);
@@ -185,7 +192,8 @@ bool signal_deliver(struct task *t, struct resume *how, struct signal_delivery *
             return true;
         case TAKEN_HANDLER:
             settle_restart(t, how, &a);
-            /* Further signals are stacked on top, as Linux does: come back before the handler runs. */
+            /* Further signals are stacked on top, as Linux does: come back before the handler runs.
+             */
             d->more = (atomic_load(&t->work) & WORK_SIGNAL) != 0;
             how->signal = d;
             return true;

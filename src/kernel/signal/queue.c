@@ -14,8 +14,8 @@ struct sigentry {
 };
 
 /* The hardware's signals are taken first: their handlers must see the registers of the fault. */
-#define SYNCHRONOUS                                                                                \
-    (SIGBIT(LX_SIGSEGV) | SIGBIT(LX_SIGBUS) | SIGBIT(LX_SIGILL) | SIGBIT(LX_SIGTRAP) |              \
+#define SYNCHRONOUS                                                                    \
+    (SIGBIT(LX_SIGSEGV) | SIGBIT(LX_SIGBUS) | SIGBIT(LX_SIGILL) | SIGBIT(LX_SIGTRAP) | \
      SIGBIT(LX_SIGFPE) | SIGBIT(LX_SIGSYS))
 
 void sigqueue_init(struct sigqueue *q)
@@ -60,7 +60,7 @@ bool sigqueue_timer_again(struct sigqueue *q, int timer_id, int n)
 {
     struct sigentry *e;
 
-    list_for_each_entry(e, &q->entries, link) {
+    list_for_each_entry (e, &q->entries, link) {
         if (e->info.code == LX_SI_TIMER && e->info.timer.tid == timer_id) {
             if (__builtin_add_overflow(e->info.timer.overrun, n, &e->info.timer.overrun))
                 e->info.timer.overrun = INT32_MAX;

@@ -24,9 +24,9 @@
 #include "kernel/time/itimer.h"
 #include "kernel/wait/block.h"
 
-#define STOP_SIGNALS                                                                               \
+#define STOP_SIGNALS \
     (SIGBIT(LX_SIGSTOP) | SIGBIT(LX_SIGTSTP) | SIGBIT(LX_SIGTTIN) | SIGBIT(LX_SIGTTOU))
-#define DEFAULT_IGNORED                                                                            \
+#define DEFAULT_IGNORED \
     (SIGBIT(LX_SIGCONT) | SIGBIT(LX_SIGCHLD) | SIGBIT(LX_SIGWINCH) | SIGBIT(LX_SIGURG))
 #define POLLIN_BIT 1u
 
@@ -46,7 +46,7 @@ void signal_recalc_locked(struct task *t)
     if ((t->pending.set | t->tg->pending.set) & ~t->blocked)
         atomic_fetch_or(&t->work, WORK_SIGNAL);
     else
-        atomic_fetch_and(&t->work, ~(uint32_t)WORK_SIGNAL);
+        atomic_fetch_and(&t->work, ~(uint32_t) WORK_SIGNAL);
 }
 
 void tgroup_exit_locked(struct tgroup *tg, uint32_t status)
@@ -57,7 +57,7 @@ void tgroup_exit_locked(struct tgroup *tg, uint32_t status)
         return;
     tg->exiting = true;
     tg->exit_status = status;
-    list_for_each_entry(t, &tg->threads, tg_link) {
+    list_for_each_entry (t, &tg->threads, tg_link) {
         atomic_fetch_or(&t->work, WORK_EXIT);
         signal_poke_locked(t);
     }
@@ -88,13 +88,14 @@ static void flush_everywhere(struct tgroup *tg, uint64_t set)
     struct task *t;
 
     sigqueue_flush(&tg->pending, set);
-    list_for_each_entry(t, &tg->threads, tg_link) {
+    list_for_each_entry (t, &tg->threads, tg_link) {
         sigqueue_flush(&t->pending, set);
         signal_recalc_locked(t);
     }
 }
 
-/* SIGCONT resumes whatever its disposition and mask are; a stop signal cancels a pending SIGCONT. */
+/* SIGCONT resumes whatever its disposition and mask are; a stop signal cancels a pending SIGCONT.
+ */
 static void stop_and_cont_locked(struct tgroup *tg, int signo)
 {
     struct task *t;
@@ -115,27 +116,28 @@ static void stop_and_cont_locked(struct tgroup *tg, int signo)
     tg->stopping = tg->stopped = tg->stop_reported = false;
     tg->notify_stop = false;
     tg->stop_left = 0;
-    list_for_each_entry(t, &tg->threads, tg_link) {
+    list_for_each_entry (t, &tg->threads, tg_link) {
         t->stop_joined = false;
-        atomic_fetch_and(&t->work, ~(uint32_t)WORK_STOP);
+        atomic_fetch_and(&t->work, ~(uint32_t) WORK_STOP);
         signal_poke_locked(t);
     }
 }
 
 static bool wants(const struct task *t, int signo)
 {
-    return !(t->blocked & SIGBIT(signo)) && t->st &&
-           !(atomic_load(&t->work) & WORK_EXIT) && atomic_load(&t->state) < TASK_ZOMBIE;
+    return !(t->blocked & SIGBIT(signo)) && t->st && !(atomic_load(&t->work) & WORK_EXIT) &&
+           atomic_load(&t->state) < TASK_ZOMBIE;
 }
 
-/* A thread to act on a signal of the group: the leader if it can, else the first that does not block it. */
+/* A thread to act on a signal of the group: the leader if it can, else the first that does not
+ * block it. */
 static struct task *choose_locked(struct tgroup *tg, int signo)
 {
     struct task *t;
 
     if (tg->leader && tg->n_threads && wants(tg->leader, signo))
         return tg->leader;
-    list_for_each_entry(t, &tg->threads, tg_link) {
+    list_for_each_entry (t, &tg->threads, tg_link) {
         if (wants(t, signo))
             return t;
     }
@@ -147,7 +149,7 @@ static void wake_waiters_locked(struct tgroup *tg, struct task *only, int signo)
 {
     struct task *t;
 
-    list_for_each_entry(t, &tg->threads, tg_link) {
+    list_for_each_entry (t, &tg->threads, tg_link) {
         if ((!only || only == t) && (t->sigwait & SIGBIT(signo)))
             task_wake(t);
     }
@@ -231,7 +233,7 @@ int signal_send_pgrp(struct kernel *k, int pgid, const struct lx_siginfo *info)
     mutex_lock(&k->tasks_lock);
     e = pid_find(k, pgid);
     if (e) {
-        list_for_each_entry(tg, &e->pgrp, pgrp_link) {
+        list_for_each_entry (tg, &e->pgrp, pgrp_link) {
             int one = signal_send_group(tg, info);
 
             if (r == -ESRCH || one)
@@ -287,7 +289,7 @@ void signal_set_mask(struct task *t, uint64_t mask)
     signal_recalc_locked(t);
     /* What we now block may have been given to us: another thread must take it over. */
     if (newly) {
-        list_for_each_entry(o, &t->tg->threads, tg_link) {
+        list_for_each_entry (o, &t->tg->threads, tg_link) {
             if (o == t || !(t->tg->pending.set & newly & ~o->blocked))
                 continue;
             signal_recalc_locked(o);

@@ -23,11 +23,11 @@ struct kernel;
 struct resume;
 struct signal_delivery;
 
-#define SIGBIT(signo) (1ull << ((signo) - 1))
+#define SIGBIT(signo)      (1ull << ((signo) -1))
 #define SIGSET_UNBLOCKABLE (SIGBIT(LX_SIGKILL) | SIGBIT(LX_SIGSTOP))
 
 struct sigqueue {
-    uint64_t set;       /* [sighand.lock] signals with at least one entry */
+    uint64_t set;        /* [sighand.lock] signals with at least one entry */
     struct list entries; /* [sighand.lock] struct sigentry, in order of arrival */
 };
 
@@ -38,7 +38,7 @@ struct sigaction_entry {
 
 struct sighand {
     struct ref ref;
-    struct mutex lock; /* RANK_SIGHAND */
+    struct mutex lock;   /* RANK_SIGHAND */
     struct list retired; /* [tasks_lock] in tgroup.old_sighands after exec has left it */
     struct sigaction_entry actions[LX_NSIG]; /* [lock] */
 };
@@ -67,7 +67,8 @@ void signal_end_temp_mask(struct task *t, bool interrupted);
 /* Replaces the thread's mask; SIGKILL and SIGSTOP stay unblocked. Own thread. */
 void signal_set_mask(struct task *t, uint64_t mask);
 
-/* For signalfd: takes one pending signal of `set`; 0 or -EAGAIN. Readiness: tgroup.signal_wq is woken. */
+/* For signalfd: takes one pending signal of `set`; 0 or -EAGAIN. Readiness: tgroup.signal_wq is
+ * woken. */
 int signal_take(struct task *t, uint64_t set, struct lx_siginfo *ret) must_check;
 /* The same with sighand.lock held; set may be anything. */
 bool signal_take_locked(struct task *t, uint64_t set, struct lx_siginfo *ret);
@@ -92,13 +93,14 @@ unsigned sigqueue_count(const struct sigqueue *q);
 
 /* With the group's sighand lock held. t NULL: to the group. */
 int signal_send_locked(struct tgroup *tg, struct task *t, const struct lx_siginfo *info);
-void signal_recalc_locked(struct task *t);      /* sets or clears WORK_SIGNAL */
-void signal_poke_locked(struct task *t);        /* wakes t wherever it is */
+void signal_recalc_locked(struct task *t); /* sets or clears WORK_SIGNAL */
+void signal_poke_locked(struct task *t);   /* wakes t wherever it is */
 void tgroup_exit_locked(struct tgroup *tg, uint32_t status);
 /* A fault of the thread itself: cannot be blocked or ignored. */
 void signal_force(struct task *t, const struct lx_siginfo *info);
 void signal_force_segv(struct task *t);
-/* Dispositions for a fresh image: handlers become default, ignored stay. Own thread, group single-threaded. */
+/* Dispositions for a fresh image: handlers become default, ignored stay. Own thread, group
+ * single-threaded. */
 void signal_exec_reset(struct task *t);
 
 /*
@@ -108,7 +110,9 @@ void signal_exec_reset(struct task *t);
 bool signal_deliver(struct task *t, struct resume *how, struct signal_delivery *d) must_check;
 
 /* job control, signal/stop.c */
-void stop_leave_locked(struct task *t);     /* an exiting thread no longer counts; may leave `notify_stop` set */
-void stop_notify_parent(struct tgroup *tg, int code); /* CLD_STOPPED, CLD_CONTINUED; takes tasks_lock */
+void stop_leave_locked(
+    struct task *t); /* an exiting thread no longer counts; may leave `notify_stop` set */
+void stop_notify_parent(struct tgroup *tg,
+                        int code); /* CLD_STOPPED, CLD_CONTINUED; takes tasks_lock */
 void stop_begin_locked(struct task *t, int signo);
-void stop_wait(struct task *t);             /* joins the stop and sleeps until it is over; no locks held */
+void stop_wait(struct task *t); /* joins the stop and sleeps until it is over; no locks held */

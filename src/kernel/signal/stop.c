@@ -20,7 +20,7 @@ void stop_begin_locked(struct task *t, int signo)
     tg->stopped = tg->stop_reported = tg->continued = false;
     tg->stop_signal = signo;
     tg->stop_left = tg->n_threads;
-    list_for_each_entry(o, &tg->threads, tg_link) {
+    list_for_each_entry (o, &tg->threads, tg_link) {
         o->stop_joined = false;
         atomic_fetch_or(&o->work, WORK_STOP);
         if (o != t)

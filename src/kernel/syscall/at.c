@@ -10,7 +10,8 @@
 #include "kernel/vfs/fdtable.h"
 
 /* The name and the directory it starts at; an empty name keeps dirfd's file, too. */
-int at_name_get_for(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, struct at_name *ret)
+int at_name_get_for(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags,
+                    struct at_name *ret)
 {
     ssize_t len = copy_in_str(t, ret->text, uaddr(name), sizeof(ret->text));
     ret->dir = NULL;

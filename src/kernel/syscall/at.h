@@ -24,8 +24,10 @@ struct at_name {
 
 /* -EFAULT, -ENAMETOOLONG, -ENOENT (empty), -EBADF. To be ended with at_name_done(). */
 int at_name_get(struct task *t, int dirfd, uint64_t name, struct at_name *ret) must_check;
-/* For a walk with these WALK_* flags: one that may not leave dirfd needs it for absolute names, too. */
-int at_name_get_for(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, struct at_name *ret) must_check;
+/* For a walk with these WALK_* flags: one that may not leave dirfd needs it for absolute names,
+ * too. */
+int at_name_get_for(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags,
+                    struct at_name *ret) must_check;
 /* Where the walk starts, for the vfs: NULL is the working directory. */
 const struct path *at_name_start(const struct at_name *n);
 void at_name_done(struct at_name *n);

@@ -14,7 +14,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 
-#define TEXT_SHOWN 64u   /* bytes of a path or buffer */
+#define TEXT_SHOWN 64u /* bytes of a path or buffer */
 #define PATH_SHOWN 256u
 
 static void show_bytes(struct strbuf *out, const uint8_t *p, size_t n)
@@ -67,8 +67,8 @@ static void show_string(struct task *t, struct strbuf *out, uint64_t at)
     sb_add(out, "\"");
 }
 
-static void show_arg(struct task *t, struct strbuf *out, const struct arg_desc *d, const uint64_t a[static 6],
-                     unsigned i, long r)
+static void show_arg(struct task *t, struct strbuf *out, const struct arg_desc *d,
+                     const uint64_t a[static 6], unsigned i, long r)
 {
     switch ((enum arg_kind) d->kind) {
     case ARG_INT:
@@ -124,7 +124,8 @@ static void show_result(struct strbuf *out, long r)
         sb_addf(out, r > 4096 ? "0x%lx" : "%ld", (unsigned long) r);
 }
 
-static void show_call(struct task *t, struct strbuf *out, uint64_t nr, const uint64_t a[static 6], long r)
+static void show_call(struct task *t, struct strbuf *out, uint64_t nr, const uint64_t a[static 6],
+                      long r)
 {
     const struct syscall_desc *d = syscall_desc(nr);
     if (d)

@@ -67,7 +67,8 @@ static int inherit(struct task *t, struct task *c, const struct clone_request *q
     c->personality = t->personality;
     c->timerslack = t->timerslack;
     c->sched_policy = t->sched_policy;
-    /* A child on the same memory starts without an alternate stack, unless its parent stands still. */
+    /* A child on the same memory starts without an alternate stack, unless its parent stands still.
+     */
     if (!(f & LX_CLONE_VM) || (f & LX_CLONE_VFORK))
         c->altstack = t->altstack;
     if (f & LX_CLONE_CHILD_SETTID)
@@ -130,7 +131,8 @@ static int publish(struct task *t, struct task *c, const struct clone_request *q
             tgroup_join(c->tg, t->tg->pgid, t->tg->sid);
     }
     if (r == 0) {
-        /* A group that dies or execs meanwhile has not seen the new thread in its list: pass the word on. */
+        /* A group that dies or execs meanwhile has not seen the new thread in its list: pass the
+         * word on. */
         sh = sighand_lock(c->tg);
         if (c->tg->exiting || c->tg->exec_task)
             atomic_fetch_or(&c->work, WORK_EXIT);
@@ -192,7 +194,8 @@ static long do_clone(struct task *t, const struct clone_request *q)
     }
     tid = c->tid;
     c->vfork_done = vfork;
-    if ((q->flags & LX_CLONE_PARENT_SETTID) && copy_out(t, uaddr(q->parent_tid), &tid, sizeof(tid))) {
+    if ((q->flags & LX_CLONE_PARENT_SETTID) &&
+        copy_out(t, uaddr(q->parent_tid), &tid, sizeof(tid))) {
         /* Linux does not undo the clone for this either. */
     }
     if (thread)
@@ -229,7 +232,8 @@ long sys_fork(struct task *t, const uint64_t a[static 6] unused_)
 
 long sys_vfork(struct task *t, const uint64_t a[static 6] unused_)
 {
-    const struct clone_request q = {.flags = LX_CLONE_VM | LX_CLONE_VFORK, .exit_signal = LX_SIGCHLD};
+    const struct clone_request q = {.flags = LX_CLONE_VM | LX_CLONE_VFORK,
+                                    .exit_signal = LX_SIGCHLD};
 
     return do_clone(t, &q);
 }
@@ -237,8 +241,12 @@ long sys_vfork(struct task *t, const uint64_t a[static 6] unused_)
 long sys_clone(struct task *t, const uint64_t a[static 6])
 {
     const struct clone_request q = {
-        .flags = a[0] & 0xffffffffull & ~LX_CSIGNAL, .exit_signal = (int) (a[0] & LX_CSIGNAL),
-        .stack = a[1], .parent_tid = a[2], .child_tid = a[3], .tls = a[4],
+        .flags = a[0] & 0xffffffffull & ~LX_CSIGNAL,
+        .exit_signal = (int) (a[0] & LX_CSIGNAL),
+        .stack = a[1],
+        .parent_tid = a[2],
+        .child_tid = a[3],
+        .tls = a[4],
     };
 
     return do_clone(t, &q);
@@ -267,7 +275,8 @@ long sys_clone3(struct task *t, const uint64_t a[static 6])
         if (byte)
             return -E2BIG;
     }
-    if ((ca.flags & (LX_CSIGNAL & ~LX_CLONE_NEWTIME)) || (ca.flags & LX_CLONE_DETACHED) || ca.flags >> 34)
+    if ((ca.flags & (LX_CSIGNAL & ~LX_CLONE_NEWTIME)) || (ca.flags & LX_CLONE_DETACHED) ||
+        ca.flags >> 34)
         return -EINVAL;
     if (ca.exit_signal > LX_NSIG || ca.set_tid_size)
         return ca.set_tid_size ? -EPERM : -EINVAL;
@@ -276,8 +285,12 @@ long sys_clone3(struct task *t, const uint64_t a[static 6])
     if ((ca.stack == 0) != (ca.stack_size == 0) || ca.stack + ca.stack_size < ca.stack)
         return -EINVAL;
     q = (struct clone_request){
-        .flags = ca.flags, .exit_signal = (int) ca.exit_signal, .stack = ca.stack ? ca.stack + ca.stack_size : 0,
-        .tls = ca.tls, .parent_tid = ca.parent_tid, .child_tid = ca.child_tid,
+        .flags = ca.flags,
+        .exit_signal = (int) ca.exit_signal,
+        .stack = ca.stack ? ca.stack + ca.stack_size : 0,
+        .tls = ca.tls,
+        .parent_tid = ca.parent_tid,
+        .child_tid = ca.child_tid,
     };
     return do_clone(t, &q);
 }
@@ -286,8 +299,8 @@ long sys_unshare(struct task *t, const uint64_t a[static 6])
 {
     uint64_t f = a[0];
 
-    if (f & ~(LX_CLONE_NAMESPACES | LX_CLONE_NEWTIME | LX_CLONE_FS | LX_CLONE_FILES | LX_CLONE_SYSVSEM |
-              LX_CLONE_VM | LX_CLONE_SIGHAND | LX_CLONE_THREAD))
+    if (f & ~(LX_CLONE_NAMESPACES | LX_CLONE_NEWTIME | LX_CLONE_FS | LX_CLONE_FILES |
+              LX_CLONE_SYSVSEM | LX_CLONE_VM | LX_CLONE_SIGHAND | LX_CLONE_THREAD))
         return -EINVAL;
     if (f & (LX_CLONE_NAMESPACES | LX_CLONE_NEWTIME))
         return cred_capable(t->cred, LX_CAP_SYS_ADMIN) ? -EINVAL : -EPERM;

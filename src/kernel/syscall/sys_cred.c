@@ -9,7 +9,7 @@
 #include "kernel/task/task.h"
 
 #define NGROUPS_MAX_ 65536u
-#define ID_NONE 0xffffffffu
+#define ID_NONE      0xffffffffu
 
 long sys_getuid(struct task *t, const uint64_t a[static 6] unused_)
 {
@@ -34,8 +34,9 @@ long sys_getegid(struct task *t, const uint64_t a[static 6] unused_)
 /* capabilities(7), "Effect of user ID changes on capabilities". */
 static void fix_caps(const struct cred *old, struct cred *n)
 {
-    const uint64_t fs_caps = 1ull << LX_CAP_CHOWN | 1ull << LX_CAP_DAC_OVERRIDE | 1ull << LX_CAP_DAC_READ_SEARCH |
-                             1ull << LX_CAP_FOWNER | 1ull << LX_CAP_FSETID | 1ull << LX_CAP_MKNOD |
+    const uint64_t fs_caps = 1ull << LX_CAP_CHOWN | 1ull << LX_CAP_DAC_OVERRIDE |
+                             1ull << LX_CAP_DAC_READ_SEARCH | 1ull << LX_CAP_FOWNER |
+                             1ull << LX_CAP_FSETID | 1ull << LX_CAP_MKNOD |
                              1ull << 9 /* LINUX_IMMUTABLE */ | 1ull << 32 /* MAC_OVERRIDE */;
     bool was_root = !old->uid || !old->euid || !old->suid;
 
@@ -61,7 +62,8 @@ static void publish_uids(struct task *t, struct cred *n)
     const struct cred *old = t->cred;
 
     fix_caps(old, n);
-    if (n->euid != old->euid || n->egid != old->egid || n->fsuid != old->fsuid || n->fsgid != old->fsgid) {
+    if (n->euid != old->euid || n->egid != old->egid || n->fsuid != old->fsuid ||
+        n->fsgid != old->fsgid) {
         mutex_lock(&t->k->tasks_lock);
         t->tg->dumpable = false;
         t->tg->pdeath_signal = 0;
@@ -213,7 +215,8 @@ long sys_setresgid(struct task *t, const uint64_t a[static 6])
     return 0;
 }
 
-static long put_three(struct task *t, const uint64_t a[static 6], uint32_t x, uint32_t y, uint32_t z)
+static long put_three(struct task *t, const uint64_t a[static 6], uint32_t x, uint32_t y,
+                      uint32_t z)
 {
     int r = copy_out(t, uaddr(a[0]), &x, sizeof(x));
 
@@ -327,7 +330,8 @@ long sys_setgroups(struct task *t, const uint64_t a[static 6])
 }
 
 /* One or two words per set, by version; the version is written back when it is not known. */
-static int cap_header(struct task *t, uint64_t addr, bool query, struct lx_cap_header *h, unsigned *ret_words)
+static int cap_header(struct task *t, uint64_t addr, bool query, struct lx_cap_header *h,
+                      unsigned *ret_words)
 {
     int r = copy_in(t, h, uaddr(addr), sizeof(*h));
 

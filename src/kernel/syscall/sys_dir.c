@@ -11,8 +11,9 @@
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
 
-#define AT_ONCE (32u << 10) /* what libraries ask for; a bigger buffer is filled by several calls \
-                             */
+#define AT_ONCE                                                                       \
+    (32u << 10) /* what libraries ask for; a bigger buffer is filled by several calls \
+                 */
 
 /* Entries are laid out here and copied to the guest when the directory is let go. */
 struct listing {

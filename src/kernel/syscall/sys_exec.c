@@ -12,12 +12,12 @@
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/walk.h"
 
-#define AT_FDCWD_ (-100)
+#define AT_FDCWD_            (-100)
 #define AT_SYMLINK_NOFOLLOW_ 0x100u
-#define AT_EMPTY_PATH_ 0x1000u
-#define PAGE 4096u
-#define STRING_MAX (128u << 10)
-#define MAX_STRINGS (1u << 20)
+#define AT_EMPTY_PATH_       0x1000u
+#define PAGE                 4096u
+#define STRING_MAX           (128u << 10)
+#define MAX_STRINGS          (1u << 20)
 
 /* Strings of one program lie close together: pages read for one serve the next ones. */
 struct page_cache {
@@ -43,7 +43,8 @@ static int fill(struct task *t, struct page_cache *pc, uint64_t addr)
 }
 
 /* Appends the string at addr. */
-static int copy_string(struct task *t, struct page_cache *pc, uint64_t addr, struct exec_strings *s, char *tmp)
+static int copy_string(struct task *t, struct page_cache *pc, uint64_t addr, struct exec_strings *s,
+                       char *tmp)
 {
     size_t len = 0;
 
@@ -74,7 +75,8 @@ static int copy_string(struct task *t, struct page_cache *pc, uint64_t addr, str
     }
 }
 
-/* A NULL-terminated array of pointers to strings; NULL itself is an empty array, as Linux allows. */
+/* A NULL-terminated array of pointers to strings; NULL itself is an empty array, as Linux allows.
+ */
 static int copy_strings(struct task *t, uint64_t array, struct exec_strings *s)
 {
     _cleanup_free_ struct page_cache *pc = malloc(sizeof(*pc));

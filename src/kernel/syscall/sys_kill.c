@@ -49,7 +49,7 @@ static int kill_pgrp(struct task *t, pid_t pgid, const struct lx_siginfo *info, 
 
     if (!e)
         return -ESRCH;
-    list_for_each_entry(tg, &e->pgrp, pgrp_link) {
+    list_for_each_entry (tg, &e->pgrp, pgrp_link) {
         int one = send(t, tg, info, signo);
 
         if (r != 0)
@@ -63,10 +63,11 @@ static int kill_everybody(struct task *t, const struct lx_siginfo *info, int sig
     struct task *o;
     int r = -ESRCH;
 
-    list_for_each_entry(o, &t->k->tasks, all_link) {
+    list_for_each_entry (o, &t->k->tasks, all_link) {
         struct tgroup *tg = o->tg;
 
-        if (o != list_first_entry(&tg->threads, struct task, tg_link) || tg == t->tg || tg == t->k->init)
+        if (o != list_first_entry(&tg->threads, struct task, tg_link) || tg == t->tg ||
+            tg == t->k->init)
             continue;
         if (send(t, tg, info, signo) != -EPERM)
             r = 0;
@@ -102,7 +103,8 @@ long sys_kill(struct task *t, const uint64_t a[static 6])
 }
 
 /* tgid -1: whatever group the thread is in. */
-static int send_thread(struct task *t, pid_t tgid, pid_t tid, const struct lx_siginfo *info, int signo)
+static int send_thread(struct task *t, pid_t tgid, pid_t tid, const struct lx_siginfo *info,
+                       int signo)
 {
     struct pid_entry *e;
     struct task *o;
@@ -137,7 +139,8 @@ long sys_tgkill(struct task *t, const uint64_t a[static 6])
     return send_thread(t, tgid == -1 ? -2 : tgid, (pid_t) a[1], &info, (int) a[2]);
 }
 
-/* A process may not pass itself off as the kernel or as kill(2) towards others: sigqueue(3), rt_sigqueueinfo(2). */
+/* A process may not pass itself off as the kernel or as kill(2) towards others: sigqueue(3),
+ * rt_sigqueueinfo(2). */
 static int get_info(struct task *t, uint64_t addr, pid_t to, int signo, struct lx_siginfo *info)
 {
     int r = copy_in(t, info, uaddr(addr), sizeof(*info));

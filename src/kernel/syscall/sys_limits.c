@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* getrlimit(2), setrlimit(2), prlimit(2), getrusage(2), times(2), getpriority(2), setpriority(2). */
+/* getrlimit(2), setrlimit(2), prlimit(2), getrusage(2), times(2), getpriority(2), setpriority(2).
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -44,7 +45,8 @@ static void pass_to_host(struct tgroup *tg, int res)
 
     if (res != LX_RLIMIT_STACK && res != LX_RLIMIT_AS && res != LX_RLIMIT_DATA)
         return;
-    if (t && t->st && prlimit(platform_host_pid(t->st), (enum __rlimit_resource) res, &host, NULL)) {
+    if (t && t->st &&
+        prlimit(platform_host_pid(t->st), (enum __rlimit_resource) res, &host, NULL)) {
         /* Refused (the host's hard limit is lower): the host's own limit stays in force. */
     }
 }
@@ -62,7 +64,8 @@ static int may_change(struct task *t, struct tgroup *tg)
                : -EPERM;
 }
 
-static long limit(struct task *t, pid_t pid, uint64_t res, const struct lx_rlimit *set, struct lx_rlimit *get)
+static long limit(struct task *t, pid_t pid, uint64_t res, const struct lx_rlimit *set,
+                  struct lx_rlimit *get)
 {
     struct tgroup *tg;
     int r;
@@ -119,12 +122,18 @@ long sys_prlimit64(struct task *t, const uint64_t a[static 6])
 void usage_to_guest(const struct usage *u, struct lx_rusage *ret)
 {
     *ret = (struct lx_rusage){
-        .utime = timeval_from_ns(u->utime_ns), .stime = timeval_from_ns(u->stime_ns), .maxrss = u->maxrss,
-        .minflt = u->minflt, .majflt = u->majflt, .nvcsw = u->nvcsw, .nivcsw = u->nivcsw,
+        .utime = timeval_from_ns(u->utime_ns),
+        .stime = timeval_from_ns(u->stime_ns),
+        .maxrss = u->maxrss,
+        .minflt = u->minflt,
+        .majflt = u->majflt,
+        .nvcsw = u->nvcsw,
+        .nivcsw = u->nivcsw,
     };
 }
 
-/* Memory figures of the stub process, from the host's own books: proc(5), /proc/PID/stat and status. */
+/* Memory figures of the stub process, from the host's own books: proc(5), /proc/PID/stat and
+ * status. */
 static void host_usage(pid_t host_pid, struct usage *u)
 {
     char name[64], text[4096], *p;
@@ -140,7 +149,8 @@ static void host_usage(pid_t host_pid, struct usage *u)
         text[n] = '\0';
         p = strrchr(text, ')');
         if (p)
-            (void) sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %ld %*u %ld", &u->minflt, &u->majflt);
+            (void) sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %ld %*u %ld", &u->minflt,
+                          &u->majflt);
     }
     fd = close_fd(fd);
     (void) snprintf(name, sizeof(name), "/proc/%d/status", (int) host_proc_pid(host_pid));
@@ -192,8 +202,10 @@ long sys_times(struct task *t, const uint64_t a[static 6])
     mutex_lock(&t->k->tasks_lock);
     tgroup_cpu_time(t->tg, &u, &s);
     tms = (struct lx_tms){
-        (int64_t) (u / NS_PER_TICK), (int64_t) (s / NS_PER_TICK),
-        (int64_t) (t->tg->child_usage.utime_ns / NS_PER_TICK), (int64_t) (t->tg->child_usage.stime_ns / NS_PER_TICK),
+        (int64_t) (u / NS_PER_TICK),
+        (int64_t) (s / NS_PER_TICK),
+        (int64_t) (t->tg->child_usage.utime_ns / NS_PER_TICK),
+        (int64_t) (t->tg->child_usage.stime_ns / NS_PER_TICK),
     };
     mutex_unlock(&t->k->tasks_lock);
     if (a[0])
@@ -202,8 +214,8 @@ long sys_times(struct task *t, const uint64_t a[static 6])
 }
 
 /* Calls fn for each process that (which, who) names; -ESRCH when there is none. tasks_lock held. */
-static int each_process(struct task *t, int which, uint32_t who, int (*fn)(struct task *t, struct tgroup *tg, int *value),
-                        int *value)
+static int each_process(struct task *t, int which, uint32_t who,
+                        int (*fn)(struct task *t, struct tgroup *tg, int *value), int *value)
 {
     struct kernel *k = t->k;
     struct pid_entry *e;
@@ -221,11 +233,11 @@ static int each_process(struct task *t, int which, uint32_t who, int (*fn)(struc
         e = pid_find(k, who ? (pid_t) who : t->tg->pgid);
         if (!e)
             return -ESRCH;
-        list_for_each_entry(tg, &e->pgrp, pgrp_link)
+        list_for_each_entry (tg, &e->pgrp, pgrp_link)
             r = fn(t, tg, value);
         return r;
     case LX_PRIO_USER:
-        list_for_each_entry(o, &k->tasks, all_link) {
+        list_for_each_entry (o, &k->tasks, all_link) {
             if (o == o->tg->leader && o->cred->uid == (who ? who : t->cred->uid))
                 r = fn(t, o->tg, value);
         }
@@ -246,12 +258,14 @@ static int nice_set(struct task *t, struct tgroup *tg, int *value)
 {
     const struct cred *o = tg->leader ? tg->leader->cred : t->cred;
 
-    if (o->uid != t->cred->euid && o->euid != t->cred->euid && !cred_capable(t->cred, LX_CAP_SYS_NICE))
+    if (o->uid != t->cred->euid && o->euid != t->cred->euid &&
+        !cred_capable(t->cred, LX_CAP_SYS_NICE))
         return -EPERM;
     if (*value < tg->nice && !cred_capable(t->cred, LX_CAP_SYS_NICE) &&
         (uint64_t) (20 - *value) > tg->rlimits[LX_RLIMIT_NICE].soft)
         return -EACCES;
-    if (tg->leader && tg->leader->st && setpriority(PRIO_PROCESS, (id_t) platform_host_pid(tg->leader->st), *value)) {
+    if (tg->leader && tg->leader->st &&
+        setpriority(PRIO_PROCESS, (id_t) platform_host_pid(tg->leader->st), *value)) {
         /* The host allows no more: the guest's own number still reads as it was set. */
     }
     tg->nice = *value;

@@ -16,15 +16,16 @@
 #include "kernel/vfs/walk.h"
 #include "rpc/spec.h"
 
-#define PAGE 4096ull
+#define PAGE       4096ull
 #define O_ACCMODE_ 3u
-#define O_WRONLY_ 1u
-#define O_RDWR_ 2u
+#define O_WRONLY_  1u
+#define O_RDWR_    2u
 
 #define PROT_KNOWN (LX_PROT_READ | LX_PROT_WRITE | LX_PROT_EXEC)
-/* What goes on to the host; the rest is advice that Linux ignores, too (DENYWRITE, EXECUTABLE), or is refused. */
-#define HOST_FLAGS                                                                                 \
-    (LX_MAP_FIXED | LX_MAP_FIXED_NOREPLACE | LX_MAP_NORESERVE | LX_MAP_STACK | LX_MAP_GROWSDOWN |    \
+/* What goes on to the host; the rest is advice that Linux ignores, too (DENYWRITE, EXECUTABLE), or
+ * is refused. */
+#define HOST_FLAGS                                                                                \
+    (LX_MAP_FIXED | LX_MAP_FIXED_NOREPLACE | LX_MAP_NORESERVE | LX_MAP_STACK | LX_MAP_GROWSDOWN | \
      LX_MAP_POPULATE | LX_MAP_32BIT)
 
 /* The type bits for the host, or an error for combinations Linux refuses. */
@@ -50,7 +51,8 @@ static int sanitise(uint64_t flags, bool file, int *ret)
     return 0;
 }
 
-/* mmap(2), "ERRORS": the open mode decides; then the driver gives a descriptor with no more rights than that. */
+/* mmap(2), "ERRORS": the open mode decides; then the driver gives a descriptor with no more rights
+ * than that. */
 static int donate(struct file *f, int prot, int type, int *ret_fd)
 {
     uint32_t mode = atomic_load(&f->flags) & O_ACCMODE_;
@@ -64,7 +66,8 @@ static int donate(struct file *f, int prot, int type, int *ret_fd)
         return -EPERM;
     if (!f->ops->donate)
         return -ENODEV;
-    /* A later mprotect() is the host's alone to judge: a shared mapping gets all the rights of its opening now. */
+    /* A later mprotect() is the host's alone to judge: a shared mapping gets all the rights of its
+     * opening now. */
     if (shared && mode == O_RDWR_)
         prot |= LX_PROT_WRITE;
     return f->ops->donate(f, prot | LX_PROT_READ, shared, ret_fd);
@@ -88,7 +91,8 @@ long sys_mmap(struct task *t, const uint64_t a[static 6])
             r = platform_mmap(t->st, a[0], len, prot, flags | LX_MAP_ANONYMOUS, -1, 0, &got);
         return r ? r : (long) got;
     }
-    if (__builtin_add_overflow(a[5], (len + PAGE - 1) & ~(PAGE - 1), &pgoff_end) || pgoff_end > (uint64_t) INT64_MAX)
+    if (__builtin_add_overflow(a[5], (len + PAGE - 1) & ~(PAGE - 1), &pgoff_end) ||
+        pgoff_end > (uint64_t) INT64_MAX)
         return -EOVERFLOW;
     r = fd_lookup(t->files, (int) a[4], &f);
     if (r)
@@ -102,7 +106,8 @@ long sys_mmap(struct task *t, const uint64_t a[static 6])
     return r ? r : (long) got;
 }
 
-/* These are native unless an argument is outside the filter's list: what arrives here is in error or needs mending. */
+/* These are native unless an argument is outside the filter's list: what arrives here is in error
+ * or needs mending. */
 
 long sys_munmap(struct task *t, const uint64_t a[static 6])
 {
@@ -126,10 +131,12 @@ long sys_brk(struct task *t, const uint64_t a[static 6] unused_)
     return (long) platform_get_brk(t->st, &start);
 }
 
-/* Memory is not locked: success would be a promise, and the limit for unprivileged users is small anyway. */
+/* Memory is not locked: success would be a promise, and the limit for unprivileged users is small
+ * anyway. */
 long sys_mlockall(struct task *t, const uint64_t a[static 6])
 {
-    if (!a[0] || (a[0] & ~(uint64_t) (LX_MCL_CURRENT | LX_MCL_FUTURE | LX_MCL_ONFAULT)) || a[0] == LX_MCL_ONFAULT)
+    if (!a[0] || (a[0] & ~(uint64_t) (LX_MCL_CURRENT | LX_MCL_FUTURE | LX_MCL_ONFAULT)) ||
+        a[0] == LX_MCL_ONFAULT)
         return -EINVAL;
     return cred_capable(t->cred, 14 /* CAP_IPC_LOCK */) ? -ENOMEM : -EPERM;
 }
@@ -139,8 +146,8 @@ long sys_munlockall(struct task *t unused_, const uint64_t a[static 6] unused_)
     return 0;
 }
 
-#define MADV_REMOVE_ 9u
-#define MADV_HWPOISON_ 100u
+#define MADV_REMOVE_       9u
+#define MADV_HWPOISON_     100u
 #define MADV_SOFT_OFFLINE_ 101u
 
 /* Native advice never gets here. */
@@ -152,7 +159,8 @@ long sys_madvise(struct task *t unused_, const uint64_t a[static 6])
     case MADV_HWPOISON_:
     case MADV_SOFT_OFFLINE_:
         return -EPERM;
-    case 12: /* MADV_MERGEABLE: page sharing across tenants is a side channel, and advice may be declined */
+    case 12: /* MADV_MERGEABLE: page sharing across tenants is a side channel, and advice may be
+                declined */
     case 13:
         return -EINVAL;
     case MADV_REMOVE_:

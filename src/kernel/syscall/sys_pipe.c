@@ -52,7 +52,7 @@ long sys_pipe2(struct task *t, const uint64_t a[static 6])
 }
 
 #define SPLICE_F_NONBLOCK 2u
-#define SPLICE_F_ALL 15u
+#define SPLICE_F_ALL      15u
 
 struct tee_call {
     struct file *from, *to;
@@ -74,7 +74,8 @@ static long tee_files(struct task *t, struct tee_call *c, bool nonblock)
             return r;
         bool empty = !(file_poll(c->from) & (LX_POLLIN | LX_POLLHUP));
         struct task_waiter tw;
-        task_wait_on(&tw, t, empty ? c->from->wq : c->to->wq, empty ? LX_POLL_READABLE : LX_POLL_WRITABLE);
+        task_wait_on(&tw, t, empty ? c->from->wq : c->to->wq,
+                     empty ? LX_POLL_READABLE : LX_POLL_WRITABLE);
         r = try_tee(c);
         int e = r == -EAGAIN ? task_block(t, NULL) : 0;
         task_wait_end(&tw);
@@ -100,8 +101,11 @@ long sys_tee(struct task *t, const uint64_t a[static 6])
         return r;
     }
     long n = -EBADF;
-    if ((c.from->flags & LX_O_ACCMODE) != LX_O_WRONLY && (c.to->flags & LX_O_ACCMODE) != LX_O_RDONLY)
-        n = tee_files(t, &c, (flags & SPLICE_F_NONBLOCK) || ((c.from->flags | c.to->flags) & LX_O_NONBLOCK));
+    if ((c.from->flags & LX_O_ACCMODE) != LX_O_WRONLY &&
+        (c.to->flags & LX_O_ACCMODE) != LX_O_RDONLY)
+        n = tee_files(t, &c,
+                      (flags & SPLICE_F_NONBLOCK) ||
+                          ((c.from->flags | c.to->flags) & LX_O_NONBLOCK));
     file_put(c.from);
     file_put(c.to);
     if (n == -EPIPE)

@@ -17,7 +17,8 @@
 
 #define N_ON_STACK 16
 
-/* Looks the descriptors up: a bad one is a result, not an error. Returns how many of those there are. */
+/* Looks the descriptors up: a bad one is a result, not an error. Returns how many of those there
+ * are. */
 static long lookup_all(struct task *t, struct lx_pollfd *fds, struct poll_item *items, size_t n)
 {
     long bad = 0;
@@ -47,7 +48,8 @@ static long poll_copied(struct task *t, struct lx_pollfd *fds, struct poll_item 
     return r < 0 ? r : r + bad;
 }
 
-static long do_poll(struct task *t, uaddr_t at, uint64_t n, enum poll_timeout how, const struct timespec *deadline)
+static long do_poll(struct task *t, uaddr_t at, uint64_t n, enum poll_timeout how,
+                    const struct timespec *deadline)
 {
     struct lx_pollfd few_fds[N_ON_STACK], *fds = few_fds;
     struct poll_item few_items[N_ON_STACK], *items = few_items;

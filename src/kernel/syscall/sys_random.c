@@ -7,7 +7,7 @@
 #include "kernel/task/task.h"
 
 #define LX_GRND_NONBLOCK 1u
-#define LX_GRND_RANDOM 2u
+#define LX_GRND_RANDOM   2u
 #define LX_GRND_INSECURE 4u
 
 long sys_getrandom(struct task *t, const uint64_t a[static 6])
@@ -37,8 +37,8 @@ long sys_getrandom(struct task *t, const uint64_t a[static 6])
     return done;
 }
 
-#define LX_SYSLOG_OPEN 1
-#define LX_SYSLOG_CLOSE 0
+#define LX_SYSLOG_OPEN        1
+#define LX_SYSLOG_CLOSE       0
 #define LX_SYSLOG_SIZE_BUFFER 10
 
 /* The container has no kernel log: an empty one for those who may read it. */

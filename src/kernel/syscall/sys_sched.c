@@ -22,7 +22,8 @@ static struct task *target(struct task *t, uint64_t pid)
 
 static bool may_schedule(const struct task *t, const struct task *o)
 {
-    return t->cred->euid == o->cred->uid || t->cred->euid == o->cred->euid || cred_capable(t->cred, LX_CAP_SYS_NICE);
+    return t->cred->euid == o->cred->uid || t->cred->euid == o->cred->euid ||
+           cred_capable(t->cred, LX_CAP_SYS_NICE);
 }
 
 /* Host ids of the pair, 0 where there is none. */
@@ -221,7 +222,8 @@ long sys_sched_rr_get_interval(struct task *t, const uint64_t a[static 6])
     return copy_out(t, uaddr(a[1]), &ts, sizeof(ts));
 }
 
-/* The stub's thread and its sentry thread share a processor where they can: this one's is the answer. */
+/* The stub's thread and its sentry thread share a processor where they can: this one's is the
+ * answer. */
 long sys_getcpu(struct task *t, const uint64_t a[static 6])
 {
     unsigned cpu = 0, node = 0;

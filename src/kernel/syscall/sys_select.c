@@ -26,8 +26,8 @@ static const uint32_t set_events[3] = {
 struct selection {
     struct task *t;
     size_t n, words;
-    uint64_t at[3];      /* guest addresses, 0: set not given */
-    uint64_t *bits[3];   /* the sets, in one block */
+    uint64_t at[3];    /* guest addresses, 0: set not given */
+    uint64_t *bits[3]; /* the sets, in one block */
     struct poll_item *items;
     int32_t *fds;
     size_t n_items;

@@ -11,27 +11,35 @@
 #include "kernel/wait/block.h"
 
 #define SIGSET_SIZE 8
-#define DEFAULT_IGNORED                                                                            \
+#define DEFAULT_IGNORED \
     (SIGBIT(LX_SIGCONT) | SIGBIT(LX_SIGCHLD) | SIGBIT(LX_SIGWINCH) | SIGBIT(LX_SIGURG))
-#define KNOWN_SA_FLAGS                                                                             \
-    (LX_SA_NOCLDSTOP | LX_SA_NOCLDWAIT | LX_SA_SIGINFO | LX_SA_RESTORER | LX_SA_ONSTACK | LX_SA_RESTART | \
-     LX_SA_NODEFER | LX_SA_RESETHAND | LX_SA_EXPOSE_TAGBITS)
+#define KNOWN_SA_FLAGS                                                                    \
+    (LX_SA_NOCLDSTOP | LX_SA_NOCLDWAIT | LX_SA_SIGINFO | LX_SA_RESTORER | LX_SA_ONSTACK | \
+     LX_SA_RESTART | LX_SA_NODEFER | LX_SA_RESETHAND | LX_SA_EXPOSE_TAGBITS)
 
-static void set_action(struct task *t, int signo, const struct lx_sigaction *act, struct lx_sigaction *old)
+static void set_action(struct task *t, int signo, const struct lx_sigaction *act,
+                       struct lx_sigaction *old)
 {
     struct tgroup *tg = t->tg;
     struct sighand *sh = sighand_lock(tg);
     struct sigaction_entry *a = &sh->actions[signo - 1];
     struct task *o;
 
-    *old = (struct lx_sigaction){.handler = a->handler, .flags = a->flags, .restorer = a->restorer, .mask = a->mask};
+    *old = (struct lx_sigaction){.handler = a->handler,
+                                 .flags = a->flags,
+                                 .restorer = a->restorer,
+                                 .mask = a->mask};
     if (act) {
-        *a = (struct sigaction_entry){.handler = act->handler, .flags = act->flags & KNOWN_SA_FLAGS,
-                                      .restorer = act->restorer, .mask = act->mask & ~SIGSET_UNBLOCKABLE};
-        /* What is ignored from now on is also dropped from the queues: POSIX, 2.4.3 Signal Actions. */
-        if (a->handler == LX_SIG_IGN || (a->handler == LX_SIG_DFL && (SIGBIT(signo) & DEFAULT_IGNORED))) {
+        *a = (struct sigaction_entry){.handler = act->handler,
+                                      .flags = act->flags & KNOWN_SA_FLAGS,
+                                      .restorer = act->restorer,
+                                      .mask = act->mask & ~SIGSET_UNBLOCKABLE};
+        /* What is ignored from now on is also dropped from the queues: POSIX, 2.4.3 Signal Actions.
+         */
+        if (a->handler == LX_SIG_IGN ||
+            (a->handler == LX_SIG_DFL && (SIGBIT(signo) & DEFAULT_IGNORED))) {
             sigqueue_flush(&tg->pending, SIGBIT(signo));
-            list_for_each_entry(o, &tg->threads, tg_link) {
+            list_for_each_entry (o, &tg->threads, tg_link) {
                 sigqueue_flush(&o->pending, SIGBIT(signo));
                 signal_recalc_locked(o);
             }
@@ -128,7 +136,8 @@ static int try_take(struct task *t, uint64_t set, bool announce, struct lx_sigin
     struct sighand *sh = sighand_lock(t->tg);
     bool ok = signal_take_locked(t, set, ret);
 
-    /* Announced under the lock that senders hold: a signal comes before and is taken, or after and wakes us. */
+    /* Announced under the lock that senders hold: a signal comes before and is taken, or after and
+     * wakes us. */
     t->sigwait = announce && !ok ? set : 0;
     if (ok)
         signal_recalc_locked(t);
@@ -208,8 +217,10 @@ long sys_sigaltstack(struct task *t, const uint64_t a[static 6])
 {
     uint64_t sp = t->trap.regs.rsp;
     struct lx_stack ss, old = {
-        .sp = t->altstack.sp, .size = t->altstack.size, .flags = (int32_t) t->altstack.flags,
-    };
+                            .sp = t->altstack.sp,
+                            .size = t->altstack.size,
+                            .flags = (int32_t) t->altstack.flags,
+                        };
     int r = 0;
 
     if (on_altstack(t, sp))
@@ -226,7 +237,8 @@ long sys_sigaltstack(struct task *t, const uint64_t a[static 6])
     return r;
 }
 
-/* The parts of the kernel's struct ucontext (x86-64) that are not registers, which the platform restores. */
+/* The parts of the kernel's struct ucontext (x86-64) that are not registers, which the platform
+ * restores. */
 struct frame_context {
     uint64_t flags, link;
     struct lx_stack stack;

@@ -2,7 +2,8 @@
 /*
  * Calls on sockets. There is no address family yet, so none can be made, and a descriptor given to
  * these is no socket, with one exception: an inherited stdin, which may be read and written, but
- * not be asked or changed. Programs do ask: a shell looks whether its stdin is a network connection.
+ * not be asked or changed. Programs do ask: a shell looks whether its stdin is a network
+ * connection.
  */
 #include <errno.h>
 
@@ -25,10 +26,10 @@ static long no_socket(struct task *t, uint64_t fd)
     return r;
 }
 
-#define CALL(name)                                                                                 \
-    long sys_##name(struct task *t, const uint64_t a[static 6])                                    \
-    {                                                                                              \
-        return no_socket(t, a[0]);                                                                 \
+#define CALL(name)                                              \
+    long sys_##name(struct task *t, const uint64_t a[static 6]) \
+    {                                                           \
+        return no_socket(t, a[0]);                              \
     }
 
 CALL(accept)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clocks and sleeping: clock_gettime(2), nanosleep(2), time(2). The vDSO answers most readers without us. */
+/* Clocks and sleeping: clock_gettime(2), nanosleep(2), time(2). The vDSO answers most readers
+ * without us. */
 #include <errno.h>
 
 #include "kernel/restart.h"
@@ -12,7 +13,7 @@
 /* clock_getcpuclockid(3): another process's or thread's clock, encoded in a negative id. */
 static int cpu_clock(struct task *t, int id, uint64_t *ret)
 {
-    pid_t pid = (pid_t) ~(id >> 3);
+    pid_t pid = (pid_t) ~((unsigned) id >> 3 | 0xe0000000u);
     struct task *o = pid ? task_find_get(t->k, pid) : task_get(t);
     uint64_t u, s;
 
@@ -210,7 +211,8 @@ long sys_clock_nanosleep(struct task *t, const uint64_t a[static 6])
         deadline = host_timespec_from_ns(mono_now_ns() + (ns - now));
         r = task_block(t, &deadline);
         if (r == -ERESTARTSYS)
-            return -ERESTARTNOHAND; /* an absolute time needs no rest: the call is simply made again */
+            return -ERESTARTNOHAND; /* an absolute time needs no rest: the call is simply made again
+                                     */
         r = read_clock(t, id, &now); /* the clock may have been set meanwhile */
         if (r)
             return r;

@@ -10,7 +10,8 @@
 long sys_alarm(struct task *t, const uint64_t a[static 6])
 {
     uint64_t old, rounded;
-    int r = itimer_set(t->tg, LX_ITIMER_REAL, (uint64_t) (uint32_t) a[0] * NS_PER_SEC, 0, &old, NULL);
+    int r =
+        itimer_set(t->tg, LX_ITIMER_REAL, (uint64_t) (uint32_t) a[0] * NS_PER_SEC, 0, &old, NULL);
 
     if (r)
         return r;
@@ -87,7 +88,8 @@ long sys_timer_settime(struct task *t, const uint64_t a[static 6])
     if (r == 0)
         r = ns_from_timespec(&v.interval, &interval);
     if (r == 0)
-        r = posix_timer_set(t, (int) a[0], a[1] & LX_TIMER_ABSTIME, value, interval, &old_value, &old_interval);
+        r = posix_timer_set(t, (int) a[0], a[1] & LX_TIMER_ABSTIME, value, interval, &old_value,
+                            &old_interval);
     if (r || !a[3])
         return r;
     v.value = timespec_from_ns(old_value);

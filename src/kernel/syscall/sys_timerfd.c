@@ -57,7 +57,8 @@ long sys_timerfd_settime(struct task *t, const uint64_t a[static 6])
         return -EFAULT;
     if (flags & ~(uint32_t) (LX_TFD_TIMER_ABSTIME | LX_TFD_TIMER_CANCEL_ON_SET))
         return -EINVAL;
-    if (ns_from_timespec(&its.value, &s.value) < 0 || ns_from_timespec(&its.interval, &s.interval) < 0)
+    if (ns_from_timespec(&its.value, &s.value) < 0 ||
+        ns_from_timespec(&its.interval, &s.interval) < 0)
         return -EINVAL;
     int r = lookup(t, a[0], &f);
     if (r < 0)

@@ -17,7 +17,8 @@ static void put_text(char dst[LX_UTS_LEN + 1], const char *src)
     (void) snprintf(dst, LX_UTS_LEN + 1, "%s", src);
 }
 
-/* Memory and threads are the host kernel's, so its release is the honest answer about what they can do. */
+/* Memory and threads are the host kernel's, so its release is the honest answer about what they can
+ * do. */
 long sys_uname(struct task *t, const uint64_t a[static 6])
 {
     struct lx_utsname u;

@@ -12,15 +12,15 @@
 #include "kernel/wait/block.h"
 
 struct wait_request {
-    int which;      /* LX_P_* */
+    int which; /* LX_P_* */
     pid_t id;
     uint32_t options;
 };
 
 struct wait_result {
-    pid_t pid;      /* 0: nothing was ready */
+    pid_t pid; /* 0: nothing was ready */
     uint32_t uid, status;
-    int code;       /* CLD_* */
+    int code; /* CLD_* */
     struct usage usage;
 };
 
@@ -49,9 +49,10 @@ static void add_usage(struct usage *to, const struct usage *u)
         to->maxrss = u->maxrss;
 }
 
-/* tasks_lock held. True: *ret filled; *ret_reaped is the group whose tree reference the caller now owns. */
-static bool take_state(struct tgroup *parent, struct tgroup *c, const struct wait_request *q, struct wait_result *ret,
-                       struct tgroup **ret_reaped)
+/* tasks_lock held. True: *ret filled; *ret_reaped is the group whose tree reference the caller now
+ * owns. */
+static bool take_state(struct tgroup *parent, struct tgroup *c, const struct wait_request *q,
+                       struct wait_result *ret, struct tgroup **ret_reaped)
 {
     bool keep = q->options & LX_WNOWAIT, got = false;
     struct sighand *sh;
@@ -99,7 +100,7 @@ static int scan(struct task *t, const struct wait_request *q, struct wait_result
     int r = -ECHILD;
 
     mutex_lock(&t->k->tasks_lock);
-    list_for_each_entry(c, &tg->children, sibling) {
+    list_for_each_entry (c, &tg->children, sibling) {
         if (!eligible(c, q))
             continue;
         r = -EAGAIN;
@@ -144,8 +145,9 @@ static int put_usage(struct task *t, uint64_t addr, const struct usage *u)
     return copy_out(t, uaddr(addr), &ru, sizeof(ru));
 }
 
-#define WAIT4_OPTIONS                                                                              \
-    ((uint32_t) (LX_WNOHANG | LX_WUNTRACED | LX_WCONTINUED | LX___WNOTHREAD | LX___WALL) | LX___WCLONE)
+#define WAIT4_OPTIONS                                                                      \
+    ((uint32_t) (LX_WNOHANG | LX_WUNTRACED | LX_WCONTINUED | LX___WNOTHREAD | LX___WALL) | \
+     LX___WCLONE)
 
 long sys_wait4(struct task *t, const uint64_t a[static 6])
 {
@@ -182,8 +184,9 @@ long sys_wait4(struct task *t, const uint64_t a[static 6])
     return r ? r : res.pid;
 }
 
-#define WAITID_OPTIONS                                                                             \
-    ((uint32_t) (LX_WNOHANG | LX_WNOWAIT | LX_WEXITED | LX_WSTOPPED | LX_WCONTINUED | LX___WNOTHREAD | LX___WALL) | \
+#define WAITID_OPTIONS                                                                \
+    ((uint32_t) (LX_WNOHANG | LX_WNOWAIT | LX_WEXITED | LX_WSTOPPED | LX_WCONTINUED | \
+                 LX___WNOTHREAD | LX___WALL) |                                        \
      LX___WCLONE)
 
 long sys_waitid(struct task *t, const uint64_t a[static 6])

@@ -5,17 +5,13 @@
  *
  * A line is
  *     SYS(number, name, level, a0, a1, a2, a3, a4, a5)
- * level: FULL, PART (works, with limits listed in the man page) or NONE (ENOSYS, counted, logged once).
- * Argument kinds:
- *     NA          no such argument
- *     INT UINT LONG HEX FLAGS MODE SIZE OFF PID SIG ID  plain numbers; they differ in how --strace shows them
- *     FD DIRFD    descriptor; DIRFD also AT_FDCWD
- *     ADDR        guest address used as such, never marshalled
- *     PATH STR    NUL-terminated string in
- *     IN(i)       buffer in, its length is argument i
- *     OUT(i)      buffer out, capacity is argument i
- *     INS(n)      struct of n bytes in;  OUTS(n) struct of n bytes out
- * Marshalling is a speed-up only: handlers use copy_in/copy_out whatever was marshalled.
+ * level: FULL, PART (works, with limits listed in the man page) or NONE (ENOSYS, counted, logged
+ * once). Argument kinds: NA          no such argument INT UINT LONG HEX FLAGS MODE SIZE OFF PID SIG
+ * ID  plain numbers; they differ in how --strace shows them FD DIRFD    descriptor; DIRFD also
+ * AT_FDCWD ADDR        guest address used as such, never marshalled PATH STR    NUL-terminated
+ * string in IN(i)       buffer in, its length is argument i OUT(i)      buffer out, capacity is
+ * argument i INS(n)      struct of n bytes in;  OUTS(n) struct of n bytes out Marshalling is a
+ * speed-up only: handlers use copy_in/copy_out whatever was marshalled.
  */
 #pragma once
 
@@ -26,14 +22,15 @@
 
 struct task;
 
-/* One handler type for all: no function casts. Returns a value, a negative errno, or a restart code. */
+/* One handler type for all: no function casts. Returns a value, a negative errno, or a restart
+ * code. */
 typedef long syscall_fn(struct task *t, const uint64_t a[static 6]);
 
 enum syscall_level { LEVEL_NONE, LEVEL_PART, LEVEL_FULL };
 
 struct syscall_desc {
-    const char *name;    /* NULL: no such call */
-    syscall_fn *fn;      /* NULL: LEVEL_NONE */
+    const char *name; /* NULL: no such call */
+    syscall_fn *fn;   /* NULL: LEVEL_NONE */
     uint8_t level;
     struct arg_desc args[6];
 };

@@ -15,17 +15,31 @@ struct cred {
     struct ref ref;
     uint32_t uid, euid, suid, fsuid;
     uint32_t gid, egid, sgid, fsgid;
-    uint64_t cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient; /* bit = capability number */
+    uint64_t cap_permitted, cap_effective, cap_inheritable, cap_bounding,
+        cap_ambient; /* bit = capability number */
     uint32_t securebits;
     size_t n_groups;
     uint32_t groups[];
 };
 
 enum { /* numbers of linux/capability.h that the kernel itself asks for */
-    LX_CAP_CHOWN = 0, LX_CAP_DAC_OVERRIDE = 1, LX_CAP_DAC_READ_SEARCH = 2, LX_CAP_FOWNER = 3, LX_CAP_FSETID = 4,
-    LX_CAP_KILL = 5, LX_CAP_SETGID = 6, LX_CAP_SETUID = 7, LX_CAP_SETPCAP = 8, LX_CAP_SYS_CHROOT = 18,
-    LX_CAP_SYS_PTRACE = 19, LX_CAP_SYS_ADMIN = 21, LX_CAP_SYS_NICE = 23, LX_CAP_SYS_RESOURCE = 24, LX_CAP_MKNOD = 27,
-    LX_CAP_SETFCAP = 31, LX_CAP_LAST = 40,
+       LX_CAP_CHOWN = 0,
+       LX_CAP_DAC_OVERRIDE = 1,
+       LX_CAP_DAC_READ_SEARCH = 2,
+       LX_CAP_FOWNER = 3,
+       LX_CAP_FSETID = 4,
+       LX_CAP_KILL = 5,
+       LX_CAP_SETGID = 6,
+       LX_CAP_SETUID = 7,
+       LX_CAP_SETPCAP = 8,
+       LX_CAP_SYS_CHROOT = 18,
+       LX_CAP_SYS_PTRACE = 19,
+       LX_CAP_SYS_ADMIN = 21,
+       LX_CAP_SYS_NICE = 23,
+       LX_CAP_SYS_RESOURCE = 24,
+       LX_CAP_MKNOD = 27,
+       LX_CAP_SETFCAP = 31,
+       LX_CAP_LAST = 40,
 };
 
 /* New object with one reference and room for n_groups; NULL without memory. */

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of tasks and processes: what they leave behind, who is told, who inherits their children. */
+/* The end of tasks and processes: what they leave behind, who is told, who inherits their children.
+ */
 #include <errno.h>
 #include <limits.h>
 
 #include "abi/linux/wait.h"
-#include "base/sys.h"
 #include "base/cleanup.h"
+#include "base/sys.h"
 #include "kernel/task/pid.h"
 #include "kernel/time/itimer.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/walk.h"
 #include "kernel/wait/block.h"
 
-#define POLLIN_BIT 1u
-#define ROBUST_LIST_MAX 2048 /* as Linux: a hostile list may be a ring */
+#define POLLIN_BIT       1u
+#define ROBUST_LIST_MAX  2048 /* as Linux: a hostile list may be a ring */
 #define FUTEX_OWNER_DIED 0x40000000u
-#define FUTEX_WAITERS 0x80000000u
-#define FUTEX_TID_MASK 0x3fffffffu
+#define FUTEX_WAITERS    0x80000000u
+#define FUTEX_TID_MASK   0x3fffffffu
 
 static void wake_one(struct task *t, uint64_t addr)
 {
@@ -47,7 +48,11 @@ static void robust_one(struct task *t, uint64_t addr, bool pending)
 
 static void robust_walk(struct task *t)
 {
-    struct { uint64_t next; int64_t futex_offset; uint64_t pending; } head;
+    struct {
+        uint64_t next;
+        int64_t futex_offset;
+        uint64_t pending;
+    } head;
     uint64_t entry;
 
     if (copy_in(t, &head, uaddr(t->robust_list), sizeof(head)))
@@ -75,7 +80,8 @@ void task_leave_memory(struct task *t)
     if (t->robust_list)
         robust_walk(t);
     t->robust_list = 0;
-    /* Nobody can look at the word when the last user of the memory goes; pthread_join and vfork'ed memory can. */
+    /* Nobody can look at the word when the last user of the memory goes; pthread_join and vfork'ed
+     * memory can. */
     if (t->clear_child_tid && (t->tg->n_threads > 1 || t->vfork_done)) {
         if (copy_out(t, uaddr(t->clear_child_tid), &zero, sizeof(zero)) == 0)
             wake_one(t, t->clear_child_tid);
@@ -164,17 +170,18 @@ static void hup_and_cont(struct kernel *k, pid_t pgid)
     for (size_t i = 0; i < ARRAY_LEN(signos); i++) {
         struct lx_siginfo info = {.signo = signos[i], .code = LX_SI_KERNEL};
 
-        list_for_each_entry(tg, &e->pgrp, pgrp_link)
+        list_for_each_entry (tg, &e->pgrp, pgrp_link)
             (void) signal_send_group(tg, &info);
     }
 }
 
-/* tasks_lock held. Children go to the nearest living subreaper, or to init. Zombies to drop are collected in `dead`. */
+/* tasks_lock held. Children go to the nearest living subreaper, or to init. Zombies to drop are
+ * collected in `dead`. */
 static void give_children_away(struct tgroup *tg, struct list *dead)
 {
     struct tgroup *heir = tgroup_reaper(tg), *c, *next;
 
-    list_for_each_entry_safe(c, next, &tg->children, sibling) {
+    list_for_each_entry_safe (c, next, &tg->children, sibling) {
         pid_t pgid = c->pgid;
 
         list_del(&c->sibling);
@@ -204,7 +211,7 @@ void kernel_kill_all(struct kernel *k, struct tgroup *but)
     struct task *t;
 
     mutex_lock(&k->tasks_lock);
-    list_for_each_entry(t, &k->tasks, all_link) {
+    list_for_each_entry (t, &k->tasks, all_link) {
         if (t->tg != but)
             tgroup_exit(t->tg, LX_W_SIGNALED(LX_SIGKILL));
     }

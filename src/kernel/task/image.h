@@ -13,14 +13,14 @@
 
 struct image {
     struct ref ref;
-    struct path exe;             /* referenced; NULLs when unknown */
+    struct path exe; /* referenced; NULLs when unknown */
     uint64_t arg_start, arg_end, env_start, env_end;
-    uint64_t stack_start;        /* first stack pointer */
+    uint64_t stack_start; /* first stack pointer */
     uint64_t brk_start;
     uint64_t code_start, code_end;
     uint64_t entry;
     uint64_t auxv[IMAGE_AUXV_MAX][2];
-    unsigned n_auxv;             /* with the terminating AT_NULL */
+    unsigned n_auxv; /* with the terminating AT_NULL */
 };
 
 struct image *image_new(void);

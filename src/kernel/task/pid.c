@@ -80,7 +80,7 @@ bool pgrp_is_orphaned(struct kernel *k, pid_t pgid, const struct tgroup *but)
 
     if (!e)
         return true;
-    list_for_each_entry(tg, &e->pgrp, pgrp_link) {
+    list_for_each_entry (tg, &e->pgrp, pgrp_link) {
         const struct tgroup *p = tg->parent;
 
         if (tg == but || tg->zombie || !p || p == k->init)
@@ -98,7 +98,7 @@ bool pgrp_has_stopped(struct kernel *k, pid_t pgid)
 
     if (!e)
         return false;
-    list_for_each_entry(tg, &e->pgrp, pgrp_link) {
+    list_for_each_entry (tg, &e->pgrp, pgrp_link) {
         struct sighand *sh = sighand_lock(tg);
         bool stopped = tg->stopped;
 

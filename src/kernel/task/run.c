@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a task's sentry thread: run guest code, answer its traps, act on pending work, end. */
+/* The life of a task's sentry thread: run guest code, answer its traps, act on pending work, end.
+ */
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,7 +15,8 @@ static void begin(struct task *t)
     int32_t tid = t->tid;
 
     atomic_store(&t->sentry_tid, (int32_t) syscall(SYS_gettid));
-    /* Host ids are inherited from the thread that made this one; which may have changed its own since. */
+    /* Host ids are inherited from the thread that made this one; which may have changed its own
+     * since. */
     t->host_fsuid = t->host_fsgid = UINT32_MAX;
     task_apply_fsids(t);
     if (t->st)
@@ -48,7 +50,8 @@ static void bad_frame(struct task *t, int signo)
 
 static bool is_restart(const struct resume *how)
 {
-    return how->kind == RESUME_RETURN && how->value <= -ERESTARTSYS && how->value >= -ERESTART_RESTARTBLOCK;
+    return how->kind == RESUME_RETURN && how->value <= -ERESTARTSYS &&
+           how->value >= -ERESTART_RESTARTBLOCK;
 }
 
 static void syscall_trap(struct task *t, struct resume *how)
@@ -104,7 +107,8 @@ void *task_main(void *arg)
             break;
         case TRAP_DEAD:
             gone = true;
-            tgroup_exit(t->tg, t->trap.signo ? LX_W_SIGNALED(t->trap.signo) : LX_W_EXITED(t->trap.code));
+            tgroup_exit(t->tg,
+                        t->trap.signo ? LX_W_SIGNALED(t->trap.signo) : LX_W_EXITED(t->trap.code));
             break;
         }
         if (gone)

@@ -10,7 +10,8 @@
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/walk.h"
 
-/* tasks_lock held. The thread of that number, or any other of the process while its leader is a zombie. */
+/* tasks_lock held. The thread of that number, or any other of the process while its leader is a
+ * zombie. */
 static struct task *live_task(struct kernel *k, pid_t tid, bool need_guest)
 {
     struct pid_entry *e = pid_find(k, tid);
@@ -19,7 +20,7 @@ static struct task *live_task(struct kernel *k, pid_t tid, bool need_guest)
     if (!t || !need_guest || t->st)
         return t;
     if (e->tg) {
-        list_for_each_entry(t, &e->tg->threads, tg_link) {
+        list_for_each_entry (t, &e->tg->threads, tg_link) {
             if (t->st)
                 return t;
         }
@@ -291,7 +292,7 @@ pid_t task_next_tid(struct kernel *k, pid_t tgid, pid_t from)
         /* A dead leader is in the list of nobody, but it is still there. */
         if (e->tg->leader && e->tg->tgid >= from)
             best = e->tg->tgid;
-        list_for_each_entry(t, &e->tg->threads, tg_link) {
+        list_for_each_entry (t, &e->tg->threads, tg_link) {
             if (t->tid >= from && (best < 0 || t->tid < best))
                 best = t->tid;
         }
@@ -307,7 +308,7 @@ void task_count(struct kernel *k, struct task_counts *ret)
     *ret = (struct task_counts){.forks = atomic_load(&k->forks)};
     mutex_lock(&k->tasks_lock);
     ret->last_pid = (pid_t) k->last_pid;
-    list_for_each_entry(t, &k->tasks, all_link) {
+    list_for_each_entry (t, &k->tasks, all_link) {
         ret->threads++;
         if (atomic_load(&t->state) == TASK_RUNNING)
             ret->running++;
@@ -327,8 +328,8 @@ bool task_may_inspect(struct task *opener, pid_t tid)
     if (t) {
         o = t->cred;
         ok = t->tg == opener->tg || cred_capable(c, LX_CAP_SYS_PTRACE) ||
-             (c->fsuid == o->uid && c->fsuid == o->euid && c->fsuid == o->suid && c->fsgid == o->gid &&
-              c->fsgid == o->egid && c->fsgid == o->sgid && t->tg->dumpable);
+             (c->fsuid == o->uid && c->fsuid == o->euid && c->fsuid == o->suid &&
+              c->fsgid == o->gid && c->fsgid == o->egid && c->fsgid == o->sgid && t->tg->dumpable);
     }
     mutex_unlock(&k->tasks_lock);
     return ok;

@@ -14,33 +14,35 @@
 #include "kernel/vfs/file.h"
 
 struct task_snapshot {
-    pid_t pid;              /* thread group id */
-    pid_t tid;              /* the thread asked for */
-    pid_t ppid, pgid, sid;  /* 0: none inside the container */
-    pid_t tty_pgrp;         /* foreground group of the controlling terminal, -1: no terminal */
-    uint64_t tty_dev;       /* device number of the controlling terminal, 0: none */
-    char state;             /* R S D T Z X as /proc/PID/stat shows */
+    pid_t pid;             /* thread group id */
+    pid_t tid;             /* the thread asked for */
+    pid_t ppid, pgid, sid; /* 0: none inside the container */
+    pid_t tty_pgrp;        /* foreground group of the controlling terminal, -1: no terminal */
+    uint64_t tty_dev;      /* device number of the controlling terminal, 0: none */
+    char state;            /* R S D T Z X as /proc/PID/stat shows */
     char comm[16];
     unsigned n_threads;
-    uint64_t start_ns;      /* after the container's start */
+    uint64_t start_ns;             /* after the container's start */
     uint64_t utime_ns, stime_ns;   /* of the whole group */
     uint64_t cutime_ns, cstime_ns; /* waited-for children */
     int exit_signal;
-    uint32_t exit_status;   /* wait(2) status of a zombie */
+    uint32_t exit_status; /* wait(2) status of a zombie */
     bool dumpable, no_new_privs, leader;
     uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
     uint64_t cap_inheritable, cap_permitted, cap_effective, cap_bounding, cap_ambient;
     uint64_t sig_pending, sig_group_pending, sig_blocked, sig_ignored, sig_caught;
     unsigned sig_queued;
-    uint64_t arg_start, arg_end, env_start, env_end; /* guest ranges; 0 for kernel-made or dead tasks */
+    uint64_t arg_start, arg_end, env_start,
+        env_end; /* guest ranges; 0 for kernel-made or dead tasks */
     uint64_t stack_start, brk_start, code_start, code_end, entry;
-    pid_t host_pid;         /* stub process for /proc/<host pid>/maps; 0 when it is gone */
+    pid_t host_pid; /* stub process for /proc/<host pid>/maps; 0 when it is gone */
     pid_t host_tid;
     struct guest_rlimit rlimits[GUEST_N_RLIMITS];
     int nice;
 };
 
-/* 0 or -ESRCH. `tid` is a thread or a process; a process whose leader has exited is found by its pid. */
+/* 0 or -ESRCH. `tid` is a thread or a process; a process whose leader has exited is found by its
+ * pid. */
 int task_snapshot(struct kernel *k, pid_t tid, struct task_snapshot *ret) must_check;
 
 /* Supplementary groups: copies at most cap of them, returns how many there are, or -ESRCH. */
@@ -56,7 +58,8 @@ int task_snapshot_exe(struct kernel *k, pid_t tid, struct path *ret) must_check;
  * Reads guest memory of another process (cmdline, environ, mem): bytes read up to n, 0 at an
  * unreadable place, -ESRCH. No locks may be held.
  */
-ssize_t task_snapshot_read(struct kernel *k, pid_t tid, void *dst, uint64_t src, size_t n) must_check;
+ssize_t task_snapshot_read(struct kernel *k, pid_t tid, void *dst, uint64_t src, size_t n)
+    must_check;
 /* The auxiliary vector handed to the image: bytes copied, at most cap; 0 for none. */
 ssize_t task_snapshot_auxv(struct kernel *k, pid_t tid, void *dst, size_t cap);
 /* The process personality (personality(2)). */

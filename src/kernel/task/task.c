@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tasks and thread groups: making, finding, linking and freeing them. exit.c ends them, run.c runs them. */
+/* Tasks and thread groups: making, finding, linking and freeing them. exit.c ends them, run.c runs
+ * them. */
 #include "kernel/task/task.h"
 
 #include <errno.h>
@@ -93,7 +94,8 @@ struct tgroup *tgroup_find_get(struct kernel *k, pid_t tgid)
     return tg;
 }
 
-/* One reference, the process tree's. `like`: the parent whose limits are inherited; its locks are not needed for stale reads. */
+/* One reference, the process tree's. `like`: the parent whose limits are inherited; its locks are
+ * not needed for stale reads. */
 struct tgroup *tgroup_alloc(struct kernel *k, const struct tgroup *like)
 {
     struct tgroup *tg = calloc(1, sizeof(*tg));
@@ -273,8 +275,12 @@ void task_publish_facts(struct task *t)
 {
     const struct tgroup *tg = t->tg;
     struct stub_facts f = {
-        .tid = t->tid, .pid = tg->tgid,
-        .uid = t->cred->uid, .euid = t->cred->euid, .gid = t->cred->gid, .egid = t->cred->egid,
+        .tid = t->tid,
+        .pid = tg->tgid,
+        .uid = t->cred->uid,
+        .euid = t->cred->euid,
+        .gid = t->cred->gid,
+        .egid = t->cred->egid,
         .trace = t->k->strace,
     };
 
@@ -284,8 +290,8 @@ void task_publish_facts(struct task *t)
 
 /* Linux's encoding of another process's or thread's cpu clock: clock_getcpuclockid(3). */
 #define CPU_CLOCK(id, bits) ((clockid_t) ((~(uint32_t) (id) << 3) | (bits)))
-#define CPUCLOCK_SCHED 2u
-#define CPUCLOCK_PERTHREAD 4u
+#define CPUCLOCK_SCHED      2u
+#define CPUCLOCK_PERTHREAD  4u
 
 static uint64_t cpu_clock_ns(clockid_t id)
 {
@@ -303,17 +309,19 @@ uint64_t host_process_cpu_ns(pid_t host_pid)
 
 uint64_t sentry_thread_cpu_ns(int32_t sentry_tid)
 {
-    return sentry_tid > 0 ? cpu_clock_ns(CPU_CLOCK(sentry_tid, CPUCLOCK_SCHED | CPUCLOCK_PERTHREAD)) : 0;
+    return sentry_tid > 0 ? cpu_clock_ns(CPU_CLOCK(sentry_tid, CPUCLOCK_SCHED | CPUCLOCK_PERTHREAD))
+                          : 0;
 }
 
-/* The time of the stub process is the guest's user time; that of its sentry threads its system time. */
+/* The time of the stub process is the guest's user time; that of its sentry threads its system
+ * time. */
 void tgroup_cpu_time(struct tgroup *tg, uint64_t *ret_utime_ns, uint64_t *ret_stime_ns)
 {
     uint64_t u = tg->own_usage.utime_ns, s = tg->own_usage.stime_ns;
     bool counted = false;
     struct task *t;
 
-    list_for_each_entry(t, &tg->threads, tg_link) {
+    list_for_each_entry (t, &tg->threads, tg_link) {
         s += sentry_thread_cpu_ns(atomic_load(&t->sentry_tid));
         if (t->st && !counted) {
             u += host_process_cpu_ns(platform_host_pid(t->st));

@@ -33,11 +33,11 @@ struct itimers;
 struct pid_entry;
 
 enum { /* task.work: tested before return to the guest and in task_block() */
-    WORK_SIGNAL = 1u << 0,
-    WORK_STOP = 1u << 1,
-    WORK_EXIT = 1u << 2, /* the group is dying or execs: leave now */
-    WORK_PTRACE = 1u << 3,
-    WORK_DEAD = 1u << 4, /* the host process is gone: platform_run() will say how */
+       WORK_SIGNAL = 1u << 0,
+       WORK_STOP = 1u << 1,
+       WORK_EXIT = 1u << 2, /* the group is dying or execs: leave now */
+       WORK_PTRACE = 1u << 3,
+       WORK_DEAD = 1u << 4, /* the host process is gone: platform_run() will say how */
 };
 
 #define GUEST_N_RLIMITS 16
@@ -54,85 +54,99 @@ struct usage {
 /* A guest process. */
 struct tgroup {
     struct ref ref;
-    struct kernel *k;          /* immutable */
-    pid_t tgid;                /* immutable: guest number */
-    struct task *leader;       /* [tasks_lock] holds a reference until the group is reaped */
-    struct list threads;       /* [tasks_lock+sighand.lock] task.tg_link */
-    uint32_t n_threads;        /* [tasks_lock+sighand.lock] */
-    struct tgroup *parent;     /* [tasks_lock] NULL for init */
-    struct list children;      /* [tasks_lock] tgroup.sibling */
-    struct list sibling;       /* [tasks_lock] */
-    struct list pgrp_link;     /* [tasks_lock] in the pid_entry of pgid */
-    pid_t pgid, sid;           /* [tasks_lock] */
+    struct kernel *k;           /* immutable */
+    pid_t tgid;                 /* immutable: guest number */
+    struct task *leader;        /* [tasks_lock] holds a reference until the group is reaped */
+    struct list threads;        /* [tasks_lock+sighand.lock] task.tg_link */
+    uint32_t n_threads;         /* [tasks_lock+sighand.lock] */
+    struct tgroup *parent;      /* [tasks_lock] NULL for init */
+    struct list children;       /* [tasks_lock] tgroup.sibling */
+    struct list sibling;        /* [tasks_lock] */
+    struct list pgrp_link;      /* [tasks_lock] in the pid_entry of pgid */
+    pid_t pgid, sid;            /* [tasks_lock] */
     struct waitq wait_children; /* woken when a child changes state */
-    struct waitq signal_wq;    /* woken (POLLIN) when a signal is queued to the group or one of its threads */
-    struct waitq exit_wq;      /* woken (POLLIN) when the group becomes a zombie: pidfd */
-    uint32_t exit_status;      /* [sighand.lock] wait(2) status once `exiting`; stable once `zombie` */
-    int exit_signal;           /* [tasks_lock] to the parent; 0 for none */
-    bool zombie;               /* [tasks_lock] */
-    bool execed;               /* [tasks_lock] has called exec since fork: setpgid of the parent fails */
-    bool exiting;              /* [sighand.lock] */
-    struct task *exec_task;    /* [sighand.lock] waits for the other threads to go */
-    bool stopping;             /* [sighand.lock] a group stop is on: begun and not continued */
-    bool stopped;              /* [sighand.lock] all threads have joined it */
-    bool stop_reported;        /* [sighand.lock] wait() has consumed it */
-    bool continued;            /* [sighand.lock] for WCONTINUED, not yet consumed */
+    struct waitq
+        signal_wq; /* woken (POLLIN) when a signal is queued to the group or one of its threads */
+    struct waitq exit_wq; /* woken (POLLIN) when the group becomes a zombie: pidfd */
+    uint32_t exit_status; /* [sighand.lock] wait(2) status once `exiting`; stable once `zombie` */
+    int exit_signal;      /* [tasks_lock] to the parent; 0 for none */
+    bool zombie;          /* [tasks_lock] */
+    bool execed;          /* [tasks_lock] has called exec since fork: setpgid of the parent fails */
+    bool exiting;         /* [sighand.lock] */
+    struct task *exec_task;        /* [sighand.lock] waits for the other threads to go */
+    bool stopping;                 /* [sighand.lock] a group stop is on: begun and not continued */
+    bool stopped;                  /* [sighand.lock] all threads have joined it */
+    bool stop_reported;            /* [sighand.lock] wait() has consumed it */
+    bool continued;                /* [sighand.lock] for WCONTINUED, not yet consumed */
     bool notify_stop, notify_cont; /* [sighand.lock] the parent is still to be told */
-    uint32_t stop_left;        /* [sighand.lock] threads that have not joined */
-    int stop_signal;           /* [sighand.lock] */
-    struct sighand *sighand;   /* see signal.h */
-    struct list old_sighands;  /* [tasks_lock] sighand.retired: a late locker may still look at them */
-    struct sigqueue pending;   /* [sighand.lock] signals to the group */
+    uint32_t stop_left;            /* [sighand.lock] threads that have not joined */
+    int stop_signal;               /* [sighand.lock] */
+    struct sighand *sighand;       /* see signal.h */
+    struct list
+        old_sighands; /* [tasks_lock] sighand.retired: a late locker may still look at them */
+    struct sigqueue pending;                      /* [sighand.lock] signals to the group */
     struct guest_rlimit rlimits[GUEST_N_RLIMITS]; /* [tasks_lock] */
-    struct timespec start;     /* immutable, CLOCK_MONOTONIC */
-    struct image *image;       /* [tasks_lock] what was exec'ed: path, argv, envp, brk, stack: for /proc */
+    struct timespec start;                        /* immutable, CLOCK_MONOTONIC */
+    struct image
+        *image; /* [tasks_lock] what was exec'ed: path, argv, envp, brk, stack: for /proc */
     struct usage child_usage, own_usage; /* [tasks_lock] own_usage: of threads that have ended */
     bool dumpable, child_subreaper, no_new_privs; /* [tasks_lock] */
-    int nice;                  /* [tasks_lock] */
-    int pdeath_signal;         /* [tasks_lock] */
-    uint32_t oom_score_adj;    /* [tasks_lock] as written to /proc, int stored as is */
-    struct tty *tty;           /* [tasks_lock] controlling terminal, NULL: none */
-    struct itimers *itimers;   /* immutable; setitimer, POSIX timers */
+    int nice;                                     /* [tasks_lock] */
+    int pdeath_signal;                            /* [tasks_lock] */
+    uint32_t oom_score_adj;  /* [tasks_lock] as written to /proc, int stored as is */
+    struct tty *tty;         /* [tasks_lock] controlling terminal, NULL: none */
+    struct itimers *itimers; /* immutable; setitimer, POSIX timers */
 };
 
 struct task {
     struct ref ref;
-    struct kernel *k;          /* immutable; no globals: everything is reached from here */
-    struct tgroup *tg;         /* immutable, holds a reference */
-    pid_t tid;                 /* guest's number; changes only at exec of a non-leader, [tasks_lock+sighand.lock] */
-    struct list tg_link;       /* [tasks_lock+sighand.lock] */
-    struct list all_link;      /* [tasks_lock] */
-    struct stub_thread *st;    /* [tasks_lock+sighand.lock] platform half; replaced by exec, NULL once exited */
-    struct fdtable *files;     /* [tasks_lock] for writes; own thread reads freely; others under tasks_lock take a reference */
-    struct fsctx *fs;          /* same */
-    bool files_shared;         /* with another process (CLONE_FILES): exec makes a copy */
-    const struct cred *cred;   /* same; copy on write, immutable once published */
-    uint64_t blocked;          /* [sighand.lock] for writes; own thread reads freely */
-    uint64_t sigwait;          /* [sighand.lock] set a sigtimedwait is waiting for */
-    uint64_t saved_mask;       /* restored after sigsuspend, ppoll... */
+    struct kernel *k;  /* immutable; no globals: everything is reached from here */
+    struct tgroup *tg; /* immutable, holds a reference */
+    pid_t tid; /* guest's number; changes only at exec of a non-leader, [tasks_lock+sighand.lock] */
+    struct list tg_link;  /* [tasks_lock+sighand.lock] */
+    struct list all_link; /* [tasks_lock] */
+    struct stub_thread
+        *st; /* [tasks_lock+sighand.lock] platform half; replaced by exec, NULL once exited */
+    struct fdtable *files;   /* [tasks_lock] for writes; own thread reads freely; others under
+                                tasks_lock take a reference */
+    struct fsctx *fs;        /* same */
+    bool files_shared;       /* with another process (CLONE_FILES): exec makes a copy */
+    const struct cred *cred; /* same; copy on write, immutable once published */
+    uint64_t blocked;        /* [sighand.lock] for writes; own thread reads freely */
+    uint64_t sigwait;        /* [sighand.lock] set a sigtimedwait is waiting for */
+    uint64_t saved_mask;     /* restored after sigsuspend, ppoll... */
     bool restore_mask;
-    struct sigqueue pending;   /* [sighand.lock] */
-    struct { uint64_t sp, size; uint32_t flags; } altstack;
+    struct sigqueue pending; /* [sighand.lock] */
+    struct {
+        uint64_t sp, size;
+        uint32_t flags;
+    } altstack;
     struct parker park;        /* events, signals, stops and timeouts all wake it */
     uint32_t ticket;           /* of the last parker_arm(): wake-ups since then count */
     _Atomic uint32_t work;     /* WORK_* */
     _Atomic uint32_t in_guest; /* 1 around platform_run(); see signal_poke_locked() */
     bool stop_joined;          /* [sighand.lock] counted in the group stop */
-    struct { long (*fn)(struct task *t); uint64_t args[6]; } restart; /* set by a call that returns -ERESTART_RESTARTBLOCK */
-    enum resume_kind resume_kind; /* how the call being handled ends: RETURN unless sigreturn or exec said otherwise */
+    struct {
+        long (*fn)(struct task *t);
+        uint64_t args[6];
+    } restart;                     /* set by a call that returns -ERESTART_RESTARTBLOCK */
+    enum resume_kind resume_kind;  /* how the call being handled ends: RETURN unless sigreturn or
+                                      exec said otherwise */
     struct guest_regs resume_regs; /* for RESUME_REGS */
     uint64_t clear_child_tid, set_child_tid, robust_list; /* guest addresses */
-    char comm[16];             /* [tasks_lock] */
-    struct trap_info trap;     /* the trap being handled */
-    struct completion *vfork_done; /* [own thread] what our parent's vfork waits on until exec or exit */
-    _Atomic uint32_t state;    /* enum task_state, for /proc */
-    uint32_t exit_code;        /* wait(2) status of this thread's own exit */
+    char comm[16];                                        /* [tasks_lock] */
+    struct trap_info trap;                                /* the trap being handled */
+    struct completion
+        *vfork_done;        /* [own thread] what our parent's vfork waits on until exec or exit */
+    _Atomic uint32_t state; /* enum task_state, for /proc */
+    uint32_t exit_code;     /* wait(2) status of this thread's own exit */
     uint64_t personality;
     uint64_t timerslack;
-    int sched_policy;          /* [tasks_lock] as the guest set it */
+    int sched_policy;                /* [tasks_lock] as the guest set it */
     uint32_t host_fsuid, host_fsgid; /* what this sentry thread has set on the host */
-    _Atomic int32_t sentry_tid; /* host id of this sentry thread, for its cpu clock; 0 before it runs */
-    struct timespec start;     /* immutable */
+    _Atomic int32_t
+        sentry_tid;        /* host id of this sentry thread, for its cpu clock; 0 before it runs */
+    struct timespec start; /* immutable */
 };
 
 enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE, TASK_DEAD };
@@ -176,15 +190,18 @@ void task_publish_facts(struct task *t);
 /* ---- the task part's own ---- */
 struct tgroup *tgroup_alloc(struct kernel *k, const struct tgroup *like) must_check;
 struct task *task_alloc(struct tgroup *tg) must_check;
-/* tasks_lock held: gives t (and, if it is the first of its group, the group) its number and place. */
+/* tasks_lock held: gives t (and, if it is the first of its group, the group) its number and place.
+ */
 int task_link(struct task *t, struct tgroup *parent) must_check;
 /* Undoes task_alloc() for a task that was never linked. */
 void task_discard(struct task *t);
-/* The end of a task, on its own thread; guest_gone: its memory cannot be touched any more. Drops the thread's reference. */
+/* The end of a task, on its own thread; guest_gone: its memory cannot be touched any more. Drops
+ * the thread's reference. */
 void task_exit(struct task *t, bool guest_gone);
 /* Robust futexes and clear_child_tid when a thread leaves its memory: exit and exec. Own thread. */
 void task_leave_memory(struct task *t);
-/* tasks_lock held: a zombie goes for good. The tree's reference is the caller's to drop, after unlocking. */
+/* tasks_lock held: a zombie goes for good. The tree's reference is the caller's to drop, after
+ * unlocking. */
 void tgroup_reap(struct tgroup *tg);
 /* tasks_lock held: who reaps the children of tg when it is gone. */
 struct tgroup *tgroup_reaper(struct tgroup *tg);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interval timers and POSIX timers. Both are one thing: a clock, an expiry, an interval, and a signal.
+ * Interval timers and POSIX timers. Both are one thing: a clock, an expiry, an interval, and a
+ * signal.
  *
  * Timers on processor time cannot be armed on a clock of ours: they look at the consumption when it
  * could have been reached at the earliest (all threads running), and then again, until it is.
@@ -17,30 +18,30 @@
 #include "kernel/time/timeval.h"
 
 #define MAX_POSIX_TIMERS 4096
-#define CPU_POLL_MIN_NS 1000000ull
+#define CPU_POLL_MIN_NS  1000000ull
 
 enum basis { BASIS_MONO, BASIS_REAL, BASIS_VIRTUAL, BASIS_PROF };
 
 struct gtimer {
     struct ktimer kt;
     struct itimers *owner;
-    struct list link;       /* [itimers.lock] POSIX timers */
+    struct list link; /* [itimers.lock] POSIX timers */
     enum basis basis;
-    bool is_posix, armed;   /* armed: [itimers.lock] */
+    bool is_posix, armed;      /* armed: [itimers.lock] */
     uint64_t expiry, interval; /* [itimers.lock] ns on the basis's clock */
     int id, signo, notify;
     uint64_t value;
-    struct task *target;    /* SIGEV_THREAD_ID: referenced */
-    int overrun;            /* [itimers.lock] of the last delivered signal */
+    struct task *target; /* SIGEV_THREAD_ID: referenced */
+    int overrun;         /* [itimers.lock] of the last delivered signal */
 };
 
 struct itimers {
-    struct mutex lock;      /* RANK_TIMERS */
-    struct tgroup *tg;      /* the owner, not referenced */
+    struct mutex lock; /* RANK_TIMERS */
+    struct tgroup *tg; /* the owner, not referenced */
     struct gtimer it[3];
-    struct list posix;      /* [lock] */
-    int next_id;            /* [lock] */
-    unsigned n_posix;       /* [lock] */
+    struct list posix; /* [lock] */
+    int next_id;       /* [lock] */
+    unsigned n_posix;  /* [lock] */
 };
 
 static uint64_t basis_now(struct tgroup *tg, enum basis b)
@@ -86,7 +87,8 @@ static void send_expiry(struct gtimer *g, int overruns)
         info.timer.value = g->value;
     }
     sh = sighand_lock(tg);
-    if (!g->is_posix || !sigqueue_timer_again(g->target ? &g->target->pending : &tg->pending, g->id, overruns + 1))
+    if (!g->is_posix ||
+        !sigqueue_timer_again(g->target ? &g->target->pending : &tg->pending, g->id, overruns + 1))
         (void) signal_send_locked(tg, g->target, &info);
     mutex_unlock(&sh->lock);
 }
@@ -153,7 +155,7 @@ void itimers_stop(struct itimers *it, bool exec)
     mutex_lock(&it->lock);
     list_splice_tail(&it->posix, &gone);
     it->n_posix = 0;
-    list_for_each(l, &gone)
+    list_for_each (l, &gone)
         container_of(l, struct gtimer, link)->armed = false;
     mutex_unlock(&it->lock);
     while ((l = list_pop(&gone)))
@@ -179,7 +181,8 @@ void itimers_free(struct itimers *it)
 }
 
 /* itimers.lock held. What is left; a timer that is due but has not fired shows 1 ns, as Linux. */
-static void read_locked(const struct gtimer *g, uint64_t now, uint64_t *ret_value, uint64_t *ret_interval)
+static void read_locked(const struct gtimer *g, uint64_t now, uint64_t *ret_value,
+                        uint64_t *ret_interval)
 {
     if (ret_value)
         *ret_value = !g->armed ? 0 : g->expiry > now ? g->expiry - now : 1;
@@ -187,8 +190,8 @@ static void read_locked(const struct gtimer *g, uint64_t now, uint64_t *ret_valu
         *ret_interval = g->interval;
 }
 
-static void set_timer(struct gtimer *g, bool absolute, uint64_t value, uint64_t interval, uint64_t *ret_value,
-                      uint64_t *ret_interval)
+static void set_timer(struct gtimer *g, bool absolute, uint64_t value, uint64_t interval,
+                      uint64_t *ret_value, uint64_t *ret_interval)
 {
     struct itimers *it = g->owner;
     uint64_t now = basis_now(it->tg, g->basis);
@@ -230,13 +233,14 @@ int itimer_get(struct tgroup *tg, int which, uint64_t *ret_value, uint64_t *ret_
     return 0;
 }
 
-/* POSIX timers. Only threads of the group get here, and deletion by another one is its own race: ids are looked up under the lock each time. */
+/* POSIX timers. Only threads of the group get here, and deletion by another one is its own race:
+ * ids are looked up under the lock each time. */
 
 static struct gtimer *find_locked(struct itimers *it, int id)
 {
     struct gtimer *g;
 
-    list_for_each_entry(g, &it->posix, link) {
+    list_for_each_entry (g, &it->posix, link) {
         if (g->id == id)
             return g;
     }
@@ -314,8 +318,8 @@ int posix_timer_create(struct task *t, int clock, const struct lx_sigevent *ev, 
     return 0;
 }
 
-int posix_timer_set(struct task *t, int id, bool absolute, uint64_t value, uint64_t interval, uint64_t *ret_value,
-                    uint64_t *ret_interval)
+int posix_timer_set(struct task *t, int id, bool absolute, uint64_t value, uint64_t interval,
+                    uint64_t *ret_value, uint64_t *ret_interval)
 {
     struct itimers *it = t->tg->itimers;
     struct gtimer *g;

@@ -20,14 +20,16 @@ void itimers_stop(struct itimers *it, bool exec);
 /* ns values; a zero value disarms. ret_ may be NULL. */
 int itimer_set(struct tgroup *tg, int which, uint64_t value, uint64_t interval, uint64_t *ret_value,
                uint64_t *ret_interval) must_check;
-int itimer_get(struct tgroup *tg, int which, uint64_t *ret_value, uint64_t *ret_interval) must_check;
+int itimer_get(struct tgroup *tg, int which, uint64_t *ret_value, uint64_t *ret_interval)
+    must_check;
 
 struct lx_siginfo;
 
 /* POSIX timers. -EINVAL for unknown ids and clocks, -EAGAIN without memory or too many. */
-int posix_timer_create(struct task *t, int clock, const struct lx_sigevent *ev, int *ret_id) must_check;
-int posix_timer_set(struct task *t, int id, bool absolute, uint64_t value, uint64_t interval, uint64_t *ret_value,
-                    uint64_t *ret_interval) must_check;
+int posix_timer_create(struct task *t, int clock, const struct lx_sigevent *ev, int *ret_id)
+    must_check;
+int posix_timer_set(struct task *t, int id, bool absolute, uint64_t value, uint64_t interval,
+                    uint64_t *ret_value, uint64_t *ret_interval) must_check;
 int posix_timer_get(struct task *t, int id, uint64_t *ret_value, uint64_t *ret_interval) must_check;
 int posix_timer_overrun(struct task *t, int id) must_check;
 int posix_timer_delete(struct task *t, int id) must_check;

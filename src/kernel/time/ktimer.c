@@ -16,11 +16,11 @@
 #define TIMER_STACK (128u * 1024)
 
 struct timer_base {
-    struct mutex lock;            /* RANK_LEAF */
-    struct list armed;            /* [lock] by deadline */
-    bool started;                 /* [lock] */
-    struct parker park;           /* the timer thread's */
-    _Atomic uint32_t generation;  /* futex word: changes when a callback has ended */
+    struct mutex lock;           /* RANK_LEAF */
+    struct list armed;           /* [lock] by deadline */
+    bool started;                /* [lock] */
+    struct parker park;          /* the timer thread's */
+    _Atomic uint32_t generation; /* futex word: changes when a callback has ended */
     _Atomic uint32_t sync_waiters;
 };
 
@@ -141,7 +141,7 @@ void ktimer_arm(struct kernel *k, struct ktimer *t, uint64_t deadline)
     list_del(&t->link);
     t->deadline = deadline;
     t->armed = true;
-    list_for_each(at, &b->armed) {
+    list_for_each (at, &b->armed) {
         if (container_of(at, struct ktimer, link)->deadline > deadline)
             break;
     }

@@ -9,9 +9,9 @@
 #include "abi/linux/time.h"
 #include "base/util.h"
 
-#define NS_PER_SEC 1000000000ull
+#define NS_PER_SEC  1000000000ull
 #define NS_PER_USEC 1000ull
-#define NS_MAX (1ull << 62) /* far enough for "for ever", safe to add two of */
+#define NS_MAX      (1ull << 62) /* far enough for "for ever", safe to add two of */
 
 static inline int must_check ns_from_timespec(const struct lx_timespec *ts, uint64_t *ret)
 {
@@ -40,10 +40,12 @@ static inline struct lx_timespec timespec_from_ns(uint64_t ns)
 
 static inline struct lx_timeval timeval_from_ns(uint64_t ns)
 {
-    return (struct lx_timeval){(int64_t) (ns / NS_PER_SEC), (int64_t) (ns % NS_PER_SEC / NS_PER_USEC)};
+    return (struct lx_timeval){(int64_t) (ns / NS_PER_SEC),
+                               (int64_t) (ns % NS_PER_SEC / NS_PER_USEC)};
 }
 
 static inline struct timespec host_timespec_from_ns(uint64_t ns)
 {
-    return (struct timespec){.tv_sec = (time_t) (ns / NS_PER_SEC), .tv_nsec = (long) (ns % NS_PER_SEC)};
+    return (struct timespec){.tv_sec = (time_t) (ns / NS_PER_SEC),
+                             .tv_nsec = (long) (ns % NS_PER_SEC)};
 }

@@ -101,11 +101,11 @@ struct file {
     struct mutex dir_lock;      /* RANK_READDIR: one readdir at a time */
     struct mutex pos_lock;      /* RANK_FILE: synthetic files' offset */
     int64_t pos; /* [pos_lock; directories: dir_lock] for drivers that keep an offset here */
-    struct mutex watch_lock; /* RANK_FILE_WATCH */
-    struct list watches;     /* [watch_lock] struct file_watch */
+    struct mutex watch_lock;       /* RANK_FILE_WATCH */
+    struct list watches;           /* [watch_lock] struct file_watch */
     bool is_writer;                /* immutable once open: counts in node.writers */
     _Atomic(struct async *) async; /* set once; signal-driven I/O, async.h; NULL: never asked for */
-    uint64_t anon_ino;   /* shown for anonymous files */
+    uint64_t anon_ino;             /* shown for anonymous files */
 };
 
 void file_init(struct file *f, const struct file_ops *ops, uint32_t flags); /* one reference */

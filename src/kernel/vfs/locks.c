@@ -92,7 +92,8 @@ static struct flk *find_conflict(struct node *n, const struct flk *want)
     list_for_each_entry (l, &n->locks, link)
         if (l->whole == want->whole && !same_owner(&l->owner, &want->owner) &&
             l->start <= want->end && want->start <= l->end &&
-            (l->type == LX_F_WRLCK || want->type == LX_F_WRLCK) && (!first || l->start < first->start))
+            (l->type == LX_F_WRLCK || want->type == LX_F_WRLCK) &&
+            (!first || l->start < first->start))
             first = l;
     return first;
 }

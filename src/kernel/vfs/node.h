@@ -106,7 +106,7 @@ struct node {
     _Atomic(char *) link_text; /* symlinks of exclusive supers: what readlink returned first */
     struct list locks;         /* [locks.lock] record locks and flocks, see locks.c */
     _Atomic uint32_t n_locks;  /* [locks.lock] for writes: how many */
-    _Atomic int32_t writers; /* openings for writing; negative: programs that run it */
+    _Atomic int32_t writers;   /* openings for writing; negative: programs that run it */
 };
 
 void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type,
@@ -125,7 +125,8 @@ void node_end_run(struct node *n);
 
 struct super_ops {
     int (*statfs)(struct super *sb, struct lx_statfs *ret); /* -ENOSYS */
-    int (*sync)(struct super *sb); /* syncfs(2), no locks held; NULL: there is nothing to write back */
+    int (*sync)(
+        struct super *sb); /* syncfs(2), no locks held; NULL: there is nothing to write back */
     void (*release)(struct super *sb);
 };
 

@@ -24,11 +24,11 @@ struct pseudo_super {
 };
 
 struct pseudo_node {
-    struct node node; /* first */
+    struct node node;             /* first */
     const struct pseudo_entry *e; /* immutable */
     int32_t pid, tid, fd;         /* immutable: see struct pseudo_ctx */
     uint32_t index;
-    bool dynamic;                 /* immutable: found by a lookup callback */
+    bool dynamic; /* immutable: found by a lookup callback */
 };
 
 static struct pseudo_node *pnode(struct node *n)
@@ -43,8 +43,12 @@ static struct pseudo_super *psuper(struct super *sb)
 
 static struct pseudo_ctx ctx_of(struct pseudo_node *pn, struct task *opener)
 {
-    return (struct pseudo_ctx){.k = psuper(pn->node.sb)->k, .opener = opener, .pid = pn->pid,
-                               .tid = pn->tid, .fd = pn->fd, .index = pn->index};
+    return (struct pseudo_ctx){.k = psuper(pn->node.sb)->k,
+                               .opener = opener,
+                               .pid = pn->pid,
+                               .tid = pn->tid,
+                               .fd = pn->fd,
+                               .index = pn->index};
 }
 
 /* The same place has the same number, without a table of them. */
@@ -79,8 +83,8 @@ static int node_make(struct super *sb, const struct pseudo_entry *e, const struc
 /* ---- names ---- */
 
 /* The entry of a name in directory e; c becomes the child's. */
-static const struct pseudo_entry *find(const struct pseudo_entry *e, struct pseudo_ctx *c, const char *name,
-                                       size_t len, bool *ret_dynamic)
+static const struct pseudo_entry *find(const struct pseudo_entry *e, struct pseudo_ctx *c,
+                                       const char *name, size_t len, bool *ret_dynamic)
 {
     *ret_dynamic = false;
     for (const struct pseudo_entry *i = e->children; i && i->name; i++)
@@ -117,7 +121,8 @@ static bool pseudo_revalidate(struct node *n, struct node *dir, const char *name
     if (!n)
         return !e;
     struct pseudo_node *pn = pnode(n);
-    return e == pn->e && c.pid == pn->pid && c.tid == pn->tid && c.fd == pn->fd && c.index == pn->index;
+    return e == pn->e && c.pid == pn->pid && c.tid == pn->tid && c.fd == pn->fd &&
+           c.index == pn->index;
 }
 
 static ssize_t pseudo_readlink(struct node *n, struct task *t, char *dst, size_t cap)
@@ -149,9 +154,16 @@ static int pseudo_getattr(struct node *n, struct attr *ret)
     struct pseudo_node *pn = pnode(n);
     struct pseudo_super *ps = psuper(n->sb);
     struct pseudo_ctx c = ctx_of(pn, NULL);
-    *ret = (struct attr){.dev = n->sb->dev, .ino = n->ino, .rdev = pn->e->rdev, .mode = pn->e->mode,
-                         .nlink = 1, .blksize = 4096, .atime = ps->made, .mtime = ps->made,
-                         .ctime = ps->made, .btime = {0, -1}};
+    *ret = (struct attr){.dev = n->sb->dev,
+                         .ino = n->ino,
+                         .rdev = pn->e->rdev,
+                         .mode = pn->e->mode,
+                         .nlink = 1,
+                         .blksize = 4096,
+                         .atime = ps->made,
+                         .mtime = ps->made,
+                         .ctime = ps->made,
+                         .btime = {0, -1}};
     if (n->type == LX_S_IFDIR)
         ret->nlink = 2 + count_subdirs(pn->e);
     if (n->type == LX_S_IFLNK && pn->e->follow)
@@ -182,7 +194,7 @@ struct text {
 };
 
 struct pseudo_file {
-    struct file file; /* first */
+    struct file file;  /* first */
     struct node *node; /* referenced */
     struct text *text; /* [file.pos_lock] NULL before the first read */
 };
@@ -220,7 +232,8 @@ static int text_render(struct pseudo_node *pn, struct task *reader, struct text 
     return 0;
 }
 
-/* The text to read from at *pos; a new reference. Callbacks take locks ranked above pos_lock, so it is not held. */
+/* The text to read from at *pos; a new reference. Callbacks take locks ranked above pos_lock, so it
+ * is not held. */
 static int text_get(struct pseudo_file *pf, struct task *reader, int64_t *pos, struct text **ret)
 {
     mutex_lock(&pf->file.pos_lock);
@@ -296,7 +309,8 @@ static int64_t pseudo_seek(struct file *f, int64_t off, int whence)
 {
     MUTEX_GUARD(&f->pos_lock);
     int64_t base = whence == SEEK_CUR ? f->pos : 0, to;
-    if ((whence != SEEK_SET && whence != SEEK_CUR) || __builtin_add_overflow(base, off, &to) || to < 0)
+    if ((whence != SEEK_SET && whence != SEEK_CUR) || __builtin_add_overflow(base, off, &to) ||
+        to < 0)
         return -EINVAL;
     f->pos = to;
     return to;
@@ -320,7 +334,7 @@ static const struct file_ops text_ops = {
 /* ---- directories ---- */
 
 /* Positions: ".", "..", the table's entries, then the cursors of the dynamic part. */
-#define POS_TABLE 2
+#define POS_TABLE   2
 #define POS_DYNAMIC (1ll << 32)
 
 static uint32_t dirent_type(uint32_t mode)
@@ -342,7 +356,8 @@ static bool list_one(void *arg, const char *name, uint64_t next)
     int64_t next_pos = POS_DYNAMIC + (int64_t) next;
     const struct pseudo_entry *e = pn->e->dynamic->lookup(&c, name, strlen(name));
     if (e) {
-        if (!l->out->emit(l->out, name, strlen(name), ino_of(e, &c), dirent_type(e->mode), next_pos)) {
+        if (!l->out->emit(l->out, name, strlen(name), ino_of(e, &c), dirent_type(e->mode),
+                          next_pos)) {
             l->full = true;
             return false;
         }
@@ -360,7 +375,8 @@ static bool list_table(struct listing *l)
         if (i < l->pf->file.pos)
             continue;
         if ((!e->exists || e->exists(&c) == 0) &&
-            !l->out->emit(l->out, e->name, strlen(e->name), ino_of(e, &c), dirent_type(e->mode), i + 1))
+            !l->out->emit(l->out, e->name, strlen(e->name), ino_of(e, &c), dirent_type(e->mode),
+                          i + 1))
             return false;
         l->pf->file.pos = i + 1;
     }
@@ -418,9 +434,9 @@ static void pseudo_node_release(struct node *n)
     free(pnode(n));
 }
 
-#define PSEUDO_NODE_OPS                                                                            \
-    .lookup = pseudo_lookup, .revalidate = pseudo_revalidate, .readlink = pseudo_readlink,         \
-    .getattr = pseudo_getattr, .setattr = pseudo_setattr, .open = pseudo_open,                     \
+#define PSEUDO_NODE_OPS                                                                    \
+    .lookup = pseudo_lookup, .revalidate = pseudo_revalidate, .readlink = pseudo_readlink, \
+    .getattr = pseudo_getattr, .setattr = pseudo_setattr, .open = pseudo_open,             \
     .release = pseudo_node_release
 
 static const struct node_ops pseudo_node_ops = {PSEUDO_NODE_OPS};
@@ -429,7 +445,10 @@ static const struct node_ops pseudo_magic_ops = {PSEUDO_NODE_OPS, .follow = pseu
 
 static int pseudo_statfs(struct super *sb, struct lx_statfs *ret)
 {
-    *ret = (struct lx_statfs){.type = psuper(sb)->fs->magic, .bsize = 4096, .frsize = 4096, .namelen = 255};
+    *ret = (struct lx_statfs){.type = psuper(sb)->fs->magic,
+                              .bsize = 4096,
+                              .frsize = 4096,
+                              .namelen = 255};
     return 0;
 }
 

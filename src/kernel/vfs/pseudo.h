@@ -2,8 +2,9 @@
 /*
  * Synthetic file systems: one engine of declarative tables for proc, sys, dev and their like.
  * A tree is a static table of entries; directories whose names are only known at run time (a
- * process, a descriptor) have a lookup and a list callback. File contents are produced whole when an
- * opening is read at offset 0, so that a reader sees one consistent state, and again when it rewinds.
+ * process, a descriptor) have a lookup and a list callback. File contents are produced whole when
+ * an opening is read at offset 0, so that a reader sees one consistent state, and again when it
+ * rewinds.
  *
  * No callback is called with a lock held, except lookup and exists: those run below the super's
  * tree_lock. Its rank is RANK_PSEUDO_TREE, above the process tree's, which they ask. They must not
@@ -19,25 +20,31 @@ struct kernel;
 /* What a callback knows about where it stands: filled from the directories passed on the way. */
 struct pseudo_ctx {
     struct kernel *k;
-    struct task *opener;  /* borrowed: who opens, reads or follows; NULL for the kernel itself */
-    int32_t pid, tid;     /* 0: not below a process directory */
-    int32_t fd;           /* -1: not below a descriptor directory */
-    uint32_t index;       /* other numbered things, e.g. a cpu */
+    struct task *opener; /* borrowed: who opens, reads or follows; NULL for the kernel itself */
+    int32_t pid, tid;    /* 0: not below a process directory */
+    int32_t fd;          /* -1: not below a descriptor directory */
+    uint32_t index;      /* other numbered things, e.g. a cpu */
 };
 
 struct pseudo_entry {
-    const char *name;           /* NULL ends a table; "" for the entries a dynamic lookup returns */
-    uint32_t mode;              /* type and permissions */
-    int (*show)(const struct pseudo_ctx *c, struct strbuf *out);              /* files: the whole text. -EINVAL */
-    int (*store)(const struct pseudo_ctx *c, const char *text, size_t n);     /* one write(2), NUL-terminated; 0 or errno. -EINVAL */
-    ssize_t (*link)(const struct pseudo_ctx *c, char *dst, size_t cap);       /* symlinks: length, not terminated */
-    int (*follow)(const struct pseudo_ctx *c, struct path *ret);              /* magic links: new references; may be NULL */
-    int (*open)(const struct pseudo_ctx *c, const struct open_args *a, struct file **ret); /* devices and special files; NULL: text */
-    int (*may_open)(const struct pseudo_ctx *c);                              /* NULL: the mode decides; else 0 or errno, asked too */
-    uint64_t rdev;              /* device nodes */
-    const struct pseudo_entry *children;                                      /* static directories */
-    const struct pseudo_dynamic *dynamic;                                     /* names known at run time; may go with children */
-    int (*exists)(const struct pseudo_ctx *c);                                /* NULL: always; else 0 or -ENOENT */
+    const char *name; /* NULL ends a table; "" for the entries a dynamic lookup returns */
+    uint32_t mode;    /* type and permissions */
+    int (*show)(const struct pseudo_ctx *c,
+                struct strbuf *out); /* files: the whole text. -EINVAL */
+    int (*store)(const struct pseudo_ctx *c, const char *text,
+                 size_t n); /* one write(2), NUL-terminated; 0 or errno. -EINVAL */
+    ssize_t (*link)(const struct pseudo_ctx *c, char *dst,
+                    size_t cap); /* symlinks: length, not terminated */
+    int (*follow)(const struct pseudo_ctx *c,
+                  struct path *ret); /* magic links: new references; may be NULL */
+    int (*open)(const struct pseudo_ctx *c, const struct open_args *a,
+                struct file **ret); /* devices and special files; NULL: text */
+    int (*may_open)(
+        const struct pseudo_ctx *c);      /* NULL: the mode decides; else 0 or errno, asked too */
+    uint64_t rdev;                        /* device nodes */
+    const struct pseudo_entry *children;  /* static directories */
+    const struct pseudo_dynamic *dynamic; /* names known at run time; may go with children */
+    int (*exists)(const struct pseudo_ctx *c); /* NULL: always; else 0 or -ENOENT */
 };
 
 struct pseudo_dynamic {
@@ -54,7 +61,7 @@ struct pseudo_dynamic {
 /* A kind of synthetic file system: const. */
 struct pseudo_fs {
     const char *type_name;
-    int64_t magic;              /* f_type of statfs(2) */
+    int64_t magic; /* f_type of statfs(2) */
     const struct pseudo_entry *root;
     void (*owner)(const struct pseudo_ctx *c, uint32_t *uid, uint32_t *gid); /* NULL: root's */
 };
@@ -63,9 +70,19 @@ struct pseudo_fs {
 int pseudo_mount(struct kernel *k, const struct pseudo_fs *fs, struct super **ret) must_check;
 
 /* Entries are tables of these. */
-#define PSEUDO_FILE(name_, mode_, show_) {.name = name_, .mode = LX_S_IFREG | (mode_), .show = show_}
-#define PSEUDO_RW(name_, mode_, show_, store_)                                                     \
-    {.name = name_, .mode = LX_S_IFREG | (mode_), .show = show_, .store = store_}
-#define PSEUDO_DIR(name_, mode_, children_)                                                        \
-    {.name = name_, .mode = LX_S_IFDIR | (mode_), .children = children_}
-#define PSEUDO_LINK(name_, link_) {.name = name_, .mode = LX_S_IFLNK | 0777, .link = link_}
+#define PSEUDO_FILE(name_, mode_, show_)                           \
+    {                                                              \
+        .name = name_, .mode = LX_S_IFREG | (mode_), .show = show_ \
+    }
+#define PSEUDO_RW(name_, mode_, show_, store_)                                      \
+    {                                                                               \
+        .name = name_, .mode = LX_S_IFREG | (mode_), .show = show_, .store = store_ \
+    }
+#define PSEUDO_DIR(name_, mode_, children_)                                \
+    {                                                                      \
+        .name = name_, .mode = LX_S_IFDIR | (mode_), .children = children_ \
+    }
+#define PSEUDO_LINK(name_, link_)                               \
+    {                                                           \
+        .name = name_, .mode = LX_S_IFLNK | 0777, .link = link_ \
+    }

@@ -21,7 +21,9 @@ struct specials {
      * open(2) of a FIFO: fifo(7), may sleep in a->task (no lock held). `n` says which FIFO it is by
      * its attributes' dev and ino. a->task is not NULL. -ENXIO, -ERESTARTSYS.
      */
-    int (*fifo_open)(struct kernel *k, struct node *n, const struct open_args *a, struct file **ret);
+    int (*fifo_open)(struct kernel *k, struct node *n, const struct open_args *a,
+                     struct file **ret);
     /* Character device by Linux's 64-bit device number. -ENXIO for those a guest may not have. */
-    int (*device_open)(struct kernel *k, uint64_t rdev, const struct open_args *a, struct file **ret);
+    int (*device_open)(struct kernel *k, uint64_t rdev, const struct open_args *a,
+                       struct file **ret);
 };

@@ -55,7 +55,8 @@ struct completion {
     struct task *waiter; /* holds a reference */
 };
 
-/* Two references: one is consumed by completion_done(), one by completion_wait(). NULL without memory. */
+/* Two references: one is consumed by completion_done(), one by completion_wait(). NULL without
+ * memory. */
 struct completion *completion_new(struct task *waiter);
 void completion_done(struct completion *c);
 /* By the waiter. Returns also, without the event, when t must exit. */

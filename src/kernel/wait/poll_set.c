@@ -97,7 +97,8 @@ int poll_deadline(int64_t sec, int64_t nsec, enum poll_timeout *ret_how, struct 
         return 0;
     }
     (void) clock_gettime(CLOCK_MONOTONIC, &now);
-    if (__builtin_add_overflow(now.tv_sec, sec, &ret->tv_sec) || ret->tv_sec > INT64_MAX / NSEC - 1) {
+    if (__builtin_add_overflow(now.tv_sec, sec, &ret->tv_sec) ||
+        ret->tv_sec > INT64_MAX / NSEC - 1) {
         *ret_how = POLL_FOR_EVER;
         return 0;
     }

@@ -12,9 +12,9 @@
 struct file;
 
 struct poll_item {
-    struct file *f;       /* referenced; NULL: not watched */
-    uint32_t events;      /* LX_POLL*; ERR and HUP are always reported */
-    uint32_t ready;       /* result */
+    struct file *f;  /* referenced; NULL: not watched */
+    uint32_t events; /* LX_POLL*; ERR and HUP are always reported */
+    uint32_t ready;  /* result */
     struct task_waiter tw;
 };
 
@@ -33,6 +33,7 @@ void poll_set_done(struct poll_item *items, size_t n);
  * A relative timeout as guests give it, made absolute; ret_how says what it amounts to. Negative or
  * malformed parts: -EINVAL.
  */
-int poll_deadline(int64_t sec, int64_t nsec, enum poll_timeout *ret_how, struct timespec *ret) must_check;
+int poll_deadline(int64_t sec, int64_t nsec, enum poll_timeout *ret_how, struct timespec *ret)
+    must_check;
 /* What is left until the deadline, not below zero. */
 struct timespec poll_time_left(const struct timespec *deadline);

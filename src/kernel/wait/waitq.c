@@ -2,7 +2,8 @@
 /* Wait queues. */
 #include "kernel/wait/waitq.h"
 
-#define ALWAYS (0x008u | 0x010u) /* POLLERR, POLLHUP: reported whether asked for or not, poll(2) */
+#define ALWAYS (0x008u | 0x010u) /* POLLERR, POLLHUP: reported whether asked for or not, poll(2) \
+                                  */
 
 void waitq_init(struct waitq *q)
 {
@@ -29,7 +30,7 @@ static void notify_all(struct waitq *q, uint32_t events)
 {
     struct list *l, *next;
 
-    list_for_each_safe(l, next, &q->waiters) {
+    list_for_each_safe (l, next, &q->waiters) {
         struct waiter *w = container_of(l, struct waiter, link);
 
         if (events & (w->mask | ALWAYS))

@@ -10,10 +10,11 @@
 #include "base/list.h"
 #include "base/mutex.h"
 
-struct waiter {                /* on the sleeper's stack, or inside an epoll item */
-    struct list link;          /* [waitq.lock] */
-    uint32_t mask;             /* events of interest; immutable while queued */
-    void (*notify)(struct waiter *w, uint32_t events); /* waitq.lock held: never sleeps, takes no file lock */
+struct waiter {       /* on the sleeper's stack, or inside an epoll item */
+    struct list link; /* [waitq.lock] */
+    uint32_t mask;    /* events of interest; immutable while queued */
+    void (*notify)(struct waiter *w,
+                   uint32_t events); /* waitq.lock held: never sleeps, takes no file lock */
 };
 
 struct waitq {
@@ -27,5 +28,6 @@ void waitq_add(struct waitq *q, struct waiter *w);
 void waitq_del(struct waitq *q, struct waiter *w);
 /* Notifies every waiter whose mask meets `events` (LX_POLLERR and LX_POLLHUP always do). */
 void waitq_wake(struct waitq *q, uint32_t events);
-/* From within a notify(): the queue of a set that holds the one being woken. Sets never form a ring. */
+/* From within a notify(): the queue of a set that holds the one being woken. Sets never form a
+ * ring. */
 void waitq_wake_nested(struct waitq *q, uint32_t events);

@@ -5,17 +5,17 @@
  */
 #include "platform/stub/stub.h"
 
-#define SYS_CLOSE 3
-#define SYS_MMAP 9
-#define SYS_MADVISE 28
-#define SYS_CLONE 56
-#define SYS_SIGALTSTACK 131
-#define SYS_ARCH_PRCTL 158
-#define SYS_EXIT_GROUP 231
-#define ARCH_SET_FS 0x1002
-#define MADV_DONTFORK 10
-#define PROT_RW 3
-#define MAP_SHARED_FIXED 0x11
+#define SYS_CLOSE              3
+#define SYS_MMAP               9
+#define SYS_MADVISE            28
+#define SYS_CLONE              56
+#define SYS_SIGALTSTACK        131
+#define SYS_ARCH_PRCTL         158
+#define SYS_EXIT_GROUP         231
+#define ARCH_SET_FS            0x1002
+#define MADV_DONTFORK          10
+#define PROT_RW                3
+#define MAP_SHARED_FIXED       0x11
 #define MAP_PRIVATE_ANON_FIXED 0x32
 
 struct clone_order {
@@ -26,7 +26,8 @@ struct clone_order {
 long slot_prepare(uint32_t slot)
 {
     uint64_t base = STUB_SLOTS + slot * STUB_SLOT_SIZE + SLOT_STACK;
-    long r = stub_syscall(SYS_MMAP, (long)base, SLOT_STACK_SIZE, PROT_RW, MAP_PRIVATE_ANON_FIXED, -1, 0);
+    long r = stub_syscall(SYS_MMAP, (long) base, SLOT_STACK_SIZE, PROT_RW, MAP_PRIVATE_ANON_FIXED,
+                          -1, 0);
     if (r < 0)
         return r;
     slot_local(slot)->kicked = 0;
@@ -40,22 +41,22 @@ void slot_use_stack(uint32_t slot)
         int32_t flags, pad;
         uint64_t size;
     } ss = {.sp = STUB_SLOTS + slot * STUB_SLOT_SIZE + SLOT_STACK, .size = SLOT_STACK_SIZE};
-    stub_syscall(SYS_SIGALTSTACK, (long)&ss, 0, 0, 0, 0, 0);
+    stub_syscall(SYS_SIGALTSTACK, (long) &ss, 0, 0, 0, 0, 0);
 }
 
 /* Maps the channel that the sentry gives for this cookie. Does not return when there is none. */
 static struct channel *arrive(uint32_t slot, uint64_t cookie)
 {
     struct channel *ch = slot_channel(slot);
-    long fd = stub_syscall(STUB_NR_HELLO, (long)cookie, 0, 0, 0, 0, 0);
+    long fd = stub_syscall(STUB_NR_HELLO, (long) cookie, 0, 0, 0, 0, 0);
     long r = fd;
     if (fd >= 0) {
-        r = stub_syscall(SYS_MMAP, (long)ch, CHANNEL_SIZE, PROT_RW, MAP_SHARED_FIXED, fd, 0);
+        r = stub_syscall(SYS_MMAP, (long) ch, CHANNEL_SIZE, PROT_RW, MAP_SHARED_FIXED, fd, 0);
         stub_syscall(SYS_CLOSE, fd, 0, 0, 0, 0, 0);
     }
     if (r < 0)
         stub_syscall(SYS_EXIT_GROUP, 125, 0, 0, 0, 0, 0);
-    stub_syscall(SYS_MADVISE, (long)ch, CHANNEL_SIZE, MADV_DONTFORK, 0, 0, 0);
+    stub_syscall(SYS_MADVISE, (long) ch, CHANNEL_SIZE, MADV_DONTFORK, 0, 0, 0);
     return ch;
 }
 
@@ -64,7 +65,7 @@ static void child_registers(const struct clone_order *o, struct frame *f)
     if (o->stack)
         f->uc.regs.rsp = o->stack;
     if (o->set_tls)
-        stub_syscall(SYS_ARCH_PRCTL, ARCH_SET_FS, (long)o->tls, 0, 0, 0, 0);
+        stub_syscall(SYS_ARCH_PRCTL, ARCH_SET_FS, (long) o->tls, 0, 0, 0, 0);
 }
 
 struct newcomer {
@@ -77,7 +78,8 @@ static void newcomer_main(void *arg)
 {
     struct newcomer *n = arg;
     struct frame *f = n->frame;
-    /* The kernel cleared the alternate stack, or for vfork left the parent's: both are wrong here. */
+    /* The kernel cleared the alternate stack, or for vfork left the parent's: both are wrong here.
+     */
     slot_use_stack(n->order.slot);
     struct channel *ch = arrive(n->order.slot, n->order.cookie);
     child_registers(&n->order, f);
@@ -92,7 +94,7 @@ static int64_t clone_sharing(const struct clone_order *o, const struct frame *f)
         return r;
     uint64_t top = STUB_SLOTS + (o->slot + 1) * STUB_SLOT_SIZE;
     struct frame *copy = frame_clone(f, top);
-    struct newcomer *n = (struct newcomer *)(((uint64_t)copy - sizeof(*n)) & ~15ul);
+    struct newcomer *n = (struct newcomer *) (((uint64_t) copy - sizeof(*n)) & ~15ul);
     n->order = *o;
     n->frame = copy;
     return stub_clone_onto(o->flags, n, newcomer_main, n);

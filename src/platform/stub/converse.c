@@ -2,13 +2,13 @@
 /* The stub's side of the conversation that stub_abi.h describes. */
 #include "platform/stub/stub.h"
 
-#define SYS_MMAP 9
-#define SYS_CLOSE 3
-#define SYS_EXIT 60
-#define SYS_FUTEX 202
+#define SYS_MMAP       9
+#define SYS_CLOSE      3
+#define SYS_EXIT       60
+#define SYS_FUTEX      202
 #define SYS_EXIT_GROUP 231
-#define FUTEX_WAIT 0
-#define FUTEX_WAKE 1
+#define FUTEX_WAIT     0
+#define FUTEX_WAKE     1
 
 static uint32_t current_cpu(void)
 {
@@ -23,7 +23,7 @@ static void hand_over(struct channel *ch)
     ch->cpu = current_cpu();
     __atomic_store_n(&ch->turn, TURN_SENTRY, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&ch->sentry_asleep, __ATOMIC_SEQ_CST))
-        stub_syscall(SYS_FUTEX, (long)&ch->turn, FUTEX_WAKE, 1, 0, 0, 0);
+        stub_syscall(SYS_FUTEX, (long) &ch->turn, FUTEX_WAKE, 1, 0, 0, 0);
 
     uint32_t spin = __atomic_load_n(&ch->spin, __ATOMIC_RELAXED);
     uint64_t start = spin ? __builtin_ia32_rdtsc() : 0;
@@ -36,7 +36,7 @@ static void hand_over(struct channel *ch)
     while (__atomic_load_n(&ch->turn, __ATOMIC_ACQUIRE) != TURN_STUB) {
         __atomic_store_n(&ch->stub_asleep, 1, __ATOMIC_SEQ_CST);
         if (__atomic_load_n(&ch->turn, __ATOMIC_SEQ_CST) != TURN_STUB)
-            stub_syscall(SYS_FUTEX, (long)&ch->turn, FUTEX_WAIT, TURN_SENTRY, 0, 0, 0);
+            stub_syscall(SYS_FUTEX, (long) &ch->turn, FUTEX_WAIT, TURN_SENTRY, 0, 0, 0);
         __atomic_store_n(&ch->stub_asleep, 0, __ATOMIC_RELAXED);
     }
 }
@@ -44,13 +44,13 @@ static void hand_over(struct channel *ch)
 static int64_t run_call(struct stub_call *c)
 {
     if (!c->donate)
-        return stub_syscall((long)c->nr, (long)c->args[0], (long)c->args[1], (long)c->args[2],
-                            (long)c->args[3], (long)c->args[4], (long)c->args[5]);
+        return stub_syscall((long) c->nr, (long) c->args[0], (long) c->args[1], (long) c->args[2],
+                            (long) c->args[3], (long) c->args[4], (long) c->args[5]);
     long fd = stub_syscall(STUB_NR_DONATE, 0, 0, 0, 0, 0, 0);
     if (fd < 0)
         return fd;
-    long r = stub_syscall(SYS_MMAP, (long)c->args[0], (long)c->args[1], (long)c->args[2],
-                          (long)c->args[3], fd, (long)c->args[5]);
+    long r = stub_syscall(SYS_MMAP, (long) c->args[0], (long) c->args[1], (long) c->args[2],
+                          (long) c->args[3], fd, (long) c->args[5]);
     stub_syscall(SYS_CLOSE, fd, 0, 0, 0, 0, 0);
     return r;
 }
@@ -75,19 +75,20 @@ static void run_calls(struct channel *ch)
 
 /*
  * An untimed futex wait that the kick interrupted stands at its syscall instruction again, because
- * the kick restarts. When the guest's handler is without SA_RESTART, Linux ends the wait with EINTR.
+ * the kick restarts. When the guest's handler is without SA_RESTART, Linux ends the wait with
+ * EINTR.
  */
 static void interrupt_futex(struct frame *f)
 {
     struct stub_regs *r = &f->uc.regs;
     uint8_t code[2];
-    uint32_t op = (uint32_t)r->rsi & 0x7f;
+    uint32_t op = (uint32_t) r->rsi & 0x7f;
     if (r->rax != SYS_FUTEX || (op != 0 && op != 9))
         return;
-    if (stub_copy(code, (const void *)r->rip, 2) || code[0] != 0x0f || code[1] != 0x05)
+    if (stub_copy(code, (const void *) r->rip, 2) || code[0] != 0x0f || code[1] != 0x05)
         return;
     r->rip += 2;
-    r->rax = (uint64_t)-STUB_EINTR;
+    r->rax = (uint64_t) -STUB_EINTR;
 }
 
 /* Applies a resume; 0 when the guest may run, else the request to make next. */
@@ -97,10 +98,10 @@ static uint32_t resume(struct channel *ch, struct frame *f, bool was_kick)
     switch (ch->rep) {
     case REP_RETURN:
         err = unmarshal(ch);
-        f->uc.regs.rax = err ? (uint64_t)err : (uint64_t)ch->value;
+        f->uc.regs.rax = err ? (uint64_t) err : (uint64_t) ch->value;
         break;
     case REP_RESTART:
-        f->uc.regs.rax = (uint64_t)ch->value;
+        f->uc.regs.rax = (uint64_t) ch->value;
         f->uc.regs.rip -= 2;
         break;
     case REP_SIGRETURN:

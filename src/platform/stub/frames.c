@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Signal frames: the guest's, on its own stacks, in the layout that Linux gives them on x86-64
- * (arch/x86 struct rt_sigframe: restorer, ucontext, siginfo, and the XSAVE area above, aligned to 64).
+ * (arch/x86 struct rt_sigframe: restorer, ucontext, siginfo, and the XSAVE area above, aligned to
+ * 64).
  */
 #include "platform/stub/stub.h"
 
-#define FP_MAGIC1 0x46505853u
+#define FP_MAGIC1      0x46505853u
 #define FP_SW_RESERVED 464 /* offset of struct _fpx_sw_bytes in the legacy area */
 #define FP_LEGACY_SIZE 512
-#define FP_MAX_SIZE 16384
-#define EFLAGS_TF 0x100ul
-#define EFLAGS_DF 0x400ul
-#define EFLAGS_RF 0x10000ul
+#define FP_MAX_SIZE    16384
+#define EFLAGS_TF      0x100ul
+#define EFLAGS_DF      0x400ul
+#define EFLAGS_RF      0x10000ul
 
 size_t frame_fpstate_size(const void *fpstate)
 {
     struct {
         uint32_t magic1, extended_size;
     } sw;
-    if (stub_copy(&sw, (const uint8_t *)fpstate + FP_SW_RESERVED, sizeof(sw)))
+    if (stub_copy(&sw, (const uint8_t *) fpstate + FP_SW_RESERVED, sizeof(sw)))
         return 0;
-    if (sw.magic1 != FP_MAGIC1 || sw.extended_size < FP_LEGACY_SIZE || sw.extended_size > FP_MAX_SIZE)
+    if (sw.magic1 != FP_MAGIC1 || sw.extended_size < FP_LEGACY_SIZE ||
+        sw.extended_size > FP_MAX_SIZE)
         return FP_LEGACY_SIZE;
     return sw.extended_size;
 }
@@ -31,10 +33,10 @@ bool frame_push(struct frame *f, const struct stub_signal *s)
     uint64_t sp = s->stack, fp = 0;
 
     if (f->uc.fpstate) {
-        size_t size = frame_fpstate_size((void *)f->uc.fpstate);
+        size_t size = frame_fpstate_size((void *) f->uc.fpstate);
         sp = (sp - size) & ~63ul;
         fp = sp;
-        if (stub_copy((void *)fp, (const void *)f->uc.fpstate, size))
+        if (stub_copy((void *) fp, (const void *) f->uc.fpstate, size))
             return false;
     }
     sp = ((sp - sizeof(struct frame)) & ~15ul) - 8;
@@ -49,11 +51,11 @@ bool frame_push(struct frame *f, const struct stub_signal *s)
     g.uc.fpstate = fp;
     g.uc.sigmask = s->saved_mask;
     for (size_t i = 0; i < sizeof(s->info); i++)
-        ((uint8_t *)&g.info)[i] = s->info[i];
-    if (stub_copy((void *)sp, &g, sizeof(g)))
+        ((uint8_t *) &g.info)[i] = s->info[i];
+    if (stub_copy((void *) sp, &g, sizeof(g)))
         return false;
 
-    r->rdi = (uint64_t)s->signo;
+    r->rdi = (uint64_t) s->signo;
     r->rsi = sp + offsetof(struct frame, info);
     r->rdx = sp + offsetof(struct frame, uc);
     r->rax = 0;
@@ -67,20 +69,21 @@ bool frame_push(struct frame *f, const struct stub_signal *s)
 bool frame_pop(struct frame *f)
 {
     /* The handler's return took the restorer word; the context follows it. */
-    const struct frame *guest = (const struct frame *)(f->uc.regs.rsp - 8);
+    const struct frame *guest = (const struct frame *) (f->uc.regs.rsp - 8);
     struct frame_context g;
     if (stub_copy(&g, &guest->uc, sizeof(g)))
         return false;
 
     if (g.fpstate) {
-        /* Our own frame's area is as large as this machine ever makes it; the guest's must fit in. */
+        /* Our own frame's area is as large as this machine ever makes it; the guest's must fit in.
+         */
         if (!f->uc.fpstate)
             return false;
-        size_t have = frame_fpstate_size((void *)f->uc.fpstate);
-        size_t want = frame_fpstate_size((const void *)g.fpstate);
+        size_t have = frame_fpstate_size((void *) f->uc.fpstate);
+        size_t want = frame_fpstate_size((const void *) g.fpstate);
         if (want == 0 || want > have)
             return false;
-        if (stub_copy((void *)f->uc.fpstate, (const void *)g.fpstate, want))
+        if (stub_copy((void *) f->uc.fpstate, (const void *) g.fpstate, want))
             return false;
     } else {
         f->uc.fpstate = 0;
@@ -94,13 +97,13 @@ struct frame *frame_clone(const struct frame *f, uint64_t stack_top)
 {
     uint64_t sp = stack_top, fp = 0;
     if (f->uc.fpstate) {
-        size_t size = frame_fpstate_size((void *)f->uc.fpstate);
+        size_t size = frame_fpstate_size((void *) f->uc.fpstate);
         sp = (sp - size) & ~63ul;
         fp = sp;
-        stub_copy((void *)fp, (const void *)f->uc.fpstate, size);
+        stub_copy((void *) fp, (const void *) f->uc.fpstate, size);
     }
     sp = ((sp - sizeof(struct frame)) & ~15ul) - 8;
-    struct frame *copy = (struct frame *)sp;
+    struct frame *copy = (struct frame *) sp;
     *copy = *f;
     copy->uc.fpstate = fp;
     /* Our own alternate stack: rt_sigreturn sets it from here. */

@@ -5,26 +5,26 @@
  */
 #include "platform/stub/stub.h"
 
-#define SYS_MMAP 9
-#define SYS_MUNMAP 11
-#define SYS_BRK 12
-#define SYS_SCHED_YIELD 24
-#define SYS_GETPID 39
-#define SYS_GETUID 102
-#define SYS_GETGID 104
-#define SYS_GETEUID 107
-#define SYS_GETEGID 108
-#define SYS_ARCH_PRCTL 158
-#define SYS_GETTID 186
-#define SYS_FUTEX 202
+#define SYS_MMAP          9
+#define SYS_MUNMAP        11
+#define SYS_BRK           12
+#define SYS_SCHED_YIELD   24
+#define SYS_GETPID        39
+#define SYS_GETUID        102
+#define SYS_GETGID        104
+#define SYS_GETEUID       107
+#define SYS_GETEGID       108
+#define SYS_ARCH_PRCTL    158
+#define SYS_GETTID        186
+#define SYS_FUTEX         202
 #define SYS_CLOCK_GETTIME 228
 
-#define FUTEX_WAIT 0
+#define FUTEX_WAIT        0
 #define FUTEX_WAIT_BITSET 9
-#define FUTEX_PRIVATE 128
-#define FUTEX_REALTIME 256
-#define PAGE 4096ul
-#define PAGE_UP(x) (((x) + PAGE - 1) & ~(PAGE - 1))
+#define FUTEX_PRIVATE     128
+#define FUTEX_REALTIME    256
+#define PAGE              4096ul
+#define PAGE_UP(x)        (((x) + PAGE - 1) & ~(PAGE - 1))
 
 __attribute__((section(".process"))) struct stub_process stub_process = {0};
 
@@ -45,19 +45,19 @@ static long set_brk(uint64_t want)
         long r = 0;
         if (to > from) {
             /* PRIVATE | ANONYMOUS | FIXED_NOREPLACE */
-            r = stub_syscall(SYS_MMAP, (long)from, (long)(to - from), 3, 0x100022, -1, 0);
-            if (r > 0 && (uint64_t)r != from) {
-                stub_syscall(SYS_MUNMAP, r, (long)(to - from), 0, 0, 0, 0);
+            r = stub_syscall(SYS_MMAP, (long) from, (long) (to - from), 3, 0x100022, -1, 0);
+            if (r > 0 && (uint64_t) r != from) {
+                stub_syscall(SYS_MUNMAP, r, (long) (to - from), 0, 0, 0, 0);
                 r = -1;
             }
         } else if (to < from) {
-            r = stub_syscall(SYS_MUNMAP, (long)to, (long)(from - to), 0, 0, 0, 0);
+            r = stub_syscall(SYS_MUNMAP, (long) to, (long) (from - to), 0, 0, 0, 0);
         }
         if (r >= 0)
             p->brk_now = have = want;
     }
     __atomic_store_n(&p->brk_lock, 0, __ATOMIC_RELEASE);
-    return (long)have;
+    return (long) have;
 }
 
 struct timespec64 {
@@ -67,7 +67,7 @@ struct timespec64 {
 static void add_now(struct timespec64 *ts)
 {
     struct timespec64 now;
-    stub_syscall(SYS_CLOCK_GETTIME, 1 /* CLOCK_MONOTONIC */, (long)&now, 0, 0, 0, 0);
+    stub_syscall(SYS_CLOCK_GETTIME, 1 /* CLOCK_MONOTONIC */, (long) &now, 0, 0, 0, 0);
     ts->nsec += now.nsec;
     if (ts->nsec >= 1000000000) {
         ts->nsec -= 1000000000;
@@ -84,14 +84,14 @@ static void add_now(struct timespec64 *ts)
 static bool timed_futex(struct channel *ch, struct frame *f, long *ret)
 {
     const struct stub_regs *r = &f->uc.regs;
-    uint32_t op = (uint32_t)r->rsi, cmd = op & ~(uint32_t)(FUTEX_PRIVATE | FUTEX_REALTIME);
+    uint32_t op = (uint32_t) r->rsi, cmd = op & ~(uint32_t) (FUTEX_PRIVATE | FUTEX_REALTIME);
     struct timespec64 ts;
 
     if ((cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET) || !r->r10)
         return false;
     if (cmd == FUTEX_WAIT && (op & FUTEX_REALTIME))
         return false;
-    if (stub_copy(&ts, (const void *)r->r10, sizeof(ts))) {
+    if (stub_copy(&ts, (const void *) r->r10, sizeof(ts))) {
         *ret = -STUB_EFAULT;
         return true;
     }
@@ -103,19 +103,20 @@ static bool timed_futex(struct channel *ch, struct frame *f, long *ret)
         add_now(&ts);
 
     uint32_t native = FUTEX_WAIT_BITSET | (op & (FUTEX_PRIVATE | FUTEX_REALTIME));
-    uint32_t bits = cmd == FUTEX_WAIT ? ~0u : (uint32_t)r->r9;
+    uint32_t bits = cmd == FUTEX_WAIT ? ~0u : (uint32_t) r->r9;
     struct slot_local *local = slot_local(slot_of(f));
     for (;;) {
         struct stub_regs before = *r;
-        *ret = stub_futex_interruptible((uint32_t *)before.rdi, (int)native, (uint32_t)before.rdx, &ts, bits);
+        *ret = stub_futex_interruptible((uint32_t *) before.rdi, (int) native,
+                                        (uint32_t) before.rdx, &ts, bits);
         if (!local->kicked)
             return true;
         local->kicked = 0;
-        f->uc.regs.rax = (uint64_t)*ret;
+        f->uc.regs.rax = (uint64_t) *ret;
         converse(ch, f, REQ_KICKED);
         /* converse() may have built a frame: its registers are the guest's now, rax included. */
         if (r->rip != before.rip || r->rsp != before.rsp || *ret != -STUB_EINTR) {
-            *ret = (long)r->rax;
+            *ret = (long) r->rax;
             return true;
         }
         f->uc.regs = before;
@@ -126,7 +127,7 @@ static bool segment_base(const struct stub_regs *r, long *ret)
 {
     if (r->rdi < 0x1001 || r->rdi > 0x1004)
         return false;
-    *ret = stub_syscall(SYS_ARCH_PRCTL, (long)r->rdi, (long)r->rsi, 0, 0, 0, 0);
+    *ret = stub_syscall(SYS_ARCH_PRCTL, (long) r->rdi, (long) r->rsi, 0, 0, 0, 0);
     return true;
 }
 
@@ -134,20 +135,38 @@ bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret)
 {
     const struct stub_regs *r = &f->uc.regs;
     switch (nr) {
-    case SYS_FUTEX: return timed_futex(ch, f, ret);
-    case SYS_BRK: *ret = set_brk(r->rdi); return true;
-    case SYS_ARCH_PRCTL: return segment_base(r, ret);
-    default: break;
+    case SYS_FUTEX:
+        return timed_futex(ch, f, ret);
+    case SYS_BRK:
+        *ret = set_brk(r->rdi);
+        return true;
+    case SYS_ARCH_PRCTL:
+        return segment_base(r, ret);
+    default:
+        break;
     }
     if (ch->facts_flags & FACTS_TRACE)
         return false;
     switch (nr) {
-    case SYS_GETPID: *ret = ch->pid; return true;
-    case SYS_GETTID: *ret = ch->tid; return true;
-    case SYS_GETUID: *ret = ch->uid; return true;
-    case SYS_GETEUID: *ret = ch->euid; return true;
-    case SYS_GETGID: *ret = ch->gid; return true;
-    case SYS_GETEGID: *ret = ch->egid; return true;
-    default: return false;
+    case SYS_GETPID:
+        *ret = ch->pid;
+        return true;
+    case SYS_GETTID:
+        *ret = ch->tid;
+        return true;
+    case SYS_GETUID:
+        *ret = ch->uid;
+        return true;
+    case SYS_GETEUID:
+        *ret = ch->euid;
+        return true;
+    case SYS_GETGID:
+        *ret = ch->gid;
+        return true;
+    case SYS_GETEGID:
+        *ret = ch->egid;
+        return true;
+    default:
+        return false;
     }
 }

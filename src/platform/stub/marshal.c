@@ -8,7 +8,7 @@
 #include "platform/stub/stub.h"
 
 #define STRING_MAX 4096
-#define PIECE_MAX 0xc000 /* larger buffers go directly between the processes */
+#define PIECE_MAX  0xc000 /* larger buffers go directly between the processes */
 
 /* One row of argument kinds per number, most of them empty. */
 static const struct arg_desc table[][6] = {
@@ -21,16 +21,23 @@ static const struct arg_desc table[][6] = {
 static uint64_t argument(const struct stub_regs *r, unsigned i)
 {
     switch (i) {
-    case 0: return r->rdi;
-    case 1: return r->rsi;
-    case 2: return r->rdx;
-    case 3: return r->r10;
-    case 4: return r->r8;
-    default: return r->r9;
+    case 0:
+        return r->rdi;
+    case 1:
+        return r->rsi;
+    case 2:
+        return r->rdx;
+    case 3:
+        return r->r10;
+    case 4:
+        return r->r8;
+    default:
+        return r->r9;
     }
 }
 
-static void add_segment(struct stub_segment *list, uint32_t *n, uint64_t addr, uint32_t len, uint32_t *used)
+static void add_segment(struct stub_segment *list, uint32_t *n, uint64_t addr, uint32_t len,
+                        uint32_t *used)
 {
     list[*n] = (struct stub_segment){.addr = addr, .len = len, .off = *used};
     *n += 1;
@@ -57,18 +64,19 @@ void marshal(struct channel *ch, uint64_t nr, const struct stub_regs *r)
 
         if (d->kind == ARG_PATH || d->kind == ARG_STR) {
             long got = left >= STRING_MAX && n_in < STUB_SEGMENTS
-                           ? stub_copy_string((char *)to, (const char *)addr, STRING_MAX) : -1;
+                           ? stub_copy_string((char *) to, (const char *) addr, STRING_MAX)
+                           : -1;
             if (got > 0)
-                add_segment(ch->in, &n_in, addr, (uint32_t)got, &used);
+                add_segment(ch->in, &n_in, addr, (uint32_t) got, &used);
             continue;
         }
         if (len == 0 || len > PIECE_MAX || len > left)
             continue;
         if (d->kind == ARG_IN || d->kind == ARG_INS) {
-            if (n_in < STUB_SEGMENTS && stub_copy(to, (const void *)addr, len) == 0)
-                add_segment(ch->in, &n_in, addr, (uint32_t)len, &used);
+            if (n_in < STUB_SEGMENTS && stub_copy(to, (const void *) addr, len) == 0)
+                add_segment(ch->in, &n_in, addr, (uint32_t) len, &used);
         } else if (n_out < STUB_SEGMENTS) {
-            add_segment(ch->out, &n_out, addr, (uint32_t)len, &used);
+            add_segment(ch->out, &n_out, addr, (uint32_t) len, &used);
         }
     }
     ch->n_in = n_in;
@@ -80,7 +88,8 @@ long unmarshal(struct channel *ch)
     uint32_t n = ch->n_out;
     for (uint32_t i = 0; i < n && i < STUB_SEGMENTS; i++) {
         const struct stub_segment *s = &ch->out[i];
-        if (ch->out_len[i] && stub_copy((void *)s->addr, channel_bounce(ch) + s->off, ch->out_len[i]))
+        if (ch->out_len[i] &&
+            stub_copy((void *) s->addr, channel_bounce(ch) + s->off, ch->out_len[i]))
             return -STUB_EFAULT;
     }
     return 0;

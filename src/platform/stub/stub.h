@@ -29,12 +29,12 @@ struct frame_context {
 struct frame_info {
     int32_t signo, err, code, pad;
     union {
-        uint64_t addr;             /* faults */
+        uint64_t addr; /* faults */
         struct {
             uint64_t call_addr;
             int32_t nr;
             uint32_t arch;
-        } sys;                     /* SIGSYS */
+        } sys; /* SIGSYS */
         uint8_t bytes[112];
     };
 };
@@ -54,7 +54,8 @@ size_t stub_copy(void *dst, const void *src, size_t n);
 /* Copies up to and with the NUL: its length with the NUL, or -1 (fault, or no NUL in cap). */
 long stub_copy_string(char *dst, const char *src, size_t cap);
 /* futex(2), returning -EINTR also when a kick came just before it would have slept. */
-long stub_futex_interruptible(uint32_t *addr, int op, uint32_t val, const void *deadline, uint32_t val3);
+long stub_futex_interruptible(uint32_t *addr, int op, uint32_t val, const void *deadline,
+                              uint32_t val3);
 /* clone(2) onto a stack; the child calls fn(arg), which does not return. */
 long stub_clone_onto(unsigned long flags, void *stack, void (*fn)(void *), void *arg);
 /* Leaves the stub: rt_sigreturn from this frame. */
@@ -66,7 +67,7 @@ extern const char stub_futex_begin[], stub_futex_end[], stub_futex_abort[];
 
 static inline struct channel *slot_channel(uint32_t slot)
 {
-    return (struct channel *)(STUB_SLOTS + slot * STUB_SLOT_SIZE + SLOT_CHANNEL);
+    return (struct channel *) (STUB_SLOTS + slot * STUB_SLOT_SIZE + SLOT_CHANNEL);
 }
 
 /* A thread's private words, at the low end of its signal stack. */
@@ -76,18 +77,18 @@ struct slot_local {
 
 static inline struct slot_local *slot_local(uint32_t slot)
 {
-    return (struct slot_local *)(STUB_SLOTS + slot * STUB_SLOT_SIZE + SLOT_STACK);
+    return (struct slot_local *) (STUB_SLOTS + slot * STUB_SLOT_SIZE + SLOT_STACK);
 }
 
 /* The slot whose stack holds this address. */
 static inline uint32_t slot_of(const void *addr)
 {
-    return (uint32_t)(((uint64_t)addr - STUB_SLOTS) / STUB_SLOT_SIZE);
+    return (uint32_t) (((uint64_t) addr - STUB_SLOTS) / STUB_SLOT_SIZE);
 }
 
 static inline uint8_t *channel_bounce(struct channel *ch)
 {
-    return (uint8_t *)ch + CHANNEL_BOUNCE;
+    return (uint8_t *) ch + CHANNEL_BOUNCE;
 }
 
 /* converse.c: makes the request and talks to the sentry until it lets the guest go on. */
@@ -116,4 +117,4 @@ struct frame *frame_clone(const struct frame *f, uint64_t stack_top);
 bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret);
 
 #define STUB_EFAULT 14
-#define STUB_EINTR 4
+#define STUB_EINTR  4
