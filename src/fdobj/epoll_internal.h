@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parts of an epoll set; only fdobj/epoll*.c include this.
+ *
+ * A member holds no reference of its file: a file that is closed everywhere leaves its sets
+ * (epoll(7), question 6). It is told by the file's watch, before the driver's object goes; until
+ * then `file` may be looked at under the set's lock, and item_hold() gets a reference if there is
+ * one to get.
+ *
+ * Locks: kernel.epoll_nest > set.control > file.watch_lock > waitq.lock > set.lock. Members are
+ * notified with the lock of their file's wait queue held, and wake the set's own queue below it.
+ */
+#pragma once
+
+#include "fdobj/epoll.h"
+#include "kernel/kernel.h"
+#include "kernel/vfs/file.h"
+
+struct epoll_set {
+    struct ref ref;        /* the file's, and one of each item */
+    struct kernel *k;      /* immutable */
+    struct mutex control;  /* RANK_EPOLL: one epoll_ctl(2) at a time */
+    struct mutex lock;     /* RANK_LEAF */
+    struct htab items;     /* [lock] by file and descriptor */
+    struct list ready;     /* [lock] item.ready_link: those that may be ready */
+    struct waitq wq;
+    struct list members, owners; /* [kernel.epoll_nest] sets in this one; sets this one is in */
+    uint64_t mark;         /* [kernel.epoll_nest] of the walk that has been here */
+    unsigned height;       /* [kernel.epoll_nest] found by that walk */
+};
+
+struct epoll_item {
+    struct ref ref;           /* the set's, the file's, and whoever is at work on it */
+    struct epoll_set *set;    /* immutable, holds a reference */
+    struct file *file;        /* immutable, see above */
+    int fd;                   /* immutable */
+    struct htab_node node;    /* [set.lock] */
+    struct list ready_link;   /* [set.lock] */
+    bool in_set, gone;        /* [set.lock] gone: `file` must not be touched any more */
+    uint64_t seq;             /* [set.lock] counts the notifications */
+    uint32_t events;          /* [set.lock] LX_EPOLL* */
+    uint64_t data;            /* [set.lock] */
+    struct waiter waiter;     /* on the file's queue */
+    struct file_watch watch;
+    struct epoll_set *nested; /* immutable: the set `file` is, or NULL; lives as long as the links below */
+    struct list member_link, owner_link; /* [kernel.epoll_nest] in set.members, nested.owners */
+};
+
+/* epoll_nest.c. kernel.epoll_nest held: may `inner` become a member of `outer`? -ELOOP. */
+int epoll_nest_check(struct epoll_set *outer, struct epoll_set *inner) must_check;
+void epoll_nest_link(struct epoll_item *it);
+/* Takes kernel.epoll_nest itself; nothing to do for ordinary files. */
+void epoll_nest_unlink(struct epoll_item *it);
