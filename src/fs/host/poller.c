@@ -119,8 +119,11 @@ int poller_arm(struct poll_source *s, uint32_t events)
         r = introduce(s);
     if (r < 0)
         return r;
+    if (events & EPOLLET)
+        s->edges |= events;
     s->armed |= events;
-    struct epoll_event ev = {.events = s->armed | EPOLLONESHOT, .data.u64 = s->id};
+    uint32_t how = s->edges ? EPOLLET : EPOLLONESHOT;
+    struct epoll_event ev = {.events = s->armed | s->edges | how, .data.u64 = s->id};
     return epoll_ctl(p->epoll_fd, EPOLL_CTL_MOD, s->fd, &ev) < 0 ? -errno : 0;
 }
 

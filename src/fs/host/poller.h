@@ -18,10 +18,14 @@ struct poll_source {
     struct waitq *wq; /* immutable */
     uint64_t id;      /* [poller.lock] 0: unknown to the poller */
     uint32_t armed;   /* [poller.lock] events asked for and not yet seen */
+    uint32_t edges;   /* [poller.lock] events of which each edge is told */
 };
 
 int poller_new(struct poller **ret) must_check;
-/* Wakes source->wq once `events` (poll(2) bits) hold, at once if they do already. */
+/*
+ * Wakes source->wq once `events` (poll(2) bits) hold, at once if they do already. With LX_EPOLLET
+ * among them: whenever they begin to hold, from now on.
+ */
 int poller_arm(struct poll_source *s, uint32_t events) must_check;
 /* The poller forgets the source: after return it wakes it no more. Before its descriptor is closed.
  */
