@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "abi/linux/resource.h"
 #include "abi/linux/sched.h"
 #include "base/cleanup.h"
 #include "kernel/restart.h"
@@ -111,6 +112,21 @@ static struct tgroup *new_group(struct task *t, const struct clone_request *q)
     return tg;
 }
 
+/* tasks_lock held. RLIMIT_NPROC counts the threads of the real user; the privileged are free of it.
+ */
+static bool over_nproc(const struct task *t)
+{
+    uint64_t limit = t->tg->rlimits[LX_RLIMIT_NPROC].soft, n = 0;
+    struct task *o;
+
+    if (limit == LX_RLIM_INFINITY || t->cred->uid == 0 ||
+        cred_capable(t->cred, LX_CAP_SYS_RESOURCE) || cred_capable(t->cred, LX_CAP_SYS_ADMIN))
+        return false;
+    list_for_each_entry (o, &t->k->tasks, all_link)
+        n += o->cred->uid == t->cred->uid;
+    return n >= limit;
+}
+
 /* Numbers and places in the tree; the child cannot run yet. */
 static int publish(struct task *t, struct task *c, const struct clone_request *q)
 {
@@ -165,6 +181,11 @@ static long do_clone(struct task *t, const struct clone_request *q)
     int r;
 
     r = check(t, q);
+    if (r)
+        return r;
+    mutex_lock(&t->k->tasks_lock);
+    r = over_nproc(t) ? -EAGAIN : 0;
+    mutex_unlock(&t->k->tasks_lock);
     if (r)
         return r;
     /* A signal that came before the fork is handled once, by the parent, before there are two. */
