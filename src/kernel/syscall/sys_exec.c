@@ -34,12 +34,15 @@ static int fill(struct task *t, struct page_cache *pc, uint64_t addr)
     pc->n = 0;
     if (addr >= GUEST_TASK_SIZE)
         return -EFAULT;
-    r = platform_read_some(t->st, pc->bytes, base, sizeof(pc->bytes));
-    if (r < 0)
-        return (int) r;
     pc->base = base;
-    pc->n = (size_t) r;
-    return addr - base < pc->n ? 0 : -EFAULT;
+    /* A short answer is not the end: it may be a string that was marshalled and begins the page. */
+    do {
+        r = platform_read_some(t->st, pc->bytes + pc->n, base + pc->n, sizeof(pc->bytes) - pc->n);
+        if (r <= 0)
+            return r < 0 ? (int) r : -EFAULT;
+        pc->n += (size_t) r;
+    } while (addr - base >= pc->n);
+    return 0;
 }
 
 /* Appends the string at addr. */
