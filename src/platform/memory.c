@@ -99,6 +99,14 @@ ssize_t platform_read_some(struct stub_thread *st, void *dst, uint64_t src, size
     return (ssize_t) n;
 }
 
+ssize_t platform_read_remote(struct stub_thread *st, void *dst, uint64_t src, size_t n)
+{
+    if (src >= TASK_SIZE)
+        return -EFAULT;
+    n = MIN(n, (size_t) (TASK_SIZE - src));
+    return n == 0 ? 0 : cross(st, dst, src, n, false);
+}
+
 ssize_t platform_write_some(struct stub_thread *st, uint64_t dst, const void *src, size_t n)
 {
     size_t have;

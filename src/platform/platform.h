@@ -122,8 +122,7 @@ void platform_watch_death(struct stub_thread *st, _Atomic uint32_t *word, uint32
 void platform_sleeping(struct stub_thread *st, bool asleep);
 
 /* Guest memory through process_vm_readv/writev or the bounce buffer. 0 or -EFAULT. Only by the
- * owner thread while trapped; other tasks of the kernel may call the _remote forms on a stub they
- * hold a reference on. */
+ * owner thread while trapped. */
 int platform_read(struct stub_thread *st, void *dst, uint64_t src, size_t n) must_check;
 int platform_write(struct stub_thread *st, uint64_t dst, const void *src, size_t n) must_check;
 /* Reads at most n bytes, stops at the first unreadable page: the bytes read, or -EFAULT for none.
@@ -131,6 +130,9 @@ int platform_write(struct stub_thread *st, uint64_t dst, const void *src, size_t
 ssize_t platform_read_some(struct stub_thread *st, void *dst, uint64_t src, size_t n) must_check;
 ssize_t platform_write_some(struct stub_thread *st, uint64_t dst, const void *src, size_t n)
     must_check;
+/* platform_read_some() for any thread that holds a reference: what was marshalled belongs to the
+ * owner and is left alone. */
+ssize_t platform_read_remote(struct stub_thread *st, void *dst, uint64_t src, size_t n) must_check;
 /*
  * Bounce buffer for this address if the stub marshalled it, else NULL; *ret_n is how much from addr
  * on. Shared with the guest. What was written into a window toward the guest counts only after

@@ -259,7 +259,7 @@ ssize_t task_snapshot_read(struct kernel *k, pid_t tid, void *dst, uint64_t src,
     mutex_unlock(&k->tasks_lock);
     if (!st)
         return -ESRCH;
-    r = platform_read_some(st, dst, src, n);
+    r = platform_read_remote(st, dst, src, n);
     platform_put(st);
     return r < 0 ? 0 : r;
 }
