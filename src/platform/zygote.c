@@ -33,7 +33,7 @@ static int blob_file(void)
     _cleanup_close_ int fd = memfd_create("stub", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
-    size_t n = (size_t) (stub_blob_end - stub_blob);
+    size_t n = (uintptr_t) stub_blob_end - (uintptr_t) stub_blob;
     if (write(fd, stub_blob, n) != (ssize_t) n)
         return -EIO;
     return take_fd(&fd);
