@@ -320,7 +320,7 @@ static int guest_main(int argc, char **argv, char **envp)
     size_t n = (size_t) (__stop_guest_cases - __start_guest_cases);
     bool list = false, good = true;
     const char *from = NULL;
-    char scratch[512];
+    char scratch[] = "/tmp/guest-XXXXXX";
     int i = 1;
 
     guest_argc = argc, guest_argv = argv, guest_envp = envp, guest_self = argv[0];
@@ -339,7 +339,6 @@ static int guest_main(int argc, char **argv, char **envp)
         cases[k] = __start_guest_cases[k];
     qsort(cases, n, sizeof(cases[0]), guest_order);
     umask(022);
-    snprintf(scratch, sizeof(scratch), "%s/guest-XXXXXX", getenv("GUEST_TMP") ?: "/tmp");
     if (!list && !mkdtemp(scratch))
         guest_say("# mkdtemp failed\n");
     for (size_t k = 0; k < n; k++) {

@@ -38,7 +38,7 @@ CASE(make_and_remove)
     CHECK_ERR(mkdir("f/d", 0700), ENOTDIR);
     CHECK_ERR(rmdir("f"), ENOTDIR);
     CHECK_ERR(mkdir("/", 0700), EEXIST);
-    CHECK_ERR(rmdir("/proc"), EBUSY);
+    CHECK(rmdir("/proc") < 0 && (errno == EBUSY || errno == EROFS));
 }
 
 CASE(removed_directory_is_dead)
@@ -80,7 +80,7 @@ CASE(hard_links)
     CHECK_EQ(ino("c"), ino("a"));
     CHECK_EQ(unlink("a"), 0);
     CHECK_EQ(links("b"), 2);
-    CHECK_ERR(link("b", "/dev/x"), EXDEV);
+    CHECK(link("b", "/dev/x") < 0 && (errno == EXDEV || errno == EROFS));
 }
 
 CASE(symbolic_links)
