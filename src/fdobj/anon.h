@@ -6,3 +6,5 @@
 
 /* For file_ops.getattr: one shared inode without a type. */
 int anon_getattr(struct file *f, struct attr *ret);
+/* For file_ops.seek: accepted, and without effect. */
+int64_t anon_seek(struct file *f, int64_t off, int whence);

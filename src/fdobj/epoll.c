@@ -454,6 +454,7 @@ static void epoll_release(struct file *f)
 
 static const struct file_ops epoll_ops = {
     .poll = epoll_poll,
+    .seek = anon_seek,
     .getattr = anon_getattr,
     .release = epoll_release,
     .name = "anon_inode:[eventpoll]",

@@ -100,6 +100,7 @@ static const struct file_ops eventfd_ops = {
     .read = eventfd_read,
     .write = eventfd_write,
     .poll = eventfd_poll,
+    .seek = anon_seek,
     .getattr = anon_getattr,
     .fdinfo = eventfd_fdinfo,
     .release = eventfd_release,

@@ -195,6 +195,7 @@ static const struct file_ops timerfd_ops = {
     .read = timerfd_read,
     .poll = timerfd_poll,
     .ioctl = timerfd_ioctl,
+    .seek = anon_seek,
     .getattr = anon_getattr,
     .fdinfo = timerfd_fdinfo,
     .release = timerfd_release,
