@@ -402,7 +402,8 @@ CASE(permission_checks)
             CHECK_ERR(chmod("/tmp/g", 0777), EPERM);
         } else {
             CHECK_ERR(open("f", O_WRONLY), EACCES);
-            CHECK_ERR(chown("f", 0, 0), EPERM);
+            CHECK(chown("f", 0, 0) < 0 &&
+                  (errno == EPERM || errno == EINVAL)); /* EINVAL: no such id here */
         }
         _exit(0);
     }

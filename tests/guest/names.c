@@ -38,7 +38,7 @@ CASE(make_and_remove)
     CHECK_ERR(mkdir("f/d", 0700), ENOTDIR);
     CHECK_ERR(rmdir("f"), ENOTDIR);
     CHECK_ERR(mkdir("/", 0700), EEXIST);
-    CHECK(rmdir("/proc") < 0 && (errno == EBUSY || errno == EROFS));
+    CHECK(rmdir("/proc") < 0);
 }
 
 CASE(removed_directory_is_dead)
