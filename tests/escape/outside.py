@@ -4,7 +4,6 @@ its processes, and afterwards no process, mount or state of it may be left.
 
 A process of the sandbox is a descendant of ours: this program is a subreaper, so orphans come to it.
 """
-import ctypes
 import os
 import random
 import select
@@ -15,8 +14,8 @@ import tempfile
 import time
 
 import seccomp_dump
+from processes import descendants, reap, stat_fields, take_orphans, until
 
-PR_SET_CHILD_SUBREAPER = 36
 CASES = {}
 STATE_DIRS = ["/run/cloister", os.path.join(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent"), "cloister")]
 cloister = None
@@ -36,51 +35,7 @@ def check(condition, text):
         raise Failure(text)
 
 
-# ---- looking at processes
-
-def stat_fields(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        return f.read().rpartition(")")[2].split()
-
-
-def descendants(root=None):
-    """{pid: parent} of all below root (default: this program), zombies too."""
-    parents = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                parents[int(name)] = int(stat_fields(name)[1])
-            except OSError:
-                pass
-    root = root or os.getpid()
-    found, grown = {}, True
-    while grown:
-        grown = False
-        for pid, parent in parents.items():
-            if pid not in found and (parent == root or parent in found):
-                found[pid] = parent
-                grown = True
-    return found
-
-
-def reap():
-    """Takes what has ended and nobody else waits for."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
-
-
-def until(condition, seconds=5.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    return condition()
-
+# ---- what is left
 
 def nothing_left():
     def alone():
@@ -96,7 +51,7 @@ def nothing_left():
 def host_state():
     with open("/proc/self/mountinfo") as f:
         mounts = f.read()
-    return mounts, [sorted(os.listdir(d)) if os.path.isdir(d) else [] for d in STATE_DIRS], \
+    return mounts, [sorted(os.listdir(d)) if os.access(d, os.R_OK) else [] for d in STATE_DIRS], \
         sorted(n for n in os.listdir("/tmp") if "cloister" in n or "sentry" in n)
 
 
@@ -487,7 +442,7 @@ def run(path, _out, wanted, count):
     # What our caller ignores a sandbox would ignore, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    take_orphans()
     for name, body in CASES.items():
         if wanted and name not in wanted:
             continue
