@@ -12,9 +12,9 @@
 #define MAX_ITEMS (1u << 20) /* of one set */
 #define BATCH     32         /* members looked at with one grip on the lock */
 
-#define HOW       (LX_EPOLLEXCLUSIVE | LX_EPOLLWAKEUP | LX_EPOLLONESHOT | LX_EPOLLET)
-#define ALWAYS    (LX_POLLERR | LX_POLLHUP)
-#define EXCLUSIVE_ALLOWS                                                                           \
+#define HOW    (LX_EPOLLEXCLUSIVE | LX_EPOLLWAKEUP | LX_EPOLLONESHOT | LX_EPOLLET)
+#define ALWAYS (LX_POLLERR | LX_POLLHUP)
+#define EXCLUSIVE_ALLOWS \
     (LX_POLLIN | LX_POLLOUT | ALWAYS | LX_EPOLLWAKEUP | LX_EPOLLET | LX_EPOLLEXCLUSIVE)
 
 struct epoll {
@@ -58,7 +58,7 @@ static uint64_t key(const struct file *f, int fd)
 static struct epoll_item *find(struct epoll_set *s, const struct file *f, int fd)
 {
     struct htab_node *n;
-    htab_for_each_hash(n, &s->items, key(f, fd)) {
+    htab_for_each_hash (n, &s->items, key(f, fd)) {
         struct epoll_item *it = container_of(n, struct epoll_item, node);
         if (it->file == f && it->fd == fd)
             return it;
@@ -101,7 +101,8 @@ static void notify(struct waiter *w, uint32_t events)
         waitq_wake_nested(&it->set->wq, LX_POLL_READABLE);
 }
 
-/* Files of the host forget after each event, unless they were asked for edges: ask again, then look again. */
+/* Files of the host forget after each event, unless they were asked for edges: ask again, then look
+ * again. */
 static uint32_t look(struct file *f, uint32_t events)
 {
     uint32_t now = file_poll(f) & events & ~HOW;
@@ -146,7 +147,7 @@ static size_t grip(struct epoll_set *s, struct sight *sights, size_t n)
     struct list *l, *next;
     size_t got = 0;
     MUTEX_GUARD(&s->lock);
-    list_for_each_safe(l, next, &s->ready) {
+    list_for_each_safe (l, next, &s->ready) {
         struct epoll_item *it = container_of(l, struct epoll_item, ready_link);
         struct file *f = got < n ? item_hold(it) : NULL;
         if (got == n)
@@ -170,13 +171,15 @@ static void let_go(struct sight *sights, size_t n)
 }
 
 /*
- * [lock] Decides about a member that was looked at. What came in between (seq) keeps it on the list.
- * An edge, and a one-shot event, is told to one waiter only: to the one that takes it off the list.
+ * [lock] Decides about a member that was looked at. What came in between (seq) keeps it on the
+ * list. An edge, and a one-shot event, is told to one waiter only: to the one that takes it off the
+ * list.
  */
 static bool judge(const struct sight *v, struct lx_epoll_event *out)
 {
     struct epoll_item *it = v->it;
-    bool listed = !list_empty(&it->ready_link), same = it->seq == v->seq, once = it->events & (LX_EPOLLET | LX_EPOLLONESHOT);
+    bool listed = !list_empty(&it->ready_link), same = it->seq == v->seq,
+         once = it->events & (LX_EPOLLET | LX_EPOLLONESHOT);
     uint32_t now = v->now & it->events;
     if (!it->in_set)
         return false;
@@ -274,7 +277,8 @@ static void file_gone(struct file_watch *w)
     item_put(it);     /* the file's */
 }
 
-static struct epoll_item *item_new(struct epoll_set *s, int fd, struct file *f, const struct lx_epoll_event *ev)
+static struct epoll_item *item_new(struct epoll_set *s, int fd, struct file *f,
+                                   const struct lx_epoll_event *ev)
 {
     struct epoll_item *it = calloc(1, sizeof(*it));
     if (!it)
@@ -398,7 +402,8 @@ static int check_exclusive(int op, struct file *target, uint32_t events)
     return 0;
 }
 
-int epoll_control(struct file *ep, int op, int fd, struct file *target, const struct lx_epoll_event *ev)
+int epoll_control(struct file *ep, int op, int fd, struct file *target,
+                  const struct lx_epoll_event *ev)
 {
     if (!target->ops->poll)
         return -EPERM;
@@ -420,7 +425,8 @@ int epoll_control(struct file *ep, int op, int fd, struct file *target, const st
 
 /* ---- the set as a file ---- */
 
-/* One member leaves; false when there is none. Those whose file is going right now are its watch's to end. */
+/* One member leaves; false when there is none. Those whose file is going right now are its watch's
+ * to end. */
 static bool drop_one(struct epoll_set *s)
 {
     mutex_lock(&s->lock);

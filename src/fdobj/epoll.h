@@ -18,10 +18,11 @@ int epoll_new(struct kernel *k, struct file **ret) must_check;
 bool file_is_epoll(const struct file *f);
 
 /*
- * epoll_ctl(2) on the set `ep`. fd: the number target was found at, part of the member's name. ev is
- * not used by LX_EPOLL_CTL_DEL. -EEXIST, -ENOENT, -EPERM, -EINVAL, -ELOOP, -ENOSPC, -ENOMEM.
+ * epoll_ctl(2) on the set `ep`. fd: the number target was found at, part of the member's name. ev
+ * is not used by LX_EPOLL_CTL_DEL. -EEXIST, -ENOENT, -EPERM, -EINVAL, -ELOOP, -ENOSPC, -ENOMEM.
  */
-int epoll_control(struct file *ep, int op, int fd, struct file *target, const struct lx_epoll_event *ev) must_check;
+int epoll_control(struct file *ep, int op, int fd, struct file *target,
+                  const struct lx_epoll_event *ev) must_check;
 
 /* Up to max members that are ready now; never waits. */
 size_t epoll_collect(struct file *ep, struct lx_epoll_event *out, size_t max);

@@ -17,32 +17,33 @@
 #include "kernel/vfs/file.h"
 
 struct epoll_set {
-    struct ref ref;        /* the file's, and one of each item */
-    struct kernel *k;      /* immutable */
-    struct mutex control;  /* RANK_EPOLL: one epoll_ctl(2) at a time */
-    struct mutex lock;     /* RANK_LEAF */
-    struct htab items;     /* [lock] by file and descriptor */
-    struct list ready;     /* [lock] item.ready_link: those that may be ready */
+    struct ref ref;       /* the file's, and one of each item */
+    struct kernel *k;     /* immutable */
+    struct mutex control; /* RANK_EPOLL: one epoll_ctl(2) at a time */
+    struct mutex lock;    /* RANK_LEAF */
+    struct htab items;    /* [lock] by file and descriptor */
+    struct list ready;    /* [lock] item.ready_link: those that may be ready */
     struct waitq wq;
     struct list members, owners; /* [kernel.epoll_nest] sets in this one; sets this one is in */
-    uint64_t mark;         /* [kernel.epoll_nest] of the walk that has been here */
-    unsigned height;       /* [kernel.epoll_nest] found by that walk */
+    uint64_t mark;               /* [kernel.epoll_nest] of the walk that has been here */
+    unsigned height;             /* [kernel.epoll_nest] found by that walk */
 };
 
 struct epoll_item {
-    struct ref ref;           /* the set's, the file's, and whoever is at work on it */
-    struct epoll_set *set;    /* immutable, holds a reference */
-    struct file *file;        /* immutable, see above */
-    int fd;                   /* immutable */
-    struct htab_node node;    /* [set.lock] */
-    struct list ready_link;   /* [set.lock] */
-    bool in_set, gone;        /* [set.lock] gone: `file` must not be touched any more */
-    uint64_t seq;             /* [set.lock] counts the notifications */
-    uint32_t events;          /* [set.lock] LX_EPOLL* */
-    uint64_t data;            /* [set.lock] */
-    struct waiter waiter;     /* on the file's queue */
+    struct ref ref;         /* the set's, the file's, and whoever is at work on it */
+    struct epoll_set *set;  /* immutable, holds a reference */
+    struct file *file;      /* immutable, see above */
+    int fd;                 /* immutable */
+    struct htab_node node;  /* [set.lock] */
+    struct list ready_link; /* [set.lock] */
+    bool in_set, gone;      /* [set.lock] gone: `file` must not be touched any more */
+    uint64_t seq;           /* [set.lock] counts the notifications */
+    uint32_t events;        /* [set.lock] LX_EPOLL* */
+    uint64_t data;          /* [set.lock] */
+    struct waiter waiter;   /* on the file's queue */
     struct file_watch watch;
-    struct epoll_set *nested; /* immutable: the set `file` is, or NULL; lives as long as the links below */
+    struct epoll_set
+        *nested; /* immutable: the set `file` is, or NULL; lives as long as the links below */
     struct list member_link, owner_link; /* [kernel.epoll_nest] in set.members, nested.owners */
 };
 

@@ -9,8 +9,10 @@
 
 #define MAX_DEPTH 5
 
-/* Sets below s on the longest way down, itself included. *found: `wanted` is one of them. Each set is visited once. */
-static unsigned height_below(struct epoll_set *s, const struct epoll_set *wanted, uint64_t mark, bool *found)
+/* Sets below s on the longest way down, itself included. *found: `wanted` is one of them. Each set
+ * is visited once. */
+static unsigned height_below(struct epoll_set *s, const struct epoll_set *wanted, uint64_t mark,
+                             bool *found)
 {
     struct epoll_item *it;
     unsigned most = 0;
@@ -19,7 +21,7 @@ static unsigned height_below(struct epoll_set *s, const struct epoll_set *wanted
     if (s->mark == mark)
         return s->height;
     s->mark = mark;
-    list_for_each_entry(it, &s->members, member_link)
+    list_for_each_entry (it, &s->members, member_link)
         most = MAX(most, height_below(it->nested, wanted, mark, found));
     s->height = most + 1;
     return s->height;
@@ -32,7 +34,7 @@ static unsigned height_above(struct epoll_set *s, uint64_t mark)
     if (s->mark == mark)
         return s->height;
     s->mark = mark;
-    list_for_each_entry(it, &s->owners, owner_link)
+    list_for_each_entry (it, &s->owners, owner_link)
         most = MAX(most, height_above(it->set, mark));
     s->height = most + 1;
     return s->height;

@@ -133,12 +133,15 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     k->host = &p->facts;
     p->specials.fifo_open = fifo_open;
     p->specials.device_open = device_open;
+    p->specials.memfd_new = hostfs_memfd_new;
     k->specials = &p->specials;
     r = kernel_tasks_init(k);
     if (r == 0)
         r = pipes_new(&p->specials.pipes);
     if (r == 0)
         r = vfs_new(&k->vfs);
+    if (r == 0)
+        r = hostfs_memfds(k, &p->specials.memfds);
     if (r < 0)
         return fail_errno(f, -r, "making the sandbox's kernel");
     r = mount_all(k, c, f);

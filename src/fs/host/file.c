@@ -199,6 +199,15 @@ static int file_host_fd(struct file *f)
     return host_file(f)->fd;
 }
 
+/* Seals: of memfds; the host says what other files answer. */
+static long file_fcntl(struct file *f, struct task *t unused_, int cmd, uint64_t arg)
+{
+    if (cmd != LX_F_ADD_SEALS && cmd != LX_F_GET_SEALS)
+        return cmd == LX_F_GETPIPE_SZ || cmd == LX_F_SETPIPE_SZ ? -EBADF : -EINVAL;
+    int r = fcntl(host_file(f)->fd, cmd, (unsigned) arg);
+    return r < 0 ? -errno : r;
+}
+
 /* O_APPEND acts where the offset is: in the host's description. */
 static void file_flags_changed(struct file *f, uint32_t old)
 {
@@ -224,6 +233,7 @@ static const struct file_ops file_ops = {
     .getattr = file_getattr_op,
     .setattr = file_setattr_op,
     .fallocate = file_fallocate,
+    .fcntl = file_fcntl,
     .host_fd = file_host_fd,
     .flags_changed = file_flags_changed,
     .release = host_file_release,
@@ -267,6 +277,7 @@ static const struct file_ops tmpfile_ops = {
     .getattr = file_getattr_op,
     .setattr = file_setattr_op,
     .fallocate = file_fallocate,
+    .fcntl = file_fcntl,
     .anon_node = file_anon_node,
     .host_fd = file_host_fd,
     .flags_changed = file_flags_changed,

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/util.h"
 
@@ -34,3 +35,8 @@ int hostfs_mount(struct kernel *k, const struct hostfs_config *c, struct super *
  * with others, so O_NONBLOCK is never set on it: waiting is the poller's.
  */
 int hostfs_adopt(struct kernel *k, int fd, struct file **ret) must_check;
+
+/* For struct specials: the nameless file system of memfd_create(2), and one file of it. */
+int hostfs_memfds(struct kernel *k, struct super **ret) must_check;
+int hostfs_memfd_new(struct kernel *k, const char *name, uint32_t flags, struct file **ret)
+    must_check;

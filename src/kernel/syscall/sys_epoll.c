@@ -33,7 +33,8 @@ long sys_epoll_create(struct task *t, const uint64_t a[static 6])
 
 long sys_epoll_create1(struct task *t, const uint64_t a[static 6])
 {
-    return (uint32_t) a[0] & ~(uint32_t) LX_EPOLL_CLOEXEC ? -EINVAL : do_create(t, a[0] & LX_EPOLL_CLOEXEC);
+    return (uint32_t) a[0] & ~(uint32_t) LX_EPOLL_CLOEXEC ? -EINVAL
+                                                          : do_create(t, a[0] & LX_EPOLL_CLOEXEC);
 }
 
 long sys_epoll_ctl(struct task *t, const uint64_t a[static 6])

@@ -2,6 +2,7 @@
 /* kill(2), tkill(2), rt_sigqueueinfo(2). */
 #include <errno.h>
 
+#include "kernel/syscall/kill.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/task.h"
@@ -94,6 +95,17 @@ static int do_kill(struct task *t, pid_t pid, const struct lx_siginfo *info, int
     return r;
 }
 
+struct lx_siginfo kill_info(const struct task *t, int signo)
+{
+    return from_sender(t, signo, LX_SI_USER);
+}
+
+int kill_tgroup(struct task *t, struct tgroup *tg, const struct lx_siginfo *info, int signo)
+{
+    MUTEX_GUARD(&t->k->tasks_lock);
+    return tg->leader ? send(t, tg, info, signo) : -ESRCH;
+}
+
 long sys_kill(struct task *t, const uint64_t a[static 6])
 {
     int signo = (int) a[1];
@@ -151,6 +163,11 @@ static int get_info(struct task *t, uint64_t addr, pid_t to, int signo, struct l
         return -EPERM;
     info->signo = signo;
     return 0;
+}
+
+int kill_info_from_guest(struct task *t, uint64_t addr, pid_t to, int signo, struct lx_siginfo *ret)
+{
+    return get_info(t, addr, to, signo, ret);
 }
 
 long sys_rt_sigqueueinfo(struct task *t, const uint64_t a[static 6])

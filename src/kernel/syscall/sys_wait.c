@@ -3,12 +3,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "abi/linux/eventfd.h"
 #include "abi/linux/resource.h"
 #include "abi/linux/wait.h"
+#include "fdobj/pidfd.h"
 #include "kernel/restart.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/syscall/usage.h"
 #include "kernel/task/pid.h"
+#include "kernel/vfs/fdtable.h"
+#include "kernel/vfs/file.h"
 #include "kernel/wait/block.h"
 
 struct wait_request {
@@ -189,11 +193,42 @@ long sys_wait4(struct task *t, const uint64_t a[static 6])
                  LX___WNOTHREAD | LX___WALL) |                                        \
      LX___WCLONE)
 
+/* waitid(2): a pidfd that is O_NONBLOCK waits no more than WNOHANG does, but says so with an error.
+ */
+static int by_pidfd(struct task *t, int fd, struct wait_request *q, bool *ret_nonblock)
+{
+    struct tgroup *tg;
+    struct file *f;
+    int r;
+
+    if (fd < 0)
+        return -EINVAL;
+    r = fd_lookup(t->files, fd, &f);
+    if (r)
+        return r;
+    tg = pidfd_tgroup(f);
+    if (!tg) {
+        file_put(f);
+        return -EBADF;
+    }
+    /* Only a child that has not been waited for keeps its number. */
+    mutex_lock(&t->k->tasks_lock);
+    q->which = LX_P_PID;
+    q->id = tg->leader ? tg->tgid : 0;
+    mutex_unlock(&t->k->tasks_lock);
+    *ret_nonblock = !(q->options & LX_WNOHANG) && (atomic_load(&f->flags) & LX_PIDFD_NONBLOCK);
+    if (*ret_nonblock)
+        q->options |= LX_WNOHANG;
+    file_put(f);
+    return 0;
+}
+
 long sys_waitid(struct task *t, const uint64_t a[static 6])
 {
     struct wait_request q = {.which = (int) a[0], .id = (pid_t) a[1], .options = (uint32_t) a[3]};
     struct lx_siginfo info;
     struct wait_result res;
+    bool nonblock = false;
     int r;
 
     if ((q.options & ~WAITID_OPTIONS) || !(q.options & (LX_WEXITED | LX_WSTOPPED | LX_WCONTINUED)))
@@ -214,12 +249,19 @@ long sys_waitid(struct task *t, const uint64_t a[static 6])
             mutex_unlock(&t->k->tasks_lock);
         }
         break;
+    case LX_P_PIDFD:
+        r = by_pidfd(t, (int) a[1], &q, &nonblock);
+        if (r)
+            return r;
+        break;
     default:
-        return -EINVAL; /* LX_P_PIDFD comes with pidfds */
+        return -EINVAL;
     }
     r = do_wait(t, &q, &res);
     if (r)
         return r;
+    if (nonblock && !res.pid)
+        return -EAGAIN;
     memset(&info, 0, sizeof(info));
     if (res.pid) {
         info.signo = LX_SIGCHLD;

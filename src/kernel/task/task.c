@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "abi/linux/resource.h"
 #include "kernel/task/image.h"
@@ -79,6 +81,20 @@ struct task *task_find_get(struct kernel *k, pid_t tid)
         t = task_get(e->task);
     mutex_unlock(&k->tasks_lock);
     return t;
+}
+
+/* Rare enough to look at all: signalfd asks. */
+struct task *task_current_get(struct kernel *k)
+{
+    int32_t me = (int32_t) syscall(SYS_gettid);
+    struct task *t;
+
+    MUTEX_GUARD(&k->tasks_lock);
+    list_for_each_entry (t, &k->tasks, all_link) {
+        if (atomic_load(&t->sentry_tid) == me)
+            return task_get(t);
+    }
+    return NULL;
 }
 
 struct tgroup *tgroup_find_get(struct kernel *k, pid_t tgid)

@@ -160,6 +160,8 @@ int kernel_tasks_init(struct kernel *k) must_check;
 /* New references. NULL when there is none. The kernel's tasks_lock is taken inside. */
 struct task *task_find_get(struct kernel *k, pid_t tid);
 struct tgroup *tgroup_find_get(struct kernel *k, pid_t tgid);
+/* The task whose sentry thread calls this; NULL on the kernel's other threads. */
+struct task *task_current_get(struct kernel *k);
 struct task *task_get(struct task *t);
 struct tgroup *tgroup_get(struct tgroup *tg);
 void task_put(struct task *t);

@@ -14,6 +14,9 @@ struct kernel;
 struct node;
 struct open_args;
 struct pipes;
+struct super;
+
+#define MEMFD_NAME_MAX 249
 
 struct specials {
     struct pipes *pipes; /* fdobj/pipe.h */
@@ -26,4 +29,8 @@ struct specials {
     /* Character device by Linux's 64-bit device number. -ENXIO for those a guest may not have. */
     int (*device_open)(struct kernel *k, uint64_t rdev, const struct open_args *a,
                        struct file **ret);
+    struct super *memfds; /* what files of memfd_create(2) live on */
+    /* An empty one, open for reading and writing. flags: LX_MFD_*; without LX_MFD_CLOEXEC, and
+     * checked. */
+    int (*memfd_new)(struct kernel *k, const char *name, uint32_t flags, struct file **ret);
 };
