@@ -8,6 +8,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/async.h"
+#include "kernel/vfs/attr.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
 #include "kernel/vfs/node.h"
@@ -33,6 +34,26 @@ static long set_mode(struct task *t, int fd, struct file *f, uint32_t cmd, uaddr
     return r < 0 ? r : set_flag(f, on, LX_O_ASYNC);
 }
 
+/* FIONREAD of a regular file: what is left of it. */
+static long bytes_left(struct task *t, struct file *f, uaddr_t to)
+{
+    struct attr a;
+    int64_t pos = file_seek(f, 0, LX_SEEK_CUR);
+    if (pos < 0)
+        return pos;
+    int r = file_getattr(f, &a);
+    if (r < 0)
+        return r;
+    int32_t left = (int32_t) ((int64_t) a.size - pos);
+    return copy_out(t, to, &left, sizeof(left));
+}
+
+static bool is_plain_file(const struct file *f)
+{
+    const struct node *n = path_node(&f->path);
+    return n && n->type == LX_S_IFREG && f->ops->seek;
+}
+
 static long do_ioctl(struct task *t, int fd, struct file *f, uint32_t cmd, uint64_t arg)
 {
     switch (cmd) {
@@ -44,7 +65,9 @@ static long do_ioctl(struct task *t, int fd, struct file *f, uint32_t cmd, uint6
     case LX_FIOASYNC:
         return set_mode(t, fd, f, cmd, uaddr(arg));
     }
-    return f->ops->ioctl ? f->ops->ioctl(f, t, cmd, arg) : -ENOTTY;
+    if (f->ops->ioctl)
+        return f->ops->ioctl(f, t, cmd, arg);
+    return cmd == LX_FIONREAD && is_plain_file(f) ? bytes_left(t, f, uaddr(arg)) : -ENOTTY;
 }
 
 long sys_ioctl(struct task *t, const uint64_t a[static 6])

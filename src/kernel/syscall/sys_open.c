@@ -4,6 +4,7 @@
 
 #include "abi/linux/fcntl.h"
 #include "kernel/syscall/at.h"
+#include "kernel/syscall/fd_limit.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fdtable.h"
@@ -31,6 +32,10 @@ static long open_name(struct task *t, int dirfd, uint64_t name, const struct ope
     int r = at_name_get_for(t, dirfd, name, o->walk_flags, &n);
     if (r < 0)
         return r;
+    if (!fd_has_room(t->files, fd_limit(t))) { /* not after something was made or truncated */
+        at_name_done(&n);
+        return -EMFILE;
+    }
     walkctx_init(&w, t);
     r = path_open_walk(&w, at_name_start(&n), n.text, o->flags, mode, o->walk_flags, &f);
     walkctx_done(&w);

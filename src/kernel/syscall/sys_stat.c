@@ -35,21 +35,15 @@ static long put_stat(struct task *t, uint64_t to, const struct attr *a)
     return copy_out(t, uaddr(to), &s, sizeof(s));
 }
 
-static int attr_at(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, struct attr *ret)
+static long stat_at(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, uint64_t to)
 {
     struct target g;
+    struct attr a;
     int r = target_at(t, NULL, dirfd, name, walk_flags, &g);
     if (r < 0)
         return r;
-    r = target_getattr(&g, ret);
+    r = target_getattr(&g, &a);
     target_done(&g);
-    return r;
-}
-
-static long stat_at(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, uint64_t to)
-{
-    struct attr a;
-    int r = attr_at(t, dirfd, name, walk_flags, &a);
     return r < 0 ? r : put_stat(t, to, &a);
 }
 
@@ -90,7 +84,7 @@ static struct lx_statx_timestamp to_statx(const struct timespec *t)
     return (struct lx_statx_timestamp){.sec = t->tv_sec, .nsec = (uint32_t) t->tv_nsec};
 }
 
-static struct lx_statx fill_statx(const struct attr *a)
+static struct lx_statx fill_statx(const struct attr *a, const struct path *p)
 {
     struct lx_statx s = {
         .mask = LX_STATX_BASIC_STATS,
@@ -110,6 +104,12 @@ static struct lx_statx fill_statx(const struct attr *a)
         .dev_major = lx_major(a->dev),
         .dev_minor = lx_minor(a->dev),
     };
+    if (path_mount_id(p)) {
+        s.mask |= LX_STATX_MNT_ID;
+        s.mnt_id = (uint64_t) path_mount_id(p);
+        s.attributes_mask |= LX_STATX_ATTR_MOUNT_ROOT;
+        s.attributes |= path_is_mount_root(p) ? LX_STATX_ATTR_MOUNT_ROOT : 0;
+    }
     if (a->btime.tv_nsec >= 0) {
         s.mask |= LX_STATX_BTIME;
         s.btime = to_statx(&a->btime);
@@ -123,13 +123,18 @@ static struct lx_statx fill_statx(const struct attr *a)
 long sys_statx(struct task *t, const uint64_t a[static 6])
 {
     uint32_t flags = (uint32_t) a[2], mask = (uint32_t) a[3];
+    struct lx_statx s;
+    struct target g;
     struct attr at;
     if ((mask & LX_STATX_RESERVED) || (flags & ~(uint32_t) STATX_FLAGS) ||
         (flags & STATX_SYNC) == STATX_SYNC)
         return -EINVAL;
-    int r = attr_at(t, (int) a[0], a[1], at_walk_flags(flags), &at);
+    int r = target_at(t, NULL, (int) a[0], a[1], at_walk_flags(flags), &g);
     if (r < 0)
         return r;
-    struct lx_statx s = fill_statx(&at);
-    return copy_out(t, uaddr(a[4]), &s, sizeof(s));
+    r = target_getattr(&g, &at);
+    if (r == 0)
+        s = fill_statx(&at, &g.path);
+    target_done(&g);
+    return r < 0 ? r : copy_out(t, uaddr(a[4]), &s, sizeof(s));
 }

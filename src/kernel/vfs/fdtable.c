@@ -246,6 +246,15 @@ int fd_next(struct fdtable *ft, int from)
     return -1;
 }
 
+bool fd_has_room(struct fdtable *ft, int limit)
+{
+    MUTEX_GUARD(&ft->lock);
+    int fd = ft->first_free;
+    while (fd < ft->n && ft->slots[fd].f)
+        fd++;
+    return fd < limit;
+}
+
 bool fdtable_has(struct fdtable *ft, const struct file *f)
 {
     MUTEX_GUARD(&ft->lock);

@@ -31,6 +31,16 @@ uint32_t path_mount_flags(const struct path *p)
     return p->mnt ? p->mnt->flags : 0;
 }
 
+int path_mount_id(const struct path *p)
+{
+    return p->mnt ? p->mnt->id : 0;
+}
+
+bool path_is_mount_root(const struct path *p)
+{
+    return p->mnt && p->dentry == p->mnt->root;
+}
+
 void walkctx_init(struct walkctx *w, struct task *t)
 {
     mutex_lock(&t->fs->lock);
