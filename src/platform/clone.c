@@ -43,6 +43,8 @@ static int child_new(struct stub_thread *parent, enum stub_clone_kind kind,
         if (!mm)
             return -ENOMEM;
         mm->vdso = proc->mm->vdso;
+        mm->gap_start = proc->mm->gap_start;
+        mm->gap_end = proc->mm->gap_end;
         mm->slots[slot / 64] = 1ull << (slot % 64);
     }
     if (kind != STUB_THREAD)

@@ -24,6 +24,7 @@ struct stub_mm {
     struct ref ref;
     uint64_t slots[STUB_MAX_SLOTS / 64]; /* [platform.lock] */
     uint64_t vdso;                       /* owner thread */
+    uint64_t gap_start, gap_end;         /* as vdso: what pushes the mmap area down by chance */
 };
 
 /* One host process. */
@@ -83,6 +84,7 @@ struct stub_thread {
     struct {              /* placement.c; owner thread */
         int cpu, own_cpu; /* where the pair is bound; where this sentry thread is */
         bool bound, counted;
+        _Atomic bool off; /* any thread: the guest has chosen processors itself */
         bool apart; /* this thread spins on a processor of its own */
         uint32_t traps, quick_windows, patience;
         uint64_t window_ns, window_tsc, spin_ticks;

@@ -126,6 +126,8 @@ static int randomise(struct stub_thread *st)
             return (int) calls[i].result;
     }
     st->proc->mm->vdso = vdso;
+    st->proc->mm->gap_start = (uint64_t) calls[0].result;
+    st->proc->mm->gap_end = (uint64_t) calls[0].result + calls[0].args[1];
     return 0;
 }
 

@@ -19,6 +19,7 @@
  * All of this is a matter of speed alone: the stub's own word for its processor is checked against
  * the host's mask, and a lie moves the liar.
  */
+#include <errno.h>
 #include <sched.h>
 #include <time.h>
 #include <x86intrin.h>
@@ -164,7 +165,8 @@ void placement_trapped(struct stub_thread *st)
 {
     struct platform *p = st->p;
     uint32_t found = __atomic_load_n(&st->ch->cpu, __ATOMIC_RELAXED);
-    if (!p->placement || st == p->zygote || found >= PLATFORM_CPUS || !CPU_ISSET(found, &p->cpus))
+    if (!p->placement || st == p->zygote || found >= PLATFORM_CPUS || !CPU_ISSET(found, &p->cpus) ||
+        atomic_load_explicit(&st->place.off, memory_order_relaxed))
         return;
     st->place.traps++;
     if (st->place.apart) {
@@ -191,6 +193,8 @@ void placement_quiet(struct stub_thread *st)
     leave(st);
     st->place.bound = false;
     st->place.window_ns = 0;
+    if (atomic_load_explicit(&st->place.off, memory_order_relaxed))
+        return;
     (void) sched_setaffinity(st->tid, sizeof(st->p->cpus), &st->p->cpus);
 }
 
@@ -207,6 +211,7 @@ void placement_inherit(struct stub_thread *child, const struct stub_thread *pare
 {
     child->place.cpu = parent->place.cpu;
     child->place.own_cpu = -1;
+    atomic_store(&child->place.off, atomic_load(&parent->place.off));
     child->place.bound = parent->place.bound || parent == parent->p->zygote;
 }
 
@@ -226,4 +231,41 @@ void platform_sleeping(struct stub_thread *st, bool asleep)
     if (st->place.apart)
         bring_together(st);
     leave(st);
+}
+
+/* ---- what the guest asks for ---- */
+
+void platform_cpus(const struct platform *p, cpu_set_t *ret)
+{
+    *ret = p->cpus;
+}
+
+int platform_get_affinity(const struct stub_thread *st, cpu_set_t *ret)
+{
+    if (!atomic_load(&st->place.off)) {
+        *ret = st->p->cpus;
+        return 0;
+    }
+    return sched_getaffinity(st->tid, sizeof(*ret), ret) < 0 ? -errno : 0;
+}
+
+int platform_set_affinity(struct stub_thread *st, const cpu_set_t *set)
+{
+    cpu_set_t allowed;
+    CPU_AND(&allowed, set, &st->p->cpus);
+    if (CPU_COUNT(&allowed) == 0)
+        return -EINVAL;
+    bool was = atomic_exchange(&st->place.off, !CPU_EQUAL(&allowed, &st->p->cpus));
+    if (sched_setaffinity(st->tid, sizeof(allowed), &allowed) < 0) {
+        atomic_store(&st->place.off, was);
+        return -errno;
+    }
+    return 0;
+}
+
+void platform_keep_affinity(struct stub_thread *to, const struct stub_thread *from)
+{
+    cpu_set_t set;
+    if (atomic_load(&from->place.off) && platform_get_affinity(from, &set) == 0)
+        (void) !platform_set_affinity(to, &set);
 }

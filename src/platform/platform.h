@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -200,3 +201,13 @@ pid_t platform_host_pid(const struct stub_thread *st);
 pid_t platform_host_tid(const struct stub_thread *st);
 /* The reserved region that guests must not see in their maps. */
 void platform_reserved(uint64_t *ret_start, uint64_t *ret_end);
+/* The inaccessible mapping that an image begins with; the guest may have removed it since. */
+void platform_gap(const struct stub_thread *st, uint64_t *ret_start, uint64_t *ret_end);
+
+/* The processors of the sandbox, and those a guest thread may run on. The pair's own placement is
+ * not seen; it ends when the guest chooses other than all. */
+void platform_cpus(const struct platform *p, cpu_set_t *ret);
+int platform_get_affinity(const struct stub_thread *st, cpu_set_t *ret) must_check;
+int platform_set_affinity(struct stub_thread *st, const cpu_set_t *set) must_check;
+/* The image `to` goes on in place of `from`. Own thread. */
+void platform_keep_affinity(struct stub_thread *to, const struct stub_thread *from);

@@ -301,6 +301,12 @@ pid_t platform_host_tid(const struct stub_thread *st)
     return st->tid;
 }
 
+void platform_gap(const struct stub_thread *st, uint64_t *ret_start, uint64_t *ret_end)
+{
+    *ret_start = st->proc->mm->gap_start;
+    *ret_end = st->proc->mm->gap_end;
+}
+
 void platform_reserved(uint64_t *ret_start, uint64_t *ret_end)
 {
     *ret_start = STUB_BASE;

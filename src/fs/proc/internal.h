@@ -19,6 +19,8 @@ extern const struct pseudo_dynamic proc_fd_dynamic, proc_fdinfo_dynamic;
 int32_t proc_number(const char *name, size_t len);
 /* A file of the task's stub in the host's /proc; freed by the caller. -ESRCH when it is gone. */
 int proc_host_text(pid_t host_pid, const char *file, char **ret) must_check;
+/* What the host counts in a stub's size that is not the guest's. */
+uint64_t proc_hidden_bytes(const struct task_snapshot *s);
 /* The line of `text` that starts with "key:", without its end, into dst; false: none. */
 bool proc_line(const char *text, const char *key, char *dst, size_t cap);
 /* CLOCK_BOOTTIME in ns. */

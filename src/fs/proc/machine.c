@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a guest may know about the machine. The sandbox's own /proc shows processes only, so numbers
- * come from sysinfo(2), the affinity mask and the texts that boot has read (kernel/host_facts.h).
+ * come from sysinfo(2), the platform's processors and the texts that boot has read
+ * (kernel/host_facts.h).
  */
 #include <sched.h>
 #include <stdio.h>
@@ -89,8 +90,7 @@ int proc_show_cpuinfo(const struct pseudo_ctx *c, struct strbuf *out)
         sb_add(out, c->k->host->cpuinfo);
         return 0;
     }
-    CPU_ZERO(&set);
-    (void) sched_getaffinity(0, sizeof(set), &set);
+    platform_cpus(c->k->platform, &set);
     for (int i = 0; i < CPU_SETSIZE; i++)
         if (CPU_ISSET(i, &set))
             plain_cpu(out, i);
@@ -129,8 +129,7 @@ int proc_show_machine_stat(const struct pseudo_ctx *c, struct strbuf *out)
     struct task_counts n;
     struct timespec now;
     cpu_set_t set;
-    CPU_ZERO(&set);
-    (void) sched_getaffinity(0, sizeof(set), &set);
+    platform_cpus(c->k->platform, &set);
     uint64_t cpus = (uint64_t) MAX(CPU_COUNT(&set), 1), ticks = proc_uptime_ns() / NSEC_PER_TICK;
     count_use(c->k, &u);
     cpu_line(out, "cpu ", u.user, u.system, ticks * cpus);
@@ -155,8 +154,7 @@ int proc_show_uptime(const struct pseudo_ctx *c, struct strbuf *out)
 {
     struct cpu_use u;
     cpu_set_t set;
-    CPU_ZERO(&set);
-    (void) sched_getaffinity(0, sizeof(set), &set);
+    platform_cpus(c->k->platform, &set);
     count_use(c->k, &u);
     uint64_t up = proc_uptime_ns() / NSEC_PER_TICK;
     uint64_t total = up * (uint64_t) MAX(CPU_COUNT(&set), 1),

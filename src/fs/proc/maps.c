@@ -30,11 +30,15 @@ static bool parse_mapping(const char *line, size_t len, struct mapping *ret)
     return true;
 }
 
-static bool is_reserved(const struct mapping *m)
+/* The stub's region, and the gap as long as the guest has not touched it. */
+static bool is_hidden(const struct mapping *m, const struct task_snapshot *s)
 {
     uint64_t start, end;
     platform_reserved(&start, &end);
-    return m->start < end && m->end > start;
+    if (m->start < end && m->end > start)
+        return true;
+    return s->gap_end && m->start == s->gap_start && m->end == s->gap_end &&
+           memmem(m->line, m->len, " ---p ", 6);
 }
 
 static void show_mapping(struct strbuf *out, const struct mapping *m, const struct task_snapshot *s)
@@ -43,7 +47,7 @@ static void show_mapping(struct strbuf *out, const struct mapping *m, const stru
                        : s->stack_start >= m->start && s->stack_start < m->end ? "[stack]"
                                                                                : NULL;
     size_t bare = m->len;
-    while (bare && m->line[bare - 1] == ' ')
+    while (name && bare && m->line[bare - 1] == ' ')
         bare--;
     sb_addn(out, m->line, bare);
     if (name && bare < NAME_COLUMN)
@@ -66,7 +70,7 @@ static int show(const struct pseudo_ctx *c, const char *file, struct strbuf *out
         size_t len = strcspn(line, "\n");
         next = line + len + (line[len] == '\n');
         if (parse_mapping(line, len, &m)) {
-            hidden = is_reserved(&m);
+            hidden = is_hidden(&m, &s);
             if (!hidden)
                 show_mapping(out, &m, &s);
         } else if (!hidden) {
@@ -74,6 +78,22 @@ static int show(const struct pseudo_ctx *c, const char *file, struct strbuf *out
         }
     }
     return 0;
+}
+
+uint64_t proc_hidden_bytes(const struct task_snapshot *s)
+{
+    _cleanup_free_ char *text = NULL;
+    uint64_t sum = 0;
+    if (proc_host_text(s->host_pid, "maps", &text) < 0)
+        return 0;
+    for (const char *line = text; *line;) {
+        struct mapping m;
+        size_t len = strcspn(line, "\n");
+        if (parse_mapping(line, len, &m) && is_hidden(&m, s))
+            sum += m.end - m.start;
+        line += len + (line[len] == '\n');
+    }
+    return sum;
 }
 
 int proc_show_maps(const struct pseudo_ctx *c, struct strbuf *out)

@@ -40,18 +40,53 @@ static void show_groups(const struct pseudo_ctx *c, struct strbuf *out)
 }
 
 /* The memory lines are the host's own, but for what the stub itself takes, which is little. */
-static void show_memory(pid_t host_pid, struct strbuf *out)
+static void show_memory(const struct task_snapshot *s, struct strbuf *out)
 {
     static const char *const keys[] = {"VmPeak", "VmSize",  "VmLck",   "VmPin",    "VmHWM",
                                        "VmRSS",  "RssAnon", "RssFile", "RssShmem", "VmData",
                                        "VmStk",  "VmExe",   "VmLib",   "VmPTE",    "VmSwap"};
     _cleanup_free_ char *text = NULL;
     char line[128];
-    if (proc_host_text(host_pid, "status", &text) < 0)
+    if (proc_host_text(s->host_pid, "status", &text) < 0)
         return;
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (proc_line(text, keys[i], line, sizeof(line)))
+    const uint64_t hidden = proc_hidden_bytes(s) / 1024;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        uint64_t kb;
+        if (!proc_line(text, keys[i], line, sizeof(line)))
+            continue;
+        if (i < 2 && sscanf(line, "%*s %" SCNu64, &kb) == 1) /* VmPeak, VmSize */
+            sb_addf(out, "%s:\t%8" PRIu64 " kB\n", keys[i], kb - MIN(kb, hidden));
+        else
             sb_addf(out, "%s\n", line);
+    }
+}
+
+/* As a mask of 32-bit groups, and as a list of ranges: proc_pid_status(5). */
+static void show_cpus(const cpu_set_t *set, struct strbuf *out)
+{
+    const char *comma = "";
+    int last = CPU_SETSIZE - 1;
+    while (last > 0 && !CPU_ISSET(last, set))
+        last--;
+    sb_add(out, "Cpus_allowed:\t");
+    for (int group = last / 32; group >= 0; group--) {
+        uint32_t bits = 0;
+        for (int i = 0; i < 32; i++)
+            bits |= CPU_ISSET(group * 32 + i, set) ? 1u << i : 0;
+        sb_addf(out, last < 32 ? "%x%s" : "%08x%s", bits, group ? "," : "");
+    }
+    sb_add(out, "\nCpus_allowed_list:\t");
+    for (int cpu = 0; cpu <= last; cpu++) {
+        if (!CPU_ISSET(cpu, set))
+            continue;
+        int end = cpu;
+        while (end < last && CPU_ISSET(end + 1, set))
+            end++;
+        sb_addf(out, end > cpu ? "%s%d-%d" : "%s%d", comma, cpu, end);
+        comma = ",";
+        cpu = end;
+    }
+    sb_add(out, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
 }
 
 static void show_umask(const struct pseudo_ctx *c, struct strbuf *out)
@@ -77,7 +112,7 @@ int proc_show_status(const struct pseudo_ctx *c, struct strbuf *out)
             s.fsuid, s.gid, s.egid, s.sgid, s.fsgid);
     show_groups(c, out);
     sb_addf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", s.pid, s.tid, s.pgid, s.sid);
-    show_memory(s.host_pid, out);
+    show_memory(&s, out);
     sb_addf(out, "Threads:\t%u\nSigQ:\t%u/%" PRIu64 "\n", s.n_threads, s.sig_queued,
             s.rlimits[LX_RLIMIT_SIGPENDING].soft);
     sb_addf(out, "SigPnd:\t%016" PRIx64 "\nShdPnd:\t%016" PRIx64 "\nSigBlk:\t%016" PRIx64 "\n",
@@ -88,18 +123,21 @@ int proc_show_status(const struct pseudo_ctx *c, struct strbuf *out)
     sb_addf(out, "CapBnd:\t%016" PRIx64 "\nCapAmb:\t%016" PRIx64 "\n", s.cap_bounding,
             s.cap_ambient);
     sb_addf(out, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", s.no_new_privs);
+    show_cpus(&s.cpus, out);
     sb_add(out, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
     return 0;
 }
 
 /* Virtual size in bytes and resident pages of the host process. */
-static void host_size(pid_t host_pid, uint64_t *ret_vsize, uint64_t *ret_rss)
+static void host_size(const struct task_snapshot *s, uint64_t *ret_vsize, uint64_t *ret_rss)
 {
     _cleanup_free_ char *text = NULL;
     *ret_vsize = *ret_rss = 0;
-    if (proc_host_text(host_pid, "statm", &text) == 0 &&
-        sscanf(text, "%" SCNu64 " %" SCNu64, ret_vsize, ret_rss) == 2)
+    if (proc_host_text(s->host_pid, "statm", &text) == 0 &&
+        sscanf(text, "%" SCNu64 " %" SCNu64, ret_vsize, ret_rss) == 2) {
         *ret_vsize *= 4096;
+        *ret_vsize -= MIN(*ret_vsize, proc_hidden_bytes(s));
+    }
 }
 
 int proc_show_stat(const struct pseudo_ctx *c, struct strbuf *out)
@@ -109,7 +147,7 @@ int proc_show_stat(const struct pseudo_ctx *c, struct strbuf *out)
     int r = task_snapshot(c->k, c->tid, &s);
     if (r < 0)
         return r;
-    host_size(s.host_pid, &vsize, &rss);
+    host_size(&s, &vsize, &rss);
     /* "start time after boot" counts from the machine's boot, and so does /proc/uptime. */
     struct timespec b = c->k->boot_mono;
     uint64_t start = (uint64_t) b.tv_sec * 1000000000ull + (uint64_t) b.tv_nsec + s.start_ns;
@@ -136,13 +174,18 @@ int proc_show_statm(const struct pseudo_ctx *c, struct strbuf *out)
 {
     _cleanup_free_ char *text = NULL;
     struct task_snapshot s;
+    uint64_t pages;
+    int used = 0;
     int r = task_snapshot(c->k, c->tid, &s);
     if (r < 0)
         return r;
-    if (proc_host_text(s.host_pid, "statm", &text) == 0)
-        sb_add(out, text);
-    else
+    if (proc_host_text(s.host_pid, "statm", &text) < 0 ||
+        sscanf(text, "%" SCNu64 "%n", &pages, &used) < 1) {
         sb_add(out, "0 0 0 0 0 0 0\n");
+        return 0;
+    }
+    pages -= MIN(pages, proc_hidden_bytes(&s) / 4096);
+    sb_addf(out, "%" PRIu64 "%s", pages, text + used);
     return 0;
 }
 

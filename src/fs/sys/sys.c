@@ -8,15 +8,16 @@
 
 #include "abi/linux/stat.h"
 #include "abi/linux/statfs.h"
+#include "kernel/kernel.h"
 #include "kernel/vfs/pseudo.h"
+#include "platform/platform.h"
 
 /* Processors the sandbox may use, as a list of ranges: "0-3,6". */
 static int show_cpus(const struct pseudo_ctx *c, struct strbuf *out)
 {
     cpu_set_t set;
     const char *comma = "";
-    if (sched_getaffinity(0, sizeof(set), &set) < 0)
-        CPU_SET(0, &set);
+    platform_cpus(c->k->platform, &set);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (!CPU_ISSET(cpu, &set))
             continue;

@@ -314,8 +314,10 @@ static void commit(struct task *t, struct exec_state *x)
     if (t->st)
         task_leave_memory(t);
     old = change_over(t, x);
-    if (old)
+    if (old) {
+        platform_keep_affinity(t->st, old);
         platform_exit_thread(old);
+    }
     atomic_fetch_and(&t->work, ~(uint32_t) WORK_DEAD); /* that was the old image's */
     platform_watch_death(t->st, &t->work, WORK_DEAD, &t->park);
     if (t->vfork_done)

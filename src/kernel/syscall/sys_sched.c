@@ -26,15 +26,6 @@ static bool may_schedule(const struct task *t, const struct task *o)
            cred_capable(t->cred, LX_CAP_SYS_NICE);
 }
 
-/* Host ids of the pair, 0 where there is none. */
-static void host_ids(struct task *o, pid_t *stub, pid_t *sentry)
-{
-    mutex_lock(&o->k->tasks_lock);
-    *stub = o->st ? platform_host_tid(o->st) : 0;
-    *sentry = atomic_load(&o->sentry_tid);
-    mutex_unlock(&o->k->tasks_lock);
-}
-
 long sys_sched_yield(struct task *t unused_, const uint64_t a[static 6] unused_)
 {
     return 0; /* the way here and back has let others run */
@@ -44,16 +35,17 @@ long sys_sched_getaffinity(struct task *t, const uint64_t a[static 6])
 {
     struct task *o = target(t, a[0]);
     cpu_set_t set;
-    pid_t stub, sentry;
     size_t bytes = sizeof(unsigned long);
     int r;
 
     if (!o)
         return -ESRCH;
-    host_ids(o, &stub, &sentry);
+    mutex_lock(&o->k->tasks_lock);
+    r = o->st ? platform_get_affinity(o->st, &set) : -ESRCH;
+    mutex_unlock(&o->k->tasks_lock);
     task_put(o);
-    if (!stub || sched_getaffinity(stub, sizeof(set), &set))
-        return -ESRCH;
+    if (r)
+        return r;
     for (int i = (int) sizeof(set) - 1; i >= 0; i--) {
         if (((const uint8_t *) &set)[i]) {
             bytes = ((size_t) i / sizeof(unsigned long) + 1) * sizeof(unsigned long);
@@ -69,7 +61,7 @@ long sys_sched_getaffinity(struct task *t, const uint64_t a[static 6])
 long sys_sched_setaffinity(struct task *t, const uint64_t a[static 6])
 {
     size_t n = MIN((size_t) (uint32_t) a[1], (size_t) CPU_BYTES_MAX);
-    pid_t stub, sentry;
+    pid_t sentry;
     struct task *o;
     cpu_set_t set;
     int r;
@@ -82,12 +74,14 @@ long sys_sched_setaffinity(struct task *t, const uint64_t a[static 6])
     if (!o)
         return -ESRCH;
     r = may_schedule(t, o) ? 0 : -EPERM;
-    host_ids(o, &stub, &sentry);
+    mutex_lock(&o->k->tasks_lock);
+    if (r == 0)
+        r = o->st ? platform_set_affinity(o->st, &set) : -ESRCH;
+    sentry = atomic_load(&o->sentry_tid);
+    mutex_unlock(&o->k->tasks_lock);
     task_put(o);
     if (r)
         return r;
-    if (!stub || sched_setaffinity(stub, sizeof(set), &set))
-        return stub ? -errno : -ESRCH;
     /* The sentry's half works for it, and so on the same processors. */
     if (sentry && sched_setaffinity(sentry, sizeof(set), &set)) {
         /* It has ended meanwhile. */

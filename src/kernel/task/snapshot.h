@@ -37,6 +37,8 @@ struct task_snapshot {
     uint64_t stack_start, brk_start, code_start, code_end, entry;
     pid_t host_pid; /* stub process for /proc/<host pid>/maps; 0 when it is gone */
     pid_t host_tid;
+    uint64_t gap_start, gap_end; /* see platform_gap() */
+    cpu_set_t cpus;              /* it may run on */
     struct guest_rlimit rlimits[GUEST_N_RLIMITS];
     int nice;
 };
