@@ -83,10 +83,16 @@ class Sandbox:
         return found[0]
 
     def stubs(self):
-        """Oldest first; the first of all is the zygote."""
-        def key(p):
-            return int(stat_fields(p)[19]), p
-        return sorted((p for p in descendants(self.sentry()) if stat_fields(p)[0] != "Z"), key=key)
+        """Oldest first; the first of all is the zygote. A process may go while it is looked at."""
+        found = []
+        for pid in descendants(self.sentry()):
+            try:
+                fields = stat_fields(pid)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if fields[0] != "Z":
+                found.append((int(fields[19]), pid))
+        return [pid for _, pid in sorted(found)]
 
     def end(self, seconds=10.0):
         """(exit status, output, errors), ending what does not end."""
