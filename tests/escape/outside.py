@@ -94,6 +94,14 @@ class Sandbox:
                 found.append((int(fields[19]), pid))
         return [pid for _, pid in sorted(found)]
 
+    def settled_stubs(self, at_least):
+        """The stubs once no exec replaces one by another any more: two looks agree."""
+        def settled():
+            first = self.stubs()
+            time.sleep(0.2)
+            return len(first) >= at_least and first == self.stubs() and first
+        return until(settled)
+
     def end(self, seconds=10.0):
         """(exit status, output, errors), ending what does not end."""
         try:
@@ -121,7 +129,7 @@ def status_of(pid):
 def stubs_are_confined():
     s = sh("echo up; sleep 100 & sleep 100")
     s.until_says(b"up")
-    stubs = until(lambda: len(s.stubs()) >= 4 and s.stubs())
+    stubs = s.settled_stubs(4)
     check(stubs, "fewer than four stub processes")
     for pid in stubs:
         st = status_of(pid)
@@ -143,7 +151,7 @@ def filter_of_a_live_stub():
         return "skip: reading a filter needs root"
     s = sh("echo up; sleep 100")
     s.until_says(b"up")
-    stub = until(lambda: len(s.stubs()) >= 2 and s.stubs())[-1]
+    stub = s.settled_stubs(2)[-1]
     filters = seccomp_dump.read(stub)
     s.proc.terminate()
     s.end()
@@ -165,7 +173,7 @@ def finished_container_leaves_nothing():
 
 
 def wait_for_new(s, before):
-    return until(lambda: [p for p in s.stubs() if p not in before])
+    return [p for p in s.settled_stubs(len(before) + 1) if p not in before]
 
 
 @case
