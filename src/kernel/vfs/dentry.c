@@ -101,17 +101,54 @@ struct dentry *dcache_find(struct dentry *parent, const char *name, size_t len)
     return NULL;
 }
 
+/* In and out of the tables; the cache's reference is the caller's business. */
+static void insert(struct dentry *d)
+{
+    htab_insert(&d->sb->dentries, &d->link, name_hash(d->sb, d->parent, d->name, d->len));
+    list_add_tail(&d->lru, &d->sb->lru);
+    d->parent->n_cached++;
+    d->cached = true;
+}
+
+static void take_out(struct dentry *d)
+{
+    htab_remove(&d->sb->dentries, &d->link);
+    list_del(&d->lru);
+    d->parent->n_cached--;
+    d->cached = false;
+}
+
+static void drop_one(struct dentry *d, struct list *dying)
+{
+    take_out(d);
+    if (ref_put(&d->ref))
+        list_add_tail(&d->lru, dying);
+}
+
+/*
+ * Names known not to be in a removed directory would keep it, and its descriptor, until they are
+ * the oldest. They are mostly young.
+ */
+static void forget_children(struct dentry *d, struct list *dying)
+{
+    struct super *sb = d->node->sb;
+    for (struct list *l = sb->lru.prev; d->n_cached && l != &sb->lru;) {
+        struct dentry *child = list_entry(l, struct dentry, lru);
+        l = l->prev;
+        if (child->parent == d && !child->ghost)
+            drop_one(child, dying);
+    }
+}
+
 void dcache_drop(struct dentry *d, bool gone, struct list *dying)
 {
     if (gone)
         atomic_store_explicit(&d->gone, true, memory_order_relaxed);
     if (!d->cached)
         return;
-    htab_remove(&d->sb->dentries, &d->link);
-    list_del(&d->lru);
-    d->cached = false;
-    if (ref_put(&d->ref))
-        list_add_tail(&d->lru, dying);
+    if (gone && d->n_cached)
+        forget_children(d, dying);
+    drop_one(d, dying);
 }
 
 /*
@@ -144,13 +181,6 @@ void dcache_shrink(struct super *sb, struct list *dying)
     }
 }
 
-static void insert(struct dentry *d)
-{
-    htab_insert(&d->sb->dentries, &d->link, name_hash(d->sb, d->parent, d->name, d->len));
-    list_add_tail(&d->lru, &d->sb->lru);
-    d->cached = true;
-}
-
 void dcache_add(struct dentry *d, struct list *dying)
 {
     evict(d->sb, dying);
@@ -177,10 +207,8 @@ void dcache_move(struct dentry *d, struct dentry *parent, const char *name, size
 {
     dcache_forget(parent, name, len, dying);
     bool was_cached = d->cached;
-    if (was_cached) {
-        htab_remove(&d->sb->dentries, &d->link);
-        list_del(&d->lru);
-    }
+    if (was_cached)
+        take_out(d);
     if (d->name != d->inline_name)
         free(d->name);
     d->name = take->heap ? take->heap : d->inline_name;
@@ -197,12 +225,10 @@ void dcache_move(struct dentry *d, struct dentry *parent, const char *name, size
 void dcache_exchange(struct dentry *a, struct dentry *b)
 {
     struct dentry *d[2] = {a, b};
-    for (int i = 0; i < 2; i++) {
-        if (!d[i]->cached)
-            continue;
-        htab_remove(&d[i]->sb->dentries, &d[i]->link);
-        list_del(&d[i]->lru);
-    }
+    const bool was_cached[2] = {a->cached, b->cached};
+    for (int i = 0; i < 2; i++)
+        if (was_cached[i])
+            take_out(d[i]);
     char text[DENTRY_INLINE], *name_a = a->name != a->inline_name ? a->name : NULL;
     char *name_b = b->name != b->inline_name ? b->name : NULL;
     memcpy(text, a->inline_name, sizeof(text));
@@ -217,7 +243,7 @@ void dcache_exchange(struct dentry *a, struct dentry *b)
     a->parent = b->parent;
     b->parent = parent;
     for (int i = 0; i < 2; i++)
-        if (d[i]->cached)
+        if (was_cached[i])
             insert(d[i]);
 }
 

@@ -33,6 +33,7 @@ struct dentry {
     _Atomic bool gone;              /* unlinked or replaced */
     _Atomic bool has_ghosts;        /* mount points below it that only exist here */
     bool cached;                    /* [tree_lock] */
+    uint32_t n_cached;              /* [tree_lock] cached dentries of which this is the parent */
     bool ghost;                     /* immutable after it is hashed: such a mount point */
     char *name;                     /* [tree_lock] NUL-terminated */
     size_t len;                     /* [tree_lock] */
