@@ -303,7 +303,7 @@ CASE(statx_fields)
     CHECK_EQ(a.stx_rdev_minor, 3);
     CHECK_EQ(b.st_rdev, makedev(1, 3));
     CHECK_EQ(statx(AT_FDCWD, "/", 0, 0x1000, &a), 0);
-    CHECK_EQ(a.stx_mask & 0x1000, 0x1000); /* STATX_MNT_ID */
+    CHECK_EQ(a.stx_mask & 0x1000, 0x1000);                               /* STATX_MNT_ID */
     CHECK_EQ(a.stx_attributes & a.stx_attributes_mask & 0x2000, 0x2000); /* the top of a mount */
     uint64_t root_mount = a.stx_mnt_id;
     CHECK_EQ(statx(AT_FDCWD, "/proc", 0, 0x1000, &a), 0);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls on files with arguments out of a hat, good and bad ones, from several threads at once, on few
- * names and few descriptors. Nothing is expected of a single call; afterwards everything still works.
+ * Calls on files with arguments out of a hat, good and bad ones, from several threads at once, on
+ * few names and few descriptors. Nothing is expected of a single call; afterwards everything still
+ * works.
  *
  * Natively this runs on a real machine: the processes are shut in by chroot(2) first, with no
  * descriptor from outside, and then give up all rights. Where that cannot be done nothing is run.
  */
 #include "guest.h"
-#include <linux/openat2.h>
 #include <grp.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
@@ -29,14 +30,16 @@ static uint32_t rnd(uint32_t n)
 }
 
 static const char *const names[] = {
-    "a", "b", "c", "d", "d/a", "d/b", "d/e", "d/e/a", "l", "d/l", ".", "..", "d/..", "a/", "d/", "fifo", "", "/a",
+    "a",      "b",         "c",  "d",      "d/a",  "d/b",     "d/e",  "d/e/a", "l",
+    "d/l",    ".",         "..", "d/..",   "a/",   "d/",      "fifo", "",      "/a",
     "d/../a", "missing/x", "//", "./d//a", "/d/e", "../../b", "l/a",
 };
 
 /* A buffer: good, across the end of memory, read-only, or none at all. */
 static char *edge;
 
-/* No file is bigger than FILE_MAX, and no pipe than a MiB: a read of any size stays within the room. */
+/* No file is bigger than FILE_MAX, and no pipe than a MiB: a read of any size stays within the
+ * room. */
 enum { GOOD = 8192, FILE_MAX = 64 << 10, ROOM = 2 << 20 };
 static __thread char *room;
 
@@ -71,7 +74,8 @@ static long fd(void)
 
 static long number(void)
 {
-    static const long odd[] = {0, -1, 1, 4096, 1L << 31, 1L << 32, INT64_MAX, INT64_MIN, 0x7ffff000, 65536};
+    static const long odd[] = {0,        -1,        1,         4096,       1L << 31,
+                               1L << 32, INT64_MAX, INT64_MIN, 0x7ffff000, 65536};
     return rnd(3) ? (long) rnd(10000) : odd[rnd(10)];
 }
 
@@ -87,8 +91,9 @@ static long flags(void)
 
 static long open_flags(void)
 {
-    return (rnd(3) | (rnd(2) ? O_CREAT : 0) | (rnd(6) ? 0 : (long) O_TRUNC) | (rnd(6) ? 0 : (long) O_APPEND) |
-            (rnd(8) ? 0 : (long) O_DIRECTORY) | (rnd(8) ? 0 : (long) O_PATH) | (rnd(12) ? 0 : (long) O_TMPFILE) |
+    return (rnd(3) | (rnd(2) ? O_CREAT : 0) | (rnd(6) ? 0 : (long) O_TRUNC) |
+            (rnd(6) ? 0 : (long) O_APPEND) | (rnd(8) ? 0 : (long) O_DIRECTORY) |
+            (rnd(8) ? 0 : (long) O_PATH) | (rnd(12) ? 0 : (long) O_TMPFILE) |
             (rnd(8) ? 0 : (long) O_NOFOLLOW) | (rnd(8) ? 0 : (long) O_EXCL) | O_NONBLOCK);
 }
 
@@ -101,27 +106,53 @@ static long vector(void)
     return rnd(16) ? (long) v : memory();
 }
 
-/* How an argument is made: n a name, f a descriptor, m memory, s a size, # a number, x flags, o open(2)'s, v a vector. */
+/* How an argument is made: n a name, f a descriptor, m memory, s a size, # a number, x flags, o
+ * open(2)'s, v a vector. */
 static const struct {
     long nr;
     const char *args;
 } calls[] = {
-    {SYS_open, "no#"}, {SYS_openat, "fno#"}, {SYS_creat, "n#"}, {SYS_openat2, "fnms"}, {SYS_close, "f"},
-    {SYS_read, "fms"}, {SYS_write, "fms"}, {SYS_pread64, "fms#"}, {SYS_pwrite64, "fms#"}, {SYS_readv, "fv8"},
-    {SYS_writev, "fv8"}, {SYS_preadv, "fv8#"}, {SYS_pwritev, "fv8#"}, {SYS_preadv2, "fv8##x"}, {SYS_pwritev2, "fv8##x"},
-    {SYS_lseek, "f#8"}, {SYS_stat, "nm"}, {SYS_lstat, "nm"}, {SYS_fstat, "fm"}, {SYS_newfstatat, "fnmx"},
-    {SYS_statx, "fnxxm"}, {SYS_access, "n8"}, {SYS_faccessat2, "fn8x"}, {SYS_getdents64, "fms"}, {SYS_getdents, "fms"},
-    {SYS_getcwd, "ms"}, {SYS_mkdir, "n#"}, {SYS_mkdirat, "fn#"}, {SYS_mknodat, "fn##"}, {SYS_rmdir, "n"},
-    {SYS_unlink, "n"}, {SYS_unlinkat, "fnx"}, {SYS_rename, "nn"}, {SYS_renameat2, "fnfn8"}, {SYS_link, "nn"},
-    {SYS_linkat, "fnfnx"}, {SYS_symlink, "nn"}, {SYS_symlinkat, "nfn"}, {SYS_readlink, "nms"}, {SYS_readlinkat, "fnms"},
-    {SYS_chmod, "n#"}, {SYS_fchmod, "f#"}, {SYS_fchmodat, "fn#"}, {SYS_fchmodat2, "fn#x"}, {SYS_chown, "n##"},
-    {SYS_fchown, "f##"}, {SYS_fchownat, "fn##x"}, {SYS_utimensat, "fnmx"}, {SYS_utimes, "nm"}, {SYS_utime, "nm"},
-    {SYS_truncate, "ns"}, {SYS_ftruncate, "fs"}, {SYS_fallocate, "fxss"}, {SYS_statfs, "nm"}, {SYS_fstatfs, "fm"},
-    {SYS_fsync, "f"}, {SYS_fdatasync, "f"}, {SYS_fadvise64, "f###"}, {SYS_readahead, "f##"}, {SYS_sync_file_range, "f##x"},
-    {SYS_sendfile, "ffms"}, {SYS_copy_file_range, "fmfmsx"}, {SYS_splice, "fmfmsx"}, {SYS_tee, "ffsx"}, {SYS_vmsplice, "fv8x"},
-    {SYS_dup, "f"}, {SYS_dup2, "ff"}, {SYS_dup3, "ffx"}, {SYS_fcntl, "f8m"}, {SYS_fcntl, "fxm"}, {SYS_flock, "f4"},
-    {SYS_setxattr, "nnmsx"}, {SYS_getxattr, "nnms"}, {SYS_listxattr, "nms"}, {SYS_fgetxattr, "fnms"}, {SYS_removexattr, "nn"},
-    {SYS_pipe2, "mx"}, {SYS_umask, "#"}, {SYS_ioctl, "fxm"}, {SYS_close_range, "11"}, {SYS_chdir, "n"}, {SYS_fchdir, "f"},
+    {SYS_open, "no#"},        {SYS_openat, "fno#"},
+    {SYS_creat, "n#"},        {SYS_openat2, "fnms"},
+    {SYS_close, "f"},         {SYS_read, "fms"},
+    {SYS_write, "fms"},       {SYS_pread64, "fms#"},
+    {SYS_pwrite64, "fms#"},   {SYS_readv, "fv8"},
+    {SYS_writev, "fv8"},      {SYS_preadv, "fv8#"},
+    {SYS_pwritev, "fv8#"},    {SYS_preadv2, "fv8##x"},
+    {SYS_pwritev2, "fv8##x"}, {SYS_lseek, "f#8"},
+    {SYS_stat, "nm"},         {SYS_lstat, "nm"},
+    {SYS_fstat, "fm"},        {SYS_newfstatat, "fnmx"},
+    {SYS_statx, "fnxxm"},     {SYS_access, "n8"},
+    {SYS_faccessat2, "fn8x"}, {SYS_getdents64, "fms"},
+    {SYS_getdents, "fms"},    {SYS_getcwd, "ms"},
+    {SYS_mkdir, "n#"},        {SYS_mkdirat, "fn#"},
+    {SYS_mknodat, "fn##"},    {SYS_rmdir, "n"},
+    {SYS_unlink, "n"},        {SYS_unlinkat, "fnx"},
+    {SYS_rename, "nn"},       {SYS_renameat2, "fnfn8"},
+    {SYS_link, "nn"},         {SYS_linkat, "fnfnx"},
+    {SYS_symlink, "nn"},      {SYS_symlinkat, "nfn"},
+    {SYS_readlink, "nms"},    {SYS_readlinkat, "fnms"},
+    {SYS_chmod, "n#"},        {SYS_fchmod, "f#"},
+    {SYS_fchmodat, "fn#"},    {SYS_fchmodat2, "fn#x"},
+    {SYS_chown, "n##"},       {SYS_fchown, "f##"},
+    {SYS_fchownat, "fn##x"},  {SYS_utimensat, "fnmx"},
+    {SYS_utimes, "nm"},       {SYS_utime, "nm"},
+    {SYS_truncate, "ns"},     {SYS_ftruncate, "fs"},
+    {SYS_fallocate, "fxss"},  {SYS_statfs, "nm"},
+    {SYS_fstatfs, "fm"},      {SYS_fsync, "f"},
+    {SYS_fdatasync, "f"},     {SYS_fadvise64, "f###"},
+    {SYS_readahead, "f##"},   {SYS_sync_file_range, "f##x"},
+    {SYS_sendfile, "ffms"},   {SYS_copy_file_range, "fmfmsx"},
+    {SYS_splice, "fmfmsx"},   {SYS_tee, "ffsx"},
+    {SYS_vmsplice, "fv8x"},   {SYS_dup, "f"},
+    {SYS_dup2, "ff"},         {SYS_dup3, "ffx"},
+    {SYS_fcntl, "f8m"},       {SYS_fcntl, "fxm"},
+    {SYS_flock, "f4"},        {SYS_setxattr, "nnmsx"},
+    {SYS_getxattr, "nnms"},   {SYS_listxattr, "nms"},
+    {SYS_fgetxattr, "fnms"},  {SYS_removexattr, "nn"},
+    {SYS_pipe2, "mx"},        {SYS_umask, "#"},
+    {SYS_ioctl, "fxm"},       {SYS_close_range, "11"},
+    {SYS_chdir, "n"},         {SYS_fchdir, "f"},
     {SYS_mmap, "ms8xf#"},
 };
 
@@ -157,7 +188,8 @@ static bool bad_idea(long nr, const long a[6])
 {
     switch (nr) {
     case SYS_fcntl: /* locks that wait, signals to anybody */
-        return a[1] == F_SETLKW || a[1] == F_OFD_SETLKW || a[1] == F_SETOWN || a[1] == F_SETOWN_EX || a[1] == F_NOTIFY;
+        return a[1] == F_SETLKW || a[1] == F_OFD_SETLKW || a[1] == F_SETOWN ||
+               a[1] == F_SETOWN_EX || a[1] == F_NOTIFY;
     case SYS_mmap: /* anywhere but over ourselves */
         return (a[3] & (MAP_FIXED | MAP_LOCKED | MAP_POPULATE)) != 0;
     case SYS_fallocate:
@@ -270,7 +302,8 @@ CASE(file_calls)
     if (geteuid() != 0)
         SKIP("needs the superuser, to be shut in");
     end_ns = now_ns() + 3000000000u;
-    char *p = CHECK_MAP(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    char *p =
+        CHECK_MAP(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     CHECK_EQ(mprotect(p + 4096, 4096, PROT_NONE), 0);
     edge = p;
     CHECK_EQ(mkdir("box", 0755), 0);

@@ -93,7 +93,8 @@ enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 int path_permission(const struct walkctx *w, const struct path *p, uint32_t may) must_check;
 /* node attributes of a path with mount and node considered. */
 int path_getattr(const struct path *p, struct attr *ret) must_check;
-/* The mount's number in mountinfo (proc(5)), and whether p is its top; 0 and false for nameless files. */
+/* The mount's number in mountinfo (proc(5)), and whether p is its top; 0 and false for nameless
+ * files. */
 int path_mount_id(const struct path *p);
 bool path_is_mount_root(const struct path *p);
 uint32_t path_mount_flags(const struct path *p); /* MOUNT_F_* of rpc/spec.h */
