@@ -11,11 +11,13 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "kernel/restart.h"
+#include "kernel/syscall/strace_names.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 
 #define TEXT_SHOWN 64u /* bytes of a path or buffer */
 #define PATH_SHOWN 256u
+#define ARGS_SHOWN 32u
 
 static void show_bytes(struct strbuf *out, const uint8_t *p, size_t n)
 {
@@ -32,7 +34,11 @@ static void show_bytes(struct strbuf *out, const uint8_t *p, size_t n)
             sb_addf(out, "\\%c", p[i]);
             break;
         default:
-            sb_addf(out, p[i] >= 32 && p[i] < 127 ? "%c" : "\\x%02x", p[i]);
+            if (p[i] >= 32 && p[i] < 127)
+                sb_addch(out, (char) p[i]);
+            else /* octal, no longer than what follows needs */
+                sb_addf(out, i + 1 < n && p[i + 1] >= '0' && p[i + 1] <= '9' ? "\\%03o" : "\\%o",
+                        p[i]);
         }
     }
 }
@@ -67,14 +73,27 @@ static void show_string(struct task *t, struct strbuf *out, uint64_t at)
     sb_add(out, "\"");
 }
 
+static void show_argv(struct task *t, struct strbuf *out, uint64_t at)
+{
+    uint64_t p;
+    unsigned n = 0;
+    sb_add(out, "[");
+    for (; n < ARGS_SHOWN && copy_in(t, &p, uaddr(at + 8 * n), sizeof(p)) == 0 && p; n++) {
+        sb_add(out, n ? ", " : "");
+        show_string(t, out, p);
+    }
+    sb_add(out, n == ARGS_SHOWN ? ", ...]" : "]");
+}
+
 static void show_arg(struct task *t, struct strbuf *out, const struct arg_desc *d,
                      const uint64_t a[static 6], unsigned i, long r)
 {
+    if (strace_show_name(out, (enum arg_kind) d->kind, a[i]))
+        return;
     switch ((enum arg_kind) d->kind) {
     case ARG_INT:
     case ARG_FD:
     case ARG_PID:
-    case ARG_SIG:
         sb_addf(out, "%d", (int) a[i]);
         break;
     case ARG_DIRFD:
@@ -107,6 +126,14 @@ static void show_arg(struct task *t, struct strbuf *out, const struct arg_desc *
     case ARG_OUT:
         show_buffer(t, out, a[i], r > 0 ? MIN((uint64_t) r, a[d->len_arg]) : 0);
         break;
+    case ARG_ARGV:
+        show_argv(t, out, a[i]);
+        break;
+    case ARG_ADDR:
+    case ARG_INS:
+    case ARG_OUTS:
+        sb_addf(out, a[i] ? "0x%" PRIx64 : "NULL", a[i]);
+        break;
     default:
         sb_addf(out, a[i] ? "0x%" PRIx64 : "%" PRIu64, a[i]);
         break;
@@ -124,6 +151,12 @@ static void show_result(struct strbuf *out, long r)
         sb_addf(out, r > 4096 ? "0x%lx" : "%ld", (unsigned long) r);
 }
 
+/* Only then is open(2)'s mode an argument at all. */
+static bool makes_file(uint64_t flags)
+{
+    return (flags & LX_O_CREAT) || (flags & LX_O_TMPFILE) == LX_O_TMPFILE;
+}
+
 static void show_call(struct task *t, struct strbuf *out, uint64_t nr, const uint64_t a[static 6],
                       long r)
 {
@@ -133,6 +166,9 @@ static void show_call(struct task *t, struct strbuf *out, uint64_t nr, const uin
     else
         sb_addf(out, "[%d] syscall_%" PRIu64 "(", t->tid, nr);
     for (unsigned i = 0; d && i < 6 && d->args[i].kind != ARG_NA; i++) {
+        if (i && d->args[i].kind == ARG_MODE && d->args[i - 1].kind == ARG_FLAGS &&
+            !makes_file(a[i - 1]))
+            break;
         if (i)
             sb_add(out, ", ");
         show_arg(t, out, &d->args[i], a, i, r);
