@@ -111,6 +111,10 @@ static const struct rule rules[] = {
     {SYS_mmap, NO_EXEC}, {SYS_mprotect, NO_EXEC}, {SYS_munmap, ANY}, {SYS_mremap, ANY}, {SYS_brk, ANY},
     {SYS_madvise, ANY}, {SYS_mincore, ANY}, {SYS_msync, ANY},
 
+#ifdef CLOISTER_DYNAMIC_SENTRY
+    {SYS_open, ANY}, {SYS_lstat, ANY}, {SYS_stat, ANY}, {SYS_unlink, ANY}, /* a sanitizer's own report of what it has found */
+#endif
+
     /* What is asked about the machine and ourselves. */
     {SYS_clock_gettime, ANY}, {SYS_clock_getres, ANY}, {SYS_gettimeofday, ANY}, {SYS_time, ANY},
     {SYS_getrandom, ANY}, {SYS_sysinfo, ANY}, {SYS_uname, ANY}, {SYS_getrusage, ANY}, {SYS_times, ANY},

@@ -26,10 +26,11 @@ static inline int must_check ns_from_timespec(const struct lx_timespec *ts, uint
 
 static inline int must_check ns_from_timeval(const struct lx_timeval *tv, uint64_t *ret)
 {
-    const struct lx_timespec ts = {tv->sec, tv->usec * 1000};
+    struct lx_timespec ts = {.sec = tv->sec};
 
     if (tv->usec < 0 || tv->usec >= 1000000)
         return -EINVAL;
+    ts.nsec = tv->usec * 1000;
     return ns_from_timespec(&ts, ret);
 }
 
