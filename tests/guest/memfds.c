@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/syscall.h>
 
 static int pidfd(pid_t pid)
@@ -230,6 +231,32 @@ CASE(pidfd_gets_descriptors)
     CHECK_EQ(tell(fd, SIGKILL), 0);
     CHECK_EQ(waitpid(pid, NULL, 0), pid);
     CHECK_ERR(syscall(SYS_pidfd_getfd, fd, 0, 0), ESRCH);
+}
+
+/* clone(2) itself, as fork(2) with a descriptor; the stack stays the parent's copy. */
+static pid_t fork_pidfd(unsigned long more, int *fd)
+{
+    return (pid_t) syscall(SYS_clone, CLONE_PIDFD | more | SIGCHLD, NULL, fd, NULL, NULL);
+}
+
+CASE(pidfd_from_clone)
+{
+    struct pollfd pf = {.fd = -1, .events = POLLIN};
+    siginfo_t si = {0};
+    pid_t pid = (pid_t) CHECK_OK(fork_pidfd(0, &pf.fd));
+    if (pid == 0) {
+        sleep_ms(20);
+        _exit(5);
+    }
+    CHECK(pf.fd > 2);
+    CHECK_EQ(fcntl(pf.fd, F_GETFD), FD_CLOEXEC);
+    CHECK_EQ(poll(&pf, 1, -1), 1);
+    CHECK_EQ(waitid((idtype_t) 3, (id_t) pf.fd, &si, WEXITED), 0);
+    CHECK_EQ(si.si_pid, pid);
+    CHECK_EQ(si.si_status, 5);
+    CHECK_ERR(fork_pidfd(CLONE_PARENT_SETTID, &pf.fd), EINVAL);
+    CHECK_ERR(fork_pidfd(0, (int *) 8), EFAULT);
+    CHECK_ERR(wait(NULL), ECHILD);
 }
 
 GUEST_MAIN

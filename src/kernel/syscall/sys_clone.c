@@ -6,6 +6,7 @@
 #include "abi/linux/resource.h"
 #include "abi/linux/sched.h"
 #include "base/cleanup.h"
+#include "fdobj/pidfd.h"
 #include "kernel/restart.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/image.h"
@@ -17,10 +18,10 @@
 struct clone_request {
     uint64_t flags; /* without the signal */
     int exit_signal;
-    uint64_t stack, tls, parent_tid, child_tid;
+    uint64_t stack, tls, parent_tid, child_tid, pidfd;
 };
 
-#define UNSUPPORTED (LX_CLONE_PIDFD | LX_CLONE_INTO_CGROUP)
+#define UNSUPPORTED LX_CLONE_INTO_CGROUP
 
 static int check(const struct task *t, const struct clone_request *q)
 {
@@ -37,6 +38,8 @@ static int check(const struct task *t, const struct clone_request *q)
     if ((f & LX_CLONE_PARENT) && t->k->init == t->tg)
         return -EINVAL;
     if (f & UNSUPPORTED)
+        return -EINVAL;
+    if ((f & LX_CLONE_PIDFD) && (f & (LX_CLONE_THREAD | LX_CLONE_DETACHED)))
         return -EINVAL;
     if (q->exit_signal < 0 || q->exit_signal > LX_NSIG)
         return -EINVAL;
@@ -170,6 +173,22 @@ static enum stub_clone_kind kind_of(uint64_t flags)
     return (flags & LX_CLONE_VFORK) ? STUB_VFORK : STUB_SHARED_VM;
 }
 
+/* CLONE_PIDFD: a descriptor of the child to be, for the parent alone. Its number, or -errno. */
+static int make_pidfd(struct task *t, struct tgroup *tg, uint64_t at)
+{
+    struct file *f;
+    int32_t fd;
+    int r = pidfd_new(tg, 0, &f);
+
+    if (r)
+        return r;
+    fd = task_fd_install(t, f, true);
+    if (fd < 0 || copy_out(t, uaddr(at), &fd, sizeof(fd)) == 0)
+        return fd;
+    (void) !fd_close(t->files, fd, t);
+    return -EFAULT;
+}
+
 static long do_clone(struct task *t, const struct clone_request *q)
 {
     struct stub_clone_args sa = {.kind = kind_of(q->flags), .stack = q->stack};
@@ -178,7 +197,7 @@ static long do_clone(struct task *t, const struct clone_request *q)
     struct tgroup *tg = NULL;
     bool thread = q->flags & LX_CLONE_THREAD;
     int32_t tid;
-    int r;
+    int r, pidfd = -1;
 
     r = check(t, q);
     if (r)
@@ -202,6 +221,10 @@ static long do_clone(struct task *t, const struct clone_request *q)
     if (r == 0 && (q->flags & LX_CLONE_VFORK)) {
         vfork = completion_new(t);
         r = vfork ? 0 : -ENOMEM;
+    }
+    if (r == 0 && (q->flags & LX_CLONE_PIDFD)) {
+        pidfd = make_pidfd(t, tg, q->pidfd);
+        r = pidfd < 0 ? pidfd : 0;
     }
     if (r)
         goto fail;
@@ -234,6 +257,9 @@ static long do_clone(struct task *t, const struct clone_request *q)
         completion_wait(vfork, t);
     return tid;
 fail:
+    if (pidfd >= 0 && fd_close(t->files, pidfd, t)) {
+        /* Another thread has closed it. */
+    }
     if (vfork) {
         completion_done(vfork);
         completion_wait(vfork, t);
@@ -268,8 +294,12 @@ long sys_clone(struct task *t, const uint64_t a[static 6])
         .parent_tid = a[2],
         .child_tid = a[3],
         .tls = a[4],
+        .pidfd = a[2],
     };
 
+    /* Both would be stored at the same place. */
+    if ((q.flags & LX_CLONE_PIDFD) && (q.flags & LX_CLONE_PARENT_SETTID))
+        return -EINVAL;
     return do_clone(t, &q);
 }
 
@@ -312,6 +342,7 @@ long sys_clone3(struct task *t, const uint64_t a[static 6])
         .tls = ca.tls,
         .parent_tid = ca.parent_tid,
         .child_tid = ca.child_tid,
+        .pidfd = ca.pidfd,
     };
     return do_clone(t, &q);
 }
