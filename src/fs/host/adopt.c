@@ -159,8 +159,17 @@ static int adopted_getattr(struct file *f, struct attr *ret)
     return host_fd_getattr(adopted(f)->fd, ret);
 }
 
+/*
+ * Data is what the descriptor was given for. Its owner, mode and times stay the giver's: a guest's
+ * root could otherwise take the host's /dev/null away from everybody else.
+ */
 static int adopted_setattr(struct file *f, const struct attr *a, uint32_t mask)
 {
+    uint32_t now = mask & (ATTR_ATIME_NOW | ATTR_MTIME_NOW);
+    uint32_t times =
+        (now & ATTR_ATIME_NOW ? ATTR_ATIME : 0) | (now & ATTR_MTIME_NOW ? ATTR_MTIME : 0);
+    if (mask & ~(ATTR_SIZE | now | times))
+        return -EPERM;
     return host_fd_setattr(adopted(f)->fd, a, mask);
 }
 
