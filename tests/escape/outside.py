@@ -332,6 +332,34 @@ def output_appended_to_a_shared_file():
 
 
 @case
+def inherited_descriptors_keep_their_attributes():
+    """Standard input and output are for data: a guest's root does not change the caller's files, nor reopen them."""
+    script = ("import os\n"
+              "for f in (lambda: os.fchmod(0, 0), lambda: os.fchown(0, 1, 1), lambda: os.utime(0, (1, 1)),\n"
+              "          lambda: os.setxattr('/proc/self/fd/0', 'user.x', b'y'), lambda: os.chmod('/dev/stdin', 0),\n"
+              "          lambda: os.open('/proc/self/fd/0', os.O_RDWR), lambda: os.open('/dev/stdin', os.O_WRONLY),\n"
+              "          lambda: os.truncate('/proc/self/fd/0', 0), lambda: os.ftruncate(0, 0), lambda: os.write(0, b'x')):\n"
+              "    try: f(); print('done')\n"
+              "    except OSError as e: print('refused')\n")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as d:
+        files = [os.path.join(d, "file")]
+        with open(files[0], "w", encoding="utf-8") as f:
+            f.write("text")
+        if os.geteuid() == 0:
+            files.append(os.path.join(d, "null"))
+            os.mknod(files[1], 0o20666, os.makedev(1, 3))
+        for path in files:
+            before = os.stat(path)
+            with open(path, "rb") as stdin:
+                run = subprocess.run([cloister, "do", "--", "/usr/bin/python3", "-c", script], stdin=stdin, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, timeout=30)
+            check(run.stdout == b"refused\n" * 10, f"{path}: {run.stdout!r} {run.stderr[-300:]!r}")
+            now = os.stat(path)
+            check(all(getattr(before, f) == getattr(now, f) for f in ("st_mode", "st_uid", "st_gid", "st_size", "st_mtime")),
+                  f"{path} has changed: {before} {now}")
+
+
+@case
 def sentry_has_no_way_out():
     """The confinement of the process that holds the descriptors, from outside."""
     s = sh("echo up; sleep 100")
