@@ -85,7 +85,7 @@ struct stub_thread {
         int cpu, own_cpu; /* where the pair is bound; where this sentry thread is */
         bool bound, counted;
         _Atomic bool off; /* any thread: the guest has chosen processors itself */
-        bool apart; /* this thread spins on a processor of its own */
+        bool apart;       /* this thread spins on a processor of its own */
         uint32_t traps, quick_windows, patience;
         uint64_t window_ns, window_tsc, spin_ticks;
     } place;

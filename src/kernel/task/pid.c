@@ -83,7 +83,8 @@ bool pgrp_is_orphaned(struct kernel *k, pid_t pgid, const struct tgroup *but)
     list_for_each_entry (tg, &e->pgrp, pgrp_link) {
         const struct tgroup *p = tg->parent;
 
-        /* Linux sets the machine's own init apart here, not the init of a pid namespace, which ours is. */
+        /* Linux sets the machine's own init apart here, not the init of a pid namespace, which ours
+         * is. */
         if (tg == but || tg->zombie || !p)
             continue;
         if (p->pgid != tg->pgid && p->sid == tg->sid)

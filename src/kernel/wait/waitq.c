@@ -2,8 +2,9 @@
 /* Wait queues. */
 #include "kernel/wait/waitq.h"
 
-#define ALWAYS (0x008u | 0x010u) /* POLLERR, POLLHUP: reported whether asked for or not, poll(2) \
-                                  */
+#define ALWAYS                                                                        \
+    (0x008u | 0x010u) /* POLLERR, POLLHUP: reported whether asked for or not, poll(2) \
+                       */
 
 void waitq_init(struct waitq *q)
 {
