@@ -13,6 +13,7 @@
 extern const struct pseudo_entry proc_pid_dir;  /* /proc/PID; c->pid, c->tid set */
 extern const struct pseudo_entry proc_task_dir; /* /proc/PID/task/TID */
 extern const struct pseudo_entry proc_sys_table[];
+extern const struct pseudo_entry proc_net_table[]; /* /proc/PID/net */
 extern const struct pseudo_dynamic proc_fd_dynamic, proc_fdinfo_dynamic;
 
 /* A decimal number without sign or leading zeros, as names in /proc are; -1 otherwise. */

@@ -258,6 +258,45 @@ PROC_CONST(show_setgroups, "allow\n")
 PROC_CONST(show_io, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: "
                     "0\ncancelled_write_bytes: 0\n")
 
+/* ---- namespaces ---- */
+
+/*
+ * There is one of each, so the links only tell that all processes share them. The numbers are those
+ * Linux gives to its first ones.
+ */
+#define NAMESPACE(fn, text)                                              \
+    static ssize_t fn(const struct pseudo_ctx *c, char *dst, size_t cap) \
+    {                                                                    \
+        int r = may_inspect(c);                                          \
+        size_t n = MIN(sizeof(text) - 1, cap);                           \
+        if (r == 0)                                                      \
+            memcpy(dst, text, n);                                        \
+        return r < 0 ? r : (ssize_t) n;                                  \
+    }
+
+NAMESPACE(link_ns_time, "time:[4026531834]")
+NAMESPACE(link_ns_cgroup, "cgroup:[4026531835]")
+NAMESPACE(link_ns_pid, "pid:[4026531836]")
+NAMESPACE(link_ns_user, "user:[4026531837]")
+NAMESPACE(link_ns_uts, "uts:[4026531838]")
+NAMESPACE(link_ns_ipc, "ipc:[4026531839]")
+NAMESPACE(link_ns_net, "net:[4026531840]")
+NAMESPACE(link_ns_mnt, "mnt:[4026531841]")
+
+static const struct pseudo_entry ns_table[] = {
+    PSEUDO_LINK("cgroup", link_ns_cgroup),
+    PSEUDO_LINK("ipc", link_ns_ipc),
+    PSEUDO_LINK("mnt", link_ns_mnt),
+    PSEUDO_LINK("net", link_ns_net),
+    PSEUDO_LINK("pid", link_ns_pid),
+    PSEUDO_LINK("pid_for_children", link_ns_pid),
+    PSEUDO_LINK("time", link_ns_time),
+    PSEUDO_LINK("time_for_children", link_ns_time),
+    PSEUDO_LINK("user", link_ns_user),
+    PSEUDO_LINK("uts", link_ns_uts),
+    {0},
+};
+
 #define MAGIC(name_, link_, follow_)                                               \
     {                                                                              \
         .name = name_, .mode = LX_S_IFLNK | 0777, .link = link_, .follow = follow_ \
@@ -283,6 +322,7 @@ PROC_CONST(show_io, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrit
         PSEUDO_FILE("limits", 0444, proc_show_limits),                                            \
         PSEUDO_FILE("loginuid", 0444, show_loginuid), PRIVATE_FILE("maps", 0444, proc_show_maps), \
         PSEUDO_FILE("mountinfo", 0444, show_mountinfo), PSEUDO_FILE("mounts", 0444, show_mounts), \
+        PSEUDO_DIR("net", 0555, proc_net_table), PSEUDO_DIR("ns", 0511, ns_table),                \
         PSEUDO_FILE("oom_score", 0444, show_zero),                                                \
         PSEUDO_RW("oom_score_adj", 0644, show_oom_adj, store_oom_adj),                            \
         PRIVATE_FILE("personality", 0400, show_personality),                                      \

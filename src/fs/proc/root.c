@@ -141,14 +141,17 @@ PROC_CONST(show_devices,
            "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n")
 PROC_CONST(show_partitions, "major minor  #blocks  name\n\n")
 PROC_CONST(show_swaps, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")
+PROC_CONST(show_cgroups, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n")
 PROC_CONST(show_nothing, "")
 
 static const struct pseudo_entry root_table[] = {
     PSEUDO_LINK("self", link_self),
     PSEUDO_LINK("thread-self", link_thread_self),
+    PSEUDO_FILE("cgroups", 0444, show_cgroups),
     PSEUDO_FILE("cmdline", 0444, show_cmdline),
     PSEUDO_FILE("cpuinfo", 0444, proc_show_cpuinfo),
     PSEUDO_FILE("devices", 0444, show_devices),
+    PSEUDO_FILE("diskstats", 0444, show_nothing),
     PSEUDO_FILE("filesystems", 0444, show_filesystems),
     PSEUDO_FILE("loadavg", 0444, proc_show_loadavg),
     PSEUDO_FILE("locks", 0444, show_nothing),

@@ -126,7 +126,18 @@ static const struct pseudo_entry kernel_table[] = {
     {0},
 };
 
+PROC_CONST(show_max_watches, "1048576\n")
+PROC_CONST(show_10, "10\n")
+PROC_CONST(show_20, "20\n")
+PROC_CONST(show_100, "100\n")
+
+static const struct pseudo_entry epoll_table[] = {
+    PSEUDO_FILE("max_user_watches", 0444, show_max_watches),
+    {0},
+};
+
 static const struct pseudo_entry fs_table[] = {
+    PSEUDO_DIR("epoll", 0555, epoll_table),
     PSEUDO_FILE("file-max", 0444, show_file_max),
     PSEUDO_FILE("nr_open", 0444, show_nr_open),
     PSEUDO_FILE("pipe-max-size", 0444, show_pipe_max),
@@ -136,11 +147,15 @@ static const struct pseudo_entry fs_table[] = {
 };
 
 static const struct pseudo_entry vm_table[] = {
+    PSEUDO_FILE("dirty_background_ratio", 0444, show_10),
+    PSEUDO_FILE("dirty_ratio", 0444, show_20),
     PSEUDO_FILE("max_map_count", 0444, show_max_map_count),
     PSEUDO_FILE("mmap_min_addr", 0444, show_mmap_min),
+    PSEUDO_FILE("nr_hugepages", 0444, show_0),
     PSEUDO_FILE("overcommit_memory", 0444, show_0),
     PSEUDO_FILE("overcommit_ratio", 0444, show_50),
     PSEUDO_FILE("swappiness", 0444, show_0),
+    PSEUDO_FILE("vfs_cache_pressure", 0444, show_100),
     {0},
 };
 

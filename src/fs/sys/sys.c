@@ -5,6 +5,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "abi/linux/stat.h"
 #include "abi/linux/statfs.h"
@@ -12,25 +13,147 @@
 #include "kernel/vfs/pseudo.h"
 #include "platform/platform.h"
 
-/* Processors the sandbox may use, as a list of ranges: "0-3,6". */
-static int show_cpus(const struct pseudo_ctx *c, struct strbuf *out)
+/* As a list of ranges: "0-3,6". */
+static void add_list(struct strbuf *out, const cpu_set_t *set)
 {
-    cpu_set_t set;
     const char *comma = "";
-    platform_cpus(c->k->platform, &set);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (!CPU_ISSET(cpu, &set))
+        if (!CPU_ISSET(cpu, set))
             continue;
         int last = cpu;
-        while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, &set))
+        while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, set))
             last++;
         sb_addf(out, last > cpu ? "%s%d-%d" : "%s%d", comma, cpu, last);
         comma = ",";
         cpu = last;
     }
     sb_add(out, "\n");
+}
+
+/* As a mask of 32-bit groups, the highest first: "3" or "1,00000000". */
+static void add_mask(struct strbuf *out, const cpu_set_t *set)
+{
+    int group = CPU_SETSIZE / 32 - 1;
+    bool first = true;
+    for (; group >= 0; group--) {
+        uint32_t bits = 0;
+        for (int i = 0; i < 32; i++)
+            bits |= CPU_ISSET(group * 32 + i, set) ? 1u << i : 0;
+        if (!bits && first && group)
+            continue;
+        sb_addf(out, first ? "%x" : ",%08x", bits);
+        first = false;
+    }
+    sb_add(out, "\n");
+}
+
+static cpu_set_t one_cpu(uint32_t cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return set;
+}
+
+/* Processors the sandbox may use. */
+static int show_cpus(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    cpu_set_t set;
+    platform_cpus(c->k->platform, &set);
+    add_list(out, &set);
     return 0;
 }
+
+static int show_cpu_mask(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    cpu_set_t set;
+    platform_cpus(c->k->platform, &set);
+    add_mask(out, &set);
+    return 0;
+}
+
+/* ---- one processor: a core of its own, all of them in one package ---- */
+
+static int show_own_list(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    const cpu_set_t set = one_cpu(c->index);
+    add_list(out, &set);
+    return 0;
+}
+
+static int show_own_mask(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    const cpu_set_t set = one_cpu(c->index);
+    add_mask(out, &set);
+    return 0;
+}
+
+static int show_index(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    sb_addf(out, "%u\n", c->index);
+    return 0;
+}
+
+static int show_zero(const struct pseudo_ctx *c unused_, struct strbuf *out)
+{
+    sb_add(out, "0\n");
+    return 0;
+}
+
+static const struct pseudo_entry topology[] = {
+    PSEUDO_FILE("core_cpus", 0444, show_own_mask),
+    PSEUDO_FILE("core_cpus_list", 0444, show_own_list),
+    PSEUDO_FILE("core_id", 0444, show_index),
+    PSEUDO_FILE("core_siblings", 0444, show_cpu_mask),
+    PSEUDO_FILE("core_siblings_list", 0444, show_cpus),
+    PSEUDO_FILE("die_id", 0444, show_zero),
+    PSEUDO_FILE("package_cpus", 0444, show_cpu_mask),
+    PSEUDO_FILE("package_cpus_list", 0444, show_cpus),
+    PSEUDO_FILE("physical_package_id", 0444, show_zero),
+    PSEUDO_FILE("thread_siblings", 0444, show_own_mask),
+    PSEUDO_FILE("thread_siblings_list", 0444, show_own_list),
+    {.name = NULL},
+};
+
+static const struct pseudo_entry cpu_entries[] = {PSEUDO_DIR("topology", 0555, topology),
+                                                  {.name = NULL}};
+static const struct pseudo_entry one_cpu_dir = PSEUDO_DIR("", 0555, cpu_entries);
+
+static const struct pseudo_entry *cpu_lookup(struct pseudo_ctx *c, const char *name, size_t len)
+{
+    cpu_set_t set;
+    uint32_t n = 0;
+    if (len < 4 || len > 7 || memcmp(name, "cpu", 3) != 0 || (name[3] == '0' && len > 4))
+        return NULL;
+    for (size_t i = 3; i < len; i++) {
+        if (name[i] < '0' || name[i] > '9')
+            return NULL;
+        n = n * 10 + (uint32_t) (name[i] - '0');
+    }
+    platform_cpus(c->k->platform, &set);
+    if (n >= CPU_SETSIZE || !CPU_ISSET(n, &set))
+        return NULL;
+    c->index = n;
+    return &one_cpu_dir;
+}
+
+static int cpu_list(const struct pseudo_ctx *c, uint64_t cursor,
+                    bool (*emit)(void *arg, const char *name, uint64_t next), void *arg)
+{
+    cpu_set_t set;
+    char name[16];
+    platform_cpus(c->k->platform, &set);
+    for (uint64_t cpu = cursor; cpu < CPU_SETSIZE; cpu++) {
+        (void) snprintf(name, sizeof(name), "cpu%u", (unsigned) cpu);
+        if (CPU_ISSET(cpu, &set) && !emit(arg, name, cpu + 1))
+            break;
+    }
+    return 0;
+}
+
+static const struct pseudo_dynamic cpu_dynamic = {cpu_lookup, cpu_list};
+
+/* ---- the rest ---- */
 
 static int show_thp(const struct pseudo_ctx *c, struct strbuf *out)
 {
@@ -46,7 +169,23 @@ static const struct pseudo_entry cpu[] = {
     PSEUDO_FILE("present", 0444, show_cpus),
     {.name = NULL},
 };
-static const struct pseudo_entry devices_system[] = {PSEUDO_DIR("cpu", 0555, cpu), {.name = NULL}};
+/* One memory node, as far as a guest can tell. */
+static const struct pseudo_entry node0[] = {
+    PSEUDO_FILE("cpulist", 0444, show_cpus),
+    PSEUDO_FILE("cpumap", 0444, show_cpu_mask),
+    {.name = NULL},
+};
+static const struct pseudo_entry node[] = {
+    PSEUDO_FILE("online", 0444, show_zero),
+    PSEUDO_FILE("possible", 0444, show_zero),
+    PSEUDO_DIR("node0", 0555, node0),
+    {.name = NULL},
+};
+static const struct pseudo_entry devices_system[] = {
+    {.name = "cpu", .mode = LX_S_IFDIR | 0555, .children = cpu, .dynamic = &cpu_dynamic},
+    PSEUDO_DIR("node", 0555, node),
+    {.name = NULL},
+};
 static const struct pseudo_entry devices[] = {PSEUDO_DIR("system", 0555, devices_system),
                                               {.name = NULL}};
 static const struct pseudo_entry fs[] = {PSEUDO_DIR("cgroup", 0555, none), {.name = NULL}};
@@ -55,16 +194,25 @@ static const struct pseudo_entry mm[] = {PSEUDO_DIR("transparent_hugepage", 0555
                                          {.name = NULL}};
 static const struct pseudo_entry kernel[] = {PSEUDO_DIR("mm", 0555, mm), {.name = NULL}};
 
-static const struct pseudo_entry top[] = {
+/* Where programs look for devices, of which there are none to see. */
+static const struct pseudo_entry class[] = {
     PSEUDO_DIR("block", 0555, none),
-    PSEUDO_DIR("bus", 0555, none),
-    PSEUDO_DIR("class", 0555, none),
-    PSEUDO_DIR("devices", 0555, devices),
-    PSEUDO_DIR("firmware", 0555, none),
-    PSEUDO_DIR("fs", 0555, fs),
-    PSEUDO_DIR("kernel", 0555, kernel),
-    PSEUDO_DIR("module", 0555, none),
+    PSEUDO_DIR("net", 0555, none),
+    PSEUDO_DIR("tty", 0555, none),
     {.name = NULL},
+};
+static const struct pseudo_entry dev[] = {
+    PSEUDO_DIR("block", 0555, none),
+    PSEUDO_DIR("char", 0555, none),
+    {.name = NULL},
+};
+
+static const struct pseudo_entry top[] = {
+    PSEUDO_DIR("block", 0555, none),      PSEUDO_DIR("bus", 0555, none),
+    PSEUDO_DIR("class", 0555, class),     PSEUDO_DIR("dev", 0555, dev),
+    PSEUDO_DIR("devices", 0555, devices), PSEUDO_DIR("firmware", 0555, none),
+    PSEUDO_DIR("fs", 0555, fs),           PSEUDO_DIR("kernel", 0555, kernel),
+    PSEUDO_DIR("module", 0555, none),     {.name = NULL},
 };
 
 static const struct pseudo_entry root = PSEUDO_DIR("", 0555, top);
