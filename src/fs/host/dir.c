@@ -78,10 +78,12 @@ int host_readdir(struct file *f, struct dirsink *out)
 int64_t host_dir_seek(struct file *f, int64_t off, int whence)
 {
     MUTEX_GUARD(&f->dir_lock);
-    if (whence == LX_SEEK_CUR)
-        off += f->pos;
-    else if (whence != LX_SEEK_SET)
+    if (whence == LX_SEEK_CUR) {
+        if (__builtin_add_overflow(off, f->pos, &off))
+            return -EOVERFLOW;
+    } else if (whence != LX_SEEK_SET) {
         return -EINVAL;
+    }
     if (off < 0)
         return -EINVAL;
     return f->pos = off;
