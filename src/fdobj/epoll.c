@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Epoll sets: their members and what is ready of them. epoll_internal.h has the rules. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "abi/linux/epoll.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/poll.h"
+#include "base/strbuf.h"
 #include "fdobj/anon.h"
 #include "fdobj/epoll_internal.h"
 
@@ -449,6 +451,20 @@ static bool drop_one(struct epoll_set *s)
     return true;
 }
 
+/* proc_pid_fdinfo(5); what follows the data says nothing about our files. */
+static int epoll_fdinfo(struct file *f, struct strbuf *out)
+{
+    struct epoll_set *s = set_of(f);
+    struct htab_node *n;
+    MUTEX_GUARD(&s->lock);
+    htab_for_each (n, &s->items) {
+        const struct epoll_item *it = container_of(n, struct epoll_item, node);
+        sb_addf(out, "tfd: %8d events: %8" PRIx32 " data: %16" PRIx64 "  pos:0 ino:0 sdev:0\n",
+                it->fd, it->events, it->data);
+    }
+    return sb_error(out);
+}
+
 static void epoll_release(struct file *f)
 {
     struct epoll_set *s = set_of(f);
@@ -462,6 +478,7 @@ static const struct file_ops epoll_ops = {
     .poll = epoll_poll,
     .seek = anon_seek,
     .getattr = anon_getattr,
+    .fdinfo = epoll_fdinfo,
     .release = epoll_release,
     .name = "anon_inode:[eventpoll]",
 };

@@ -107,6 +107,20 @@ CASE(level)
     CHECK_EQ(one(ep, -1, 77), EPOLLHUP);
 }
 
+CASE(fdinfo_lists_members)
+{
+    char path[64], text[4096] = "", want[64];
+    int p[2];
+    make();
+    CHECK_EQ(pipe(p), 0);
+    add(ep, p[0], EPOLLIN | EPOLLET, 0x1234);
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", ep);
+    int fd = (int) CHECK_OK(open(path, O_RDONLY));
+    CHECK_OK(read(fd, text, sizeof(text) - 1));
+    snprintf(want, sizeof(want), "tfd: %8d events: 80000019 data: %16x ", p[0], 0x1234);
+    CHECK(strstr(text, want) != NULL);
+}
+
 CASE(edge)
 {
     int p[2];
