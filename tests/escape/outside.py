@@ -108,8 +108,8 @@ class Sandbox:
             out, err = self.proc.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             self.proc.kill()
-            self.proc.communicate()
-            raise Failure(f"no end within {seconds} seconds; said {self.text!r}") from None
+            _, err = self.proc.communicate()
+            raise Failure(f"no end within {seconds} seconds; said {self.text!r}, {err[-300:]!r}") from None
         status = self.proc.returncode
         return (status if status >= 0 else 128 - status), self.text + out, err
 
@@ -284,7 +284,10 @@ def program_killed_by_command_line():
         s = sh("echo up; sleep 100; echo not reached")
         s.until_says(b"up")
         s.proc.send_signal(signo)
-        status, out, err = s.end()
+        try:
+            status, out, err = s.end()
+        except Failure as e:
+            raise Failure(f"signal {signo}: {e}") from None
         check(status != 0 and b"not reached" not in out, f"signal {signo}: status {status}, {out!r}, {err!r}")
         nothing_left()
 
