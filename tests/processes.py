@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who descends from a test: this program takes orphans, so nothing that a test started gets lost."""
+"""Who descends from a test: this program takes orphans, so nothing that a test started gets lost.
+And where test programs can be built so that they are seen inside."""
+import atexit
 import ctypes
 import os
+import shutil
 import signal
+import tempfile
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -68,3 +72,14 @@ def end_all():
         reap()
         return not descendants()
     until(gone)
+
+
+def visible_dir(base, name):
+    """base/name; below /tmp, which is another one inside, a directory elsewhere that goes at exit."""
+    path = os.path.join(base, name)
+    if not os.path.realpath(path).startswith("/tmp/"):
+        return path
+    path = tempfile.mkdtemp(prefix="cloister-tests-", dir="/var/tmp")
+    os.chmod(path, 0o755)
+    atexit.register(shutil.rmtree, path, True)
+    return path
