@@ -332,7 +332,10 @@ def test_real_limits(p):
     if os.geteuid() != 0 or not cgroup_dirs("") or not os.access(cgroup_dirs("")[0], os.W_OK):
         raise Skip("needs root and a writable cgroup hierarchy")
     p.config["linux"]["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 20}}
-    r = sh(p, "dd if=/dev/zero of=/dev/null bs=200M count=1; echo $?")
+    for _ in range(3):
+        r = sh(p, "dd if=/dev/zero of=/dev/null bs=200M count=1; echo $?")
+        if r.code == 0:
+            break  # else the kernel chose a second one while the first was still giving up its memory
     assert r.code == 0 and r.out == "137\n", r
     r = sh(p, "n=0; while [ $n -lt 40 ]; do sleep 5 & n=$((n+1)); done; echo all")
     assert r.code != 0 and "Resource temporarily unavailable" in r.err, r
