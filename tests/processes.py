@@ -22,6 +22,12 @@ def stat_fields(pid):
         return f.read().rpartition(")")[2].split()
 
 
+def number_inside(pid):
+    """Its number in its own pid namespace: what tells who came first, however the host's numbers wrap."""
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as f:
+        return next(int(line.split()[-1]) for line in f if line.startswith("NSpid:"))
+
+
 def descendants(root=None):
     """{pid: parent} of all below root (default: this program), zombies too."""
     parents = {}

@@ -14,7 +14,7 @@ import tempfile
 import time
 
 import seccomp_dump
-from processes import descendants, reap, stat_fields, take_orphans, until
+from processes import descendants, number_inside, reap, stat_fields, take_orphans, until
 
 CASES = {}
 STATE_DIRS = ["/run/cloister", os.path.join(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent"), "cloister")]
@@ -87,11 +87,10 @@ class Sandbox:
         found = []
         for pid in descendants(self.sentry()):
             try:
-                fields = stat_fields(pid)
+                if stat_fields(pid)[0] != "Z":
+                    found.append((number_inside(pid), pid))
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            if fields[0] != "Z":
-                found.append((int(fields[19]), pid))
         return [pid for _, pid in sorted(found)]
 
     def settled_stubs(self, at_least):
@@ -377,7 +376,10 @@ def sentry_has_no_way_out():
         points = sorted(line.split()[4] for line in f)
     check(set(points) <= {"/", "/proc", "/sentry"}, f"mounts {points}")
     for fd in os.listdir(f"/proc/{pid}/fd"):
-        link = os.readlink(f"/proc/{pid}/fd/{fd}")
+        try:
+            link = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except FileNotFoundError:
+            continue # closed meanwhile
         check(not link.startswith("/dev/") or link == "/dev/null", f"descriptor {fd} is {link}")
     s.proc.terminate()
     s.end()
