@@ -79,53 +79,90 @@ CASE(no_process_unknown_to_the_sentry)
     still_sane();
 }
 
-/* A clone that the sentry did order, made by hand: the child hides, the parent says that it failed.
- */
-static void hide_a_child(volatile uint64_t *heartbeat)
+static void hand_over(volatile struct channel *ch)
 {
-    volatile struct channel *ch = own_channel();
-    ch->req = REQ_SYSCALL;
-    ch->nr = SYS_fork;
-    ch->n_in = ch->n_out = 0;
     __atomic_store_n(&ch->turn, TURN_SENTRY, __ATOMIC_SEQ_CST);
     raw_guest(CALL(SYS_futex, {(long) &ch->turn, 1 /* FUTEX_WAKE */, 1}));
     while (__atomic_load_n(&ch->turn, __ATOMIC_SEQ_CST) != TURN_STUB)
         ;
+}
+
+/* A clone that the sentry did order, made by hand: the child hides, the parent says that it failed.
+ */
+static void hide_a_child(volatile uint64_t *heartbeat, unsigned long flags)
+{
+    volatile struct channel *ch = own_channel();
+    ch->req = REQ_SYSCALL;
+    ch->nr = SYS_clone;
+    memset((void *) ch->args, 0, sizeof(ch->args));
+    ch->args[0] = flags;
+    ch->args[1] = flags & CLONE_VM ? (uint64_t) ghost_stack + sizeof(ghost_stack) - 64 : 0;
+    ch->n_in = ch->n_out = 0;
+    hand_over(ch);
     if (ch->rep != REP_CLONE)
         return;
     long r;
-    __asm__ volatile("syscall"
+    register long r10 __asm__("r10") = 0, r8 __asm__("r8") = 0;
+    __asm__ volatile("syscall\n\t"
+                     "test %%rax, %%rax\n\t"
+                     "jnz 1f\n"
+                     "2:\n\t"
+                     "lock incq (%[beat])\n\t"
+                     "jmp 2b\n"
+                     "1:"
                      : "=a"(r)
-                     : "a"(SYS_clone), "D"((long) ch->clone.flags), "S"(0L), "d"(0L)
-                     : "rcx", "r11", "memory");
-    if (r == 0)
-        for (;;)
-            ++*heartbeat;
+                     : "a"(SYS_clone), "D"((long) ch->clone.flags), "S"(ch->args[1]), "d"(0L),
+                       "r"(r10), "r"(r8), [beat] "b"(heartbeat)
+                     : "rcx", "r11", "memory", "cc");
     ch->result = -EAGAIN;
     ch->req = REQ_DONE;
-    __atomic_store_n(&ch->turn, TURN_SENTRY, __ATOMIC_SEQ_CST);
-    raw_guest(CALL(SYS_futex, {(long) &ch->turn, 1, 1}));
-    while (__atomic_load_n(&ch->turn, __ATOMIC_SEQ_CST) != TURN_STUB)
-        ;
+    hand_over(ch);
+}
+
+static volatile uint64_t *new_heartbeat(void)
+{
+    return CHECK_MAP(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+}
+
+static void check_still(const volatile uint64_t *heartbeat)
+{
+    sleep_ms(300);
+    uint64_t before = *heartbeat;
+    sleep_ms(300);
+    CHECK_EQ(*heartbeat, before);
 }
 
 /* After the end of the process that the sentry knows, nothing of it may go on. */
 CASE(no_hidden_child)
 {
     need_stub();
-    volatile uint64_t *heartbeat =
-        CHECK_MAP(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    volatile uint64_t *heartbeat = new_heartbeat();
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
-        hide_a_child(heartbeat);
+        hide_a_child(heartbeat, SIGCHLD);
         raw_guest(CALL(SYS_exit_group, {0}));
     }
     end_within(pid, 30000);
-    sleep_ms(300);
-    uint64_t before = *heartbeat;
-    sleep_ms(300);
-    CHECK_EQ(*heartbeat, before);
+    check_still(heartbeat);
+    still_sane();
+}
+
+/* A process with a thread that the sentry does not know is ended, though it does nothing else. */
+CASE(no_hidden_thread)
+{
+    need_stub();
+    volatile uint64_t *heartbeat = new_heartbeat();
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        hide_a_child(heartbeat, 0x3d0f00 /* as pthread_create asks for */);
+        for (;;)
+            __asm__ volatile("pause");
+    }
+    CHECK_EQ(end_within(pid, 30000), SIGKILL);
+    CHECK(*heartbeat > 0);
+    check_still(heartbeat);
     still_sane();
 }
 
