@@ -474,4 +474,40 @@ CASE(altstack_taken_away)
     }
 }
 
+static void *vanish(void *arg)
+{
+    (void) arg;
+    raw_stub(CALL(SYS_exit, {0}));
+    return NULL;
+}
+
+/* Host threads that end without a word: their process can still exit, be killed and exec. */
+CASE(threads_that_vanish)
+{
+    need_stub();
+    for (int way = 0; way < 3; way++) {
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            pthread_t t;
+            for (int i = 0; i < 4; i++)
+                pthread_create(&t, NULL, vanish, NULL);
+            sleep_ms(20);
+            if (way == 0)
+                _exit(3);
+            if (way == 1)
+                execl("/bin/sh", "sh", "-c", "exit 3", (char *) NULL);
+            pause();
+        }
+        if (way == 2) {
+            sleep_ms(50);
+            CHECK_EQ(kill(pid, SIGKILL), 0);
+        }
+        int st = end_within(pid, 10000);
+        if (st != 3 << 8 && st != SIGKILL)
+            FAIL("way %d: status %#x", way, st);
+        still_sane();
+    }
+}
+
 GUEST_MAIN
