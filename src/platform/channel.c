@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -48,7 +49,8 @@ static int sleep_on_both(struct stub_thread *st, uint32_t event)
 {
     struct platform *p = st->p;
     struct timespec deadline;
-    bool bound = st->place.bound, timed = bound || atomic_load(&st->expelled);
+    bool bound = st->place.bound;
+    bool timed = bound || atomic_load(&st->expelled) || !p->reaping;
     if (timed)
         deadline_after_ms(&deadline, bound ? UNBIND_MS : EXPEL_SLICE_MS);
     if (!p->no_waitv) {
@@ -106,6 +108,15 @@ static int breach(struct stub_thread *st, const char *what, uint32_t value)
     return -ESRCH;
 }
 
+/* While no reaper runs nobody tells of a death: the zygote's, during its preparation. */
+static bool died_unnoticed(const struct stub_thread *st)
+{
+    siginfo_t info = {0};
+    return !st->p->reaping &&
+           waitid(P_PID, (id_t) st->proc->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid != 0;
+}
+
 int channel_wait(struct stub_thread *st)
 {
     struct channel *ch = st->ch;
@@ -116,7 +127,7 @@ int channel_wait(struct stub_thread *st)
             placement_trapped(st);
             return 0;
         }
-        if (atomic_load(&st->proc->dead))
+        if (atomic_load(&st->proc->dead) || died_unnoticed(st))
             return -ESRCH;
         __atomic_store_n(&ch->sentry_asleep, 1, __ATOMIC_SEQ_CST);
         uint32_t turn = __atomic_load_n(&ch->turn, __ATOMIC_SEQ_CST);

@@ -108,6 +108,7 @@ struct platform {
     int listener;               /* immutable */
     int oom_score_fd;
     pthread_t reaper;
+    bool reaping;  /* the reaper runs; set before the second thread that could ask */
     bool no_waitv; /* the host has no futex_waitv (before 5.16) */
     struct {
         uint64_t start, end;

@@ -56,5 +56,6 @@ int reaper_start(struct platform *p)
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     int r = pthread_create(&p->reaper, &attr, reaper_main, p);
     pthread_attr_destroy(&attr);
+    p->reaping = r == 0;
     return -r;
 }

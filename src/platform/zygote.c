@@ -148,20 +148,6 @@ int zygote_start(struct platform *p)
     thread_register(p->zygote, pid, pid);
     mutex_unlock(&p->lock);
     p->zygote->expect_ready = true;
-    /* No reaper runs yet: a zygote that dies at once must not be waited for. */
-    while (__atomic_load_n(&p->zygote->ch->turn, __ATOMIC_SEQ_CST) != TURN_SENTRY) {
-        int status;
-        if (waitpid(pid, &status, WNOHANG) == pid) {
-            log_error("the zygote ended before its first word, wait status 0x%x",
-                      (unsigned) status);
-            return -ECHILD;
-        }
-        struct timespec slice;
-        deadline_after_ms(&slice, 1);
-        p->zygote->ch->sentry_asleep = 1;
-        host_futex_wait((_Atomic uint32_t *) &p->zygote->ch->turn, TURN_STUB, FUTEX_SCOPE_SHARED,
-                        &slice);
-    }
     r = channel_settle(p->zygote);
     if (r >= 0)
         r = find_special(p);
