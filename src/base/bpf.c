@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Assembling and, for tests, running seccomp's classic BPF. */
+/* Assembling and running seccomp's classic BPF. */
 #include "base/bpf.h"
 
 #include <errno.h>

@@ -57,5 +57,5 @@ struct bpf_case {
 void bpf_switch(struct bpf *b, const struct bpf_case *cases, size_t n, int otherwise);
 
 struct seccomp_data;
-/* What the program answers: for unit tests. 0 (kill) for a malformed program. */
+/* What the program answers. 0 (kill) for a malformed program. */
 uint32_t bpf_run(const struct sock_filter *code, size_t n, const struct seccomp_data *d);

@@ -189,25 +189,40 @@ static bool donated(void *arg)
     return st->donate_fd < 0 || stub_is_done(st) || atomic_load(&st->proc->dead);
 }
 
-int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, int donate_fd)
+/* served: true when no notification of this thread is to be expected any more; NULL: there is none.
+ */
+static int run_calls(struct stub_thread *st, struct stub_call *calls, unsigned n,
+                     bool (*served)(void *st))
 {
     int64_t made;
-    int r = channel_settle(st);
-    if (r < 0)
-        return r;
     memcpy(st->ch->calls, calls, n * sizeof(calls[0]));
     st->ch->n_calls = n;
-    offer(st, donate_fd);
     channel_reply(st, REP_CALLS);
     unsigned seconds = 0;
-    while (donate_fd >= 0 && notify_wait(st, donated, st, 1000) == -ETIMEDOUT)
+    while (served && notify_wait(st, served, st, 1000) == -ETIMEDOUT)
         if (atomic_load(&st->expelled) && ++seconds == EXPEL_MS / 1000)
             platform_kill(st);
-    r = expect(st, REQ_DONE, &made);
-    offer(st, -1);
+    int r = expect(st, REQ_DONE, &made);
     if (r < 0)
         return r;
     for (unsigned i = 0; i < n; i++)
         calls[i].result = __atomic_load_n(&st->ch->calls[i].result, __ATOMIC_RELAXED);
     return 0;
+}
+
+int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, int donate_fd)
+{
+    int r = channel_settle(st);
+    if (r < 0)
+        return r;
+    offer(st, donate_fd);
+    r = run_calls(st, calls, n, donate_fd >= 0 ? donated : NULL);
+    offer(st, -1);
+    return r;
+}
+
+int channel_calls_notified(struct stub_thread *st, struct stub_call *call, bool (*served)(void *st))
+{
+    int r = channel_settle(st);
+    return r < 0 ? r : run_calls(st, call, 1, served);
 }

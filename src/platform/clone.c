@@ -25,6 +25,15 @@ static const uint32_t clone_flags[] = {
     [STUB_THREAD] = STUB_CLONE_THREAD,
 };
 
+static struct stub_proc *proc_like(struct platform *p, struct stub_mm *mm,
+                                   const struct stub_proc *parent)
+{
+    struct stub_proc *proc = proc_new(p, mm);
+    if (proc)
+        proc->natives_trapped = atomic_load(&parent->natives_trapped); /* filters are inherited */
+    return proc;
+}
+
 static int child_new(struct stub_thread *parent, enum stub_clone_kind kind,
                      struct stub_thread **ret)
 {
@@ -48,7 +57,7 @@ static int child_new(struct stub_thread *parent, enum stub_clone_kind kind,
         mm->slots[slot / 64] = 1ull << (slot % 64);
     }
     if (kind != STUB_THREAD)
-        proc = proc_new(p, mm ? mm : proc->mm);
+        proc = proc_like(p, mm ? mm : proc->mm, proc);
     struct stub_thread *child = proc ? thread_new(p, proc, (uint32_t) slot) : NULL;
     if (kind != STUB_THREAD)
         proc_put(proc); /* the thread holds it */

@@ -21,17 +21,18 @@
      MAP_STACK | MAP_GROWSDOWN | MAP_POPULATE | MAP_32BIT)
 
 struct labels {
-    int allow, trap, notify, only_stub, madvise, membarrier, clock, arch_prctl, clone, mmap, futex;
+    int allow, trap, notify, only_stub, madvise, membarrier, clock, arch_prctl, clone, seccomp,
+        mmap, futex;
 };
 
-/* Ends in ALLOW for calls made by the stub's own text, in TRAP for others. */
-static void allow_only_stub(struct bpf *b, const struct labels *l)
+/* On to `then` for calls made by the stub's own text, to TRAP for others. */
+static void only_stub(struct bpf *b, const struct labels *l, int then)
 {
     bpf_load_ip(b, 1);
     bpf_if(b, BPF_IF_EQ, (uint32_t) (STUB_BASE >> 32), BPF_NEXT, l->trap);
     bpf_load_ip(b, 0);
     /* STUB_BASE's low half is 0, so one comparison is the whole range. */
-    bpf_if(b, BPF_IF_GE, (uint32_t) STUB_TEXT_END, l->trap, l->allow);
+    bpf_if(b, BPF_IF_GE, (uint32_t) STUB_TEXT_END, l->trap, then);
 }
 
 /* Anonymous memory from anywhere; a descriptor only from the stub, which has one for a moment. */
@@ -100,6 +101,17 @@ static void on_clone(struct bpf *b, const struct labels *l)
     bpf_goto(b, l->trap);
 }
 
+/* One more filter, all threads alike, if the sentry has ordered it. Never a new listener: it would
+ * take the notifications away from the sentry's. */
+static void on_seccomp(struct bpf *b, const struct labels *l)
+{
+    bpf_load_arg(b, 0, 0);
+    bpf_if(b, BPF_IF_EQ, SECCOMP_SET_MODE_FILTER, BPF_NEXT, l->trap);
+    bpf_load_arg(b, 1, 0);
+    bpf_if(b, BPF_IF_EQ, SECCOMP_FILTER_FLAG_TSYNC, BPF_NEXT, l->trap);
+    only_stub(b, l, l->notify);
+}
+
 static void small_checks(struct bpf *b, const struct labels *l)
 {
     bpf_place(b, l->membarrier);
@@ -151,6 +163,7 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
         {STUB_NR_DONATE, l.notify},
         {SYS_clock_gettime, l.clock},
         {SYS_exit_group, l.only_stub},
+        {SYS_seccomp, l.seccomp},
         {SYS_membarrier, l.membarrier},
         {SYS_mlock2, l.allow},
     };
@@ -169,13 +182,28 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
     on_madvise(&b, &l);
     bpf_place(&b, l.clone);
     on_clone(&b, &l);
+    bpf_place(&b, l.seccomp);
+    on_seccomp(&b, &l);
     small_checks(&b, &l);
     bpf_place(&b, l.only_stub);
-    allow_only_stub(&b, &l);
+    only_stub(&b, &l, l.allow);
     bpf_place(&b, l.allow);
     bpf_ret(&b, SECCOMP_RET_ALLOW);
     bpf_place(&b, l.notify);
     bpf_ret(&b, SECCOMP_RET_USER_NOTIF);
+    bpf_place(&b, l.trap);
+    bpf_ret(&b, SECCOMP_RET_TRAP);
+    return bpf_finish(&b);
+}
+
+int native_filter_build(struct sock_filter *out, size_t cap)
+{
+    struct bpf b;
+    bpf_init(&b, out, cap);
+    struct labels l = {.allow = bpf_label(&b), .trap = bpf_label(&b)};
+    only_stub(&b, &l, l.allow);
+    bpf_place(&b, l.allow);
+    bpf_ret(&b, SECCOMP_RET_ALLOW); /* then the first filter decides */
     bpf_place(&b, l.trap);
     bpf_ret(&b, SECCOMP_RET_TRAP);
     return bpf_finish(&b);

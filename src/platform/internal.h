@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <linux/filter.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -38,7 +39,8 @@ struct stub_proc {
     struct list leaving;     /* [platform.lock] stub_thread.link: told to exit, slot not yet free */
     bool registered;         /* [platform.lock] */
     _Atomic bool dead;       /* set under platform.lock before the pid is reaped */
-    int dead_signal;         /* written before dead */
+    _Atomic bool natives_trapped; /* the second filter is in force: natives.c; never cleared */
+    int dead_signal;              /* written before dead */
 };
 
 enum clone_state { CLONE_IDLE, CLONE_ORDERED, CLONE_CONTINUED, CLONE_ARRIVED };
@@ -77,6 +79,7 @@ struct stub_thread {
         uint32_t flags;
         struct stub_thread *child;
     } clone;
+    _Atomic bool may_confine;     /* the listener may grant one seccomp(2): natives.c */
     struct notify_waiter *waiter; /* [platform.waiters_lock] the owner thread is in notify_wait() */
     struct mutex donate_lock;     /* RANK_STUB */
     int donate_fd; /* [donate_lock] descriptor for the next donate, -1: none; the owner's */
@@ -91,7 +94,8 @@ struct stub_thread {
     } place;
 };
 
-#define PLATFORM_CPUS 64 /* pairs on processors beyond are left to the host's scheduler */
+#define STUB_FILTER_MAX 512
+#define PLATFORM_CPUS   64 /* pairs on processors beyond are left to the host's scheduler */
 
 struct platform {
     struct mutex lock;    /* RANK_PLATFORM */
@@ -108,7 +112,9 @@ struct platform {
     int listener;               /* immutable */
     int oom_score_fd;
     pthread_t reaper;
-    bool reaping;  /* the reaper runs; set before the second thread that could ask */
+    bool reaping; /* the reaper runs; set before the second thread that could ask */
+    struct sock_filter program[STUB_FILTER_MAX]; /* immutable: the stubs' filter */
+    size_t n_program;
     bool no_waitv; /* the host has no futex_waitv (before 5.16) */
     struct {
         uint64_t start, end;
@@ -149,6 +155,9 @@ int channel_settle(struct stub_thread *st) must_check;
 /* Runs up to STUB_MAX_CALLS native calls. Results are in calls[].result. 0 or -ESRCH. */
 int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, int donate_fd)
     must_check;
+/* One call for which the listener must be served until served(st). */
+int channel_calls_notified(struct stub_thread *st, struct stub_call *call, bool (*served)(void *st))
+    must_check;
 
 /* notify.c: seccomp user notifications. */
 /*
@@ -167,8 +176,9 @@ void deadline_after_ms(struct timespec *ts, unsigned ms); /* CLOCK_MONOTONIC */
 int zygote_start(struct platform *p) must_check;
 
 /* filter.c: the stub's seccomp program. The number of instructions, or -E2BIG. */
-struct sock_filter;
 int stub_filter_build(struct sock_filter *out, size_t cap) must_check;
+/* The second program, which traps all that does not come from the stub's text. */
+int native_filter_build(struct sock_filter *out, size_t cap) must_check;
 
 /* placement.c: which processor a pair runs on. */
 #define UNBIND_MS 2

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Seccomp user notifications: the three calls of a stub that wait for the sentry's word - clone,
- * hello, donate. Nothing is granted that the sentry has not ordered itself a moment ago, and the
+ * Seccomp user notifications: the calls of a stub that wait for the sentry's word - clone, hello,
+ * donate, seccomp. Nothing is granted that the sentry has not ordered itself a moment ago, and the
  * caller is known by the pid that the kernel reports, never by a number that the guest wrote.
  *
  * There is no thread of its own for them: whoever has given an order serves the listener until its
@@ -145,6 +145,23 @@ static void on_donate(struct platform *p, const struct seccomp_notif *n)
     platform_put(st);
 }
 
+/* The program lies in guest memory, so a guest may install another than ours: it hurts itself. What
+ * must not be is that it installs many: they cost the host's kernel memory. */
+static void on_seccomp(struct platform *p, const struct seccomp_notif *n)
+{
+    mutex_lock(&p->lock);
+    struct stub_thread *st = thread_by_tid(p, (pid_t) n->pid);
+    bool ordered = st && atomic_exchange(&st->may_confine, false);
+    if (ordered)
+        ref_get(&st->ref);
+    mutex_unlock(&p->lock);
+    answer(p, n, ordered ? 0 : -EPERM, ordered);
+    if (ordered) {
+        notify_wake(st);
+        platform_put(st);
+    }
+}
+
 static void serve_one(struct platform *p)
 {
     struct seccomp_notif n;
@@ -160,6 +177,9 @@ static void serve_one(struct platform *p)
         break;
     case STUB_NR_DONATE:
         on_donate(p, &n);
+        break;
+    case SYS_seccomp:
+        on_seccomp(p, &n);
         break;
     default:
         answer(p, &n, -EPERM, false);

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/util.h"
 
@@ -175,6 +176,30 @@ int platform_munmap(struct stub_thread *st, uint64_t addr, uint64_t len) must_ch
 int platform_mprotect(struct stub_thread *st, uint64_t addr, uint64_t len, int prot) must_check;
 /* Futex wake on the guest's memory from the sentry's side (robust lists, clear_child_tid). */
 int platform_futex_wake(struct stub_thread *st, uint64_t addr, int n) must_check;
+
+/*
+ * From now on whatever guest code calls traps, also what ran natively; the vDSO goes on as it is.
+ * Holds for all threads of the host process and for the processes made of it, not for a fresh
+ * image; there is no way back. 0, also if it was so already; -ESRCH: the stub would not, and has
+ * been killed.
+ */
+int platform_trap_natives(struct stub_thread *st) must_check;
+/* Any thread. */
+bool platform_natives_trapped(const struct stub_thread *st);
+/*
+ * Order: one call as guest code makes it natively or the stub answers it by itself (brk, arch_prctl
+ * FS and GS), with whatever arguments the guest has given. *ret is the host kernel's answer, or
+ * -ENOSYS for a call that is not of that kind. -ESRCH when the process is dead.
+ */
+int platform_native(struct stub_thread *st, uint64_t nr, const uint64_t args[6], int64_t *ret)
+    must_check;
+/*
+ * The same for futex(2)'s FUTEX_WAIT and FUTEX_WAIT_BITSET, which platform_kick() ends: *ret is
+ * -EINTR then. deadline: absolute, of the clock that the operation tells, in place of args[3];
+ * NULL: none.
+ */
+int platform_native_wait(struct stub_thread *st, const uint64_t args[6],
+                         const struct timespec *deadline, int64_t *ret) must_check;
 /* Where the heap starts; the stub grows it. */
 int platform_set_brk(struct stub_thread *st, uint64_t start) must_check;
 uint64_t platform_get_brk(struct stub_thread *st, uint64_t *ret_start);
@@ -184,7 +209,7 @@ uint64_t platform_vdso(const struct stub_thread *st);
 struct stub_facts {
     int32_t tid, pid;
     uint32_t uid, euid, gid, egid;
-    bool trace; /* the stub answers nothing by itself, so that every call is seen */
+    bool trace; /* the stub answers nothing by itself, so that every call that traps is seen */
 };
 void platform_set_facts(struct stub_thread *st, const struct stub_facts *f);
 

@@ -93,11 +93,26 @@ struct stub_segment { /* a piece of guest memory that stands in the bounce buffe
 #define STUB_MAX_CALLS 16
 
 /* A native call made on the sentry's order; donate: the descriptor for args[4] comes by
- * STUB_NR_DONATE. */
+ * STUB_NR_DONATE. brk is the stub's own. */
 struct stub_call {
     uint64_t nr, args[6];
     uint32_t donate, must_succeed; /* must_succeed: a failure skips the rest */
+    uint32_t wait, pad;            /* enum stub_wait: futex(2) alone */
     int64_t result;
+};
+
+enum stub_wait {
+    WAIT_NOT,
+    WAIT_UNTIMED, /* a kick ends the call with EINTR; args[3] is not looked at */
+    WAIT_UNTIL,   /* the same, and so does the channel's deadline with ETIMEDOUT */
+};
+
+/* A second filter, put by the sentry where the stub can name it: struct sock_fprog and its program,
+ * at CHANNEL_PROGRAM. */
+#define STUB_PROGRAM_MAX 14
+struct stub_program {
+    uint64_t len, filter;
+    uint64_t code[STUB_PROGRAM_MAX];
 };
 
 struct stub_signal {
@@ -109,7 +124,7 @@ struct stub_signal {
 };
 
 enum {                        /* channel.facts_flags */
-       FACTS_TRACE = 1u << 0, /* every call goes to the sentry: --strace, ptrace */
+       FACTS_TRACE = 1u << 0, /* what traps goes to the sentry: --strace, seccomp, ptrace */
 };
 
 struct channel {
@@ -141,6 +156,10 @@ struct channel {
     struct stub_regs new_regs;
     struct stub_signal signal;
     struct stub_call calls[STUB_MAX_CALLS];
+    struct {
+        int64_t sec, nsec;
+    } deadline; /* of a call that waits */
+    struct stub_program program;
     struct {
         uint64_t cookie, stack, tls;
         uint32_t flags, set_tls, slot, pad;

@@ -89,9 +89,11 @@ static int install_filter(struct platform *p)
     struct sock_fprog *prog = (struct sock_fprog *) ours;
     struct sock_filter *code = (struct sock_filter *) (ours + 64);
 
-    int n = stub_filter_build(code, 1024);
+    int n = stub_filter_build(p->program, STUB_FILTER_MAX);
     if (n < 0)
         return n;
+    p->n_program = (size_t) n;
+    memcpy(code, p->program, p->n_program * sizeof(code[0]));
     prog->len = (unsigned short) n;
     prog->filter = (struct sock_filter *) (uintptr_t) (bounce + 64);
     struct stub_call c = {

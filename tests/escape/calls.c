@@ -89,6 +89,8 @@ static bool admitted(const struct call *c, bool stub)
         return (int32_t) a[0] == 2 || (int32_t) a[0] == 3 || (stub && a[0] == 1);
     case SYS_futex:
         return futex_admitted(a, stub);
+    case SYS_seccomp:
+        return stub && (uint32_t) a[0] == 1 && (uint32_t) a[1] == 1; /* FILTER with TSYNC alone */
     case SYS_clone:
         return clone_notified((unsigned long) a[0]);
     case SYS_arch_prctl:
@@ -317,6 +319,14 @@ CASE(arguments)
         {SYS_clone, {STUB_CLONE_FORK | CLONE_PTRACE}},
         {SYS_clone, {CLONE_NEWUSER | SIGCHLD}},
         {SYS_clone3, {w, 88}},
+        {SYS_seccomp, {0, 0, 0}}, /* STRICT */
+        {SYS_seccomp, {1, 0, w}}, /* a thread's own */
+        {SYS_seccomp, {1, 1, w}}, /* TSYNC */
+        {SYS_seccomp, {1, 2, w}}, /* LOG */
+        {SYS_seccomp, {1, 8, w}}, /* NEW_LISTENER */
+        {SYS_seccomp, {1, 1 | 8, w}},
+        {SYS_seccomp, {1, 1 | 8 | 16, w}}, /* TSYNC_ESRCH */
+        {SYS_seccomp, {2, 0, w}},          /* GET_ACTION_AVAIL */
         {SYS_sigaltstack, {0, 0}},
         {SYS_rt_sigprocmask, {0, 0, 0, 8}},
         {SYS_close, {0}},
@@ -340,6 +350,8 @@ CASE(high_halves)
         {SYS_mmap, {0, PAGE, 3, high | MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1}},
         {SYS_madvise, {0, 0, high | MADV_REMOVE}},
         {SYS_arch_prctl, {high | 0x1012, 0}},
+        {SYS_seccomp, {high | 1, high | 8, w}},
+        {SYS_seccomp, {high | 1, high | 1 | 8, w}},
     };
     need_stub();
     struct outcome *o = shared_outcome();
@@ -407,6 +419,34 @@ CASE(descriptors_are_not_the_hosts)
     }
     CHECK_EQ(end_within(pid, 5000), 14 << 8);
     CHECK_EQ(read(fds[0], m, 0), 0); /* the guest's number still works */
+}
+
+/*
+ * A filter of the guest's on the host is granted only when the sentry has ordered one, and never
+ * with a listener: the newest listener gets the notifications, and clone, hello and donate would be
+ * asked of the guest.
+ */
+CASE(no_filter_without_an_order)
+{
+    struct filter_insn {
+        uint16_t code;
+        uint8_t jt, jf;
+        uint32_t k;
+    } allow = {6, 0, 0, 0x7fff0000};
+    struct {
+        uint16_t len;
+        struct filter_insn *code;
+    } prog = {1, &allow};
+    need_stub();
+    struct outcome *o = shared_outcome();
+    for (long op = 1; op <= 2; op++)
+        for (long flags = 0; flags < 64; flags++) {
+            CHECK(try_call(CALL(SYS_seccomp, {op, flags, (long) &prog}), true, o));
+            CHECK(o->done);
+            if (!o->trapped)
+                CHECK_EQ(o->ret, -EPERM);
+        }
+    still_sane();
 }
 
 /* Ids that the sentry gives out and not the host, also when asked from the stub's text. */

@@ -107,6 +107,8 @@ EDGES = [  # number, arguments, expected from guest text, expected by the stub
     (56, (0x8011,), NOTIFY, NOTIFY), (56, (0x11,), TRAP, TRAP), (56, (0x8011 | 1 << 32,), TRAP, TRAP),
     (56, (0x10008011,), TRAP, TRAP), (56, (0x8011 | 1 << 63,), TRAP, TRAP), (56, (0x50f00,), NOTIFY, NOTIFY),
     (56, (0x3d0f00,), TRAP, TRAP),
+    (317, (1, 1), TRAP, NOTIFY), (317, (1, 0), TRAP, TRAP), (317, (1, 8), TRAP, TRAP), (317, (1, 9), TRAP, TRAP),
+    (317, (1, 25), TRAP, TRAP), (317, (0, 0), TRAP, TRAP), (317, (2, 1), TRAP, TRAP), (317, (1, 1 << 32 | 8), TRAP, TRAP),
 ]
 
 

@@ -16,6 +16,7 @@
 #include "abi/linux/sched.h"
 #include "base/cleanup.h"
 #include "kernel/loader/internal.h"
+#include "kernel/syscall/native.h"
 #include "kernel/task/pid.h"
 #include "kernel/time/itimer.h"
 #include "kernel/vfs/fdtable.h"
@@ -320,6 +321,7 @@ static void commit(struct task *t, struct exec_state *x)
     }
     atomic_fetch_and(&t->work, ~(uint32_t) WORK_DEAD); /* that was the old image's */
     platform_watch_death(t->st, &t->work, WORK_DEAD, &t->park);
+    task_see_natives_if_wanted(t);
     if (t->vfork_done)
         completion_done(take_ptr(&t->vfork_done));
 

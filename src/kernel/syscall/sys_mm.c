@@ -9,6 +9,7 @@
 
 #include "abi/linux/mman.h"
 #include "base/cleanup.h"
+#include "kernel/syscall/native.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fdtable.h"
@@ -106,29 +107,60 @@ long sys_mmap(struct task *t, const uint64_t a[static 6])
     return r ? r : (long) got;
 }
 
-/* These are native unless an argument is outside the filter's list: what arrives here is in error
- * or needs mending. */
+/*
+ * The host's own calls. They come here only when somebody wants to see each call, or with arguments
+ * that the stubs' filter does not admit.
+ */
 
 long sys_munmap(struct task *t, const uint64_t a[static 6])
 {
-    if ((a[0] & (PAGE - 1)) || !a[1] || a[1] > GUEST_TASK_SIZE)
-        return -EINVAL;
-    return platform_munmap(t->st, a[0], a[1]);
+    return native_call(t, t->trap.nr, a);
 }
 
 long sys_mprotect(struct task *t, const uint64_t a[static 6])
 {
-    if ((a[0] & (PAGE - 1)) || (a[2] & ~(uint64_t) (PROT_KNOWN | LX_PROT_SEM)))
-        return -EINVAL;
-    return platform_mprotect(t->st, a[0], a[1], (int) a[2] & PROT_KNOWN);
+    return native_call(t, t->trap.nr, a);
 }
 
-/* The stub keeps the break; a call gets here only when it did not answer: nothing moves. */
-long sys_brk(struct task *t, const uint64_t a[static 6] unused_)
+long sys_mremap(struct task *t, const uint64_t a[static 6])
 {
-    uint64_t start;
+    return native_call(t, t->trap.nr, a);
+}
 
-    return (long) platform_get_brk(t->st, &start);
+long sys_msync(struct task *t, const uint64_t a[static 6])
+{
+    return native_call(t, t->trap.nr, a);
+}
+
+long sys_mincore(struct task *t, const uint64_t a[static 6])
+{
+    return native_call(t, t->trap.nr, a);
+}
+
+long sys_mlock(struct task *t, const uint64_t a[static 6])
+{
+    return native_call(t, t->trap.nr, a);
+}
+
+long sys_mlock2(struct task *t, const uint64_t a[static 6])
+{
+    return native_call(t, t->trap.nr, a);
+}
+
+long sys_munlock(struct task *t, const uint64_t a[static 6])
+{
+    return native_call(t, t->trap.nr, a);
+}
+
+/* The stub keeps the break. */
+long sys_brk(struct task *t, const uint64_t a[static 6])
+{
+    return native_call(t, t->trap.nr, a);
+}
+
+long sys_membarrier(struct task *t, const uint64_t a[static 6])
+{
+    return (uint32_t) a[1] ? -EINVAL : native_call(t, t->trap.nr, a);
 }
 
 /* Memory is not locked: success would be a promise, and the limit for unprivileged users is small
@@ -150,9 +182,12 @@ long sys_munlockall(struct task *t unused_, const uint64_t a[static 6] unused_)
 #define MADV_HWPOISON_     100u
 #define MADV_SOFT_OFFLINE_ 101u
 
-/* Native advice never gets here. */
-long sys_madvise(struct task *t unused_, const uint64_t a[static 6])
+long sys_madvise(struct task *t, const uint64_t a[static 6])
 {
+    long r = native_call(t, t->trap.nr, a);
+
+    if (r != -ENOSYS)
+        return r;
     if ((a[0] & (PAGE - 1)) || (int) a[2] < 0)
         return -EINVAL;
     switch ((uint32_t) a[2]) {

@@ -6,6 +6,7 @@
 #include "abi/linux/capability.h"
 #include "abi/linux/prctl.h"
 #include "abi/linux/signal.h"
+#include "kernel/syscall/native.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 
@@ -206,10 +207,12 @@ long sys_prctl(struct task *t, const uint64_t a[static 6])
     }
 }
 
-/* The stub sets FS and GS by itself; what arrives here has another code. */
-long sys_arch_prctl(struct task *t unused_, const uint64_t a[static 6] unused_)
+/* FS and GS are the host thread's; nothing else is there. */
+long sys_arch_prctl(struct task *t, const uint64_t a[static 6])
 {
-    return -EINVAL;
+    long r = native_call(t, t->trap.nr, a);
+
+    return r == -ENOSYS ? -EINVAL : r;
 }
 
 long sys_personality(struct task *t, const uint64_t a[static 6])

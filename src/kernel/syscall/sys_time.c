@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "kernel/restart.h"
+#include "kernel/syscall/native.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 #include "kernel/time/ktimer.h"
@@ -64,8 +65,11 @@ long sys_clock_gettime(struct task *t, const uint64_t a[static 6])
 {
     struct lx_timespec ts;
     uint64_t ns;
-    int r = read_clock(t, (int) a[0], &ns);
+    int r;
 
+    if ((int) a[0] == LX_CLOCK_PROCESS_CPUTIME_ID || (int) a[0] == LX_CLOCK_THREAD_CPUTIME_ID)
+        return native_call(t, t->trap.nr, a);
+    r = read_clock(t, (int) a[0], &ns);
     if (r)
         return r;
     ts = timespec_from_ns(ns);

@@ -6,6 +6,7 @@
 
 #include "abi/linux/wait.h"
 #include "kernel/restart.h"
+#include "kernel/syscall/native.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 
@@ -19,8 +20,10 @@ static void begin(struct task *t)
      * since. */
     t->host_fsuid = t->host_fsgid = UINT32_MAX;
     task_apply_fsids(t);
-    if (t->st)
+    if (t->st) {
         platform_watch_death(t->st, &t->work, WORK_DEAD, &t->park);
+        task_see_natives_if_wanted(t);
+    }
     if (t->set_child_tid && copy_out(t, uaddr(t->set_child_tid), &tid, sizeof(tid))) {
         /* Linux ignores an unwritable address, too. */
     }

@@ -4,6 +4,7 @@
 
 #define SYS_MMAP       9
 #define SYS_CLOSE      3
+#define SYS_BRK        12
 #define SYS_EXIT       60
 #define SYS_FUTEX      202
 #define SYS_EXIT_GROUP 231
@@ -41,8 +42,23 @@ static void hand_over(struct channel *ch)
     }
 }
 
-static int64_t run_call(struct stub_call *c)
+/* A futex wait with the kick unmasked. */
+static int64_t run_wait(struct channel *ch, const struct stub_call *c)
 {
+    struct slot_local *local = slot_local(slot_of(ch));
+    const void *deadline = c->wait == WAIT_UNTIL ? &ch->deadline : (void *) 0;
+    long r = stub_futex_interruptible((uint32_t *) c->args[0], (int) c->args[1],
+                                      (uint32_t) c->args[2], deadline, (uint32_t) c->args[5]);
+    local->kicked = 0; /* the sentry knows better than the kick what there is to do */
+    return r;
+}
+
+static int64_t run_call(struct channel *ch, const struct stub_call *c)
+{
+    if (c->wait)
+        return run_wait(ch, c);
+    if (c->nr == SYS_BRK)
+        return set_brk(c->args[0]);
     if (!c->donate)
         return stub_syscall((long) c->nr, (long) c->args[0], (long) c->args[1], (long) c->args[2],
                             (long) c->args[3], (long) c->args[4], (long) c->args[5]);
@@ -66,7 +82,7 @@ static void run_calls(struct channel *ch)
     uint32_t n = ch->n_calls, i;
     for (i = 0; i < n && i < STUB_MAX_CALLS; i++) {
         struct stub_call *c = &ch->calls[i];
-        c->result = run_call(c);
+        c->result = run_call(ch, c);
         if (c->must_succeed && is_error(c->result))
             break;
     }

@@ -34,8 +34,7 @@ static void brk_lock(void)
         stub_syscall(SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0);
 }
 
-/* brk(2): the new end on success, the old one on any failure. */
-static long set_brk(uint64_t want)
+long set_brk(uint64_t want)
 {
     struct stub_process *p = &stub_process;
     brk_lock();
@@ -134,6 +133,8 @@ static bool segment_base(const struct stub_regs *r, long *ret)
 bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret)
 {
     const struct stub_regs *r = &f->uc.regs;
+    if (ch->facts_flags & FACTS_TRACE)
+        return false;
     switch (nr) {
     case SYS_FUTEX:
         return timed_futex(ch, f, ret);
@@ -142,12 +143,6 @@ bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret)
         return true;
     case SYS_ARCH_PRCTL:
         return segment_base(r, ret);
-    default:
-        break;
-    }
-    if (ch->facts_flags & FACTS_TRACE)
-        return false;
-    switch (nr) {
     case SYS_GETPID:
         *ret = ch->pid;
         return true;

@@ -115,6 +115,8 @@ struct frame *frame_clone(const struct frame *f, uint64_t stack_top);
 
 /* local.c: calls answered without the sentry. True: *ret is the result. */
 bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret);
+/* brk(2): the new end on success, the old one on any failure. */
+long set_brk(uint64_t want);
 
 #define STUB_EFAULT 14
 #define STUB_EINTR  4
