@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Assembling and running seccomp's classic BPF. */
+/* Assembling seccomp's classic BPF. */
 #include "base/bpf.h"
 
 #include <errno.h>
@@ -145,44 +145,4 @@ int bpf_finish(struct bpf *b)
         f->jf = (uint8_t) e;
     }
     return b->error ? b->error : (int) b->n;
-}
-
-static bool holds(uint16_t op, uint32_t a, uint32_t k)
-{
-    switch (op) {
-    case BPF_JEQ:
-        return a == k;
-    case BPF_JGE:
-        return a >= k;
-    case BPF_JGT:
-        return a > k;
-    default:
-        return (a & k) != 0;
-    }
-}
-
-uint32_t bpf_run(const struct sock_filter *code, size_t n, const struct seccomp_data *d)
-{
-    uint32_t a = 0;
-    for (size_t pc = 0; pc < n; pc++) {
-        const struct sock_filter *f = &code[pc];
-        switch (BPF_CLASS(f->code)) {
-        case BPF_LD:
-            if (f->k > sizeof(*d) - 4)
-                return 0;
-            memcpy(&a, (const uint8_t *) d + f->k, 4);
-            break;
-        case BPF_JMP:
-            if (BPF_OP(f->code) == BPF_JA)
-                pc += f->k;
-            else
-                pc += holds(BPF_OP(f->code), a, f->k) ? f->jt : f->jf;
-            break;
-        case BPF_RET:
-            return f->k;
-        default:
-            return 0;
-        }
-    }
-    return 0;
 }

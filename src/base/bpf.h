@@ -57,5 +57,11 @@ struct bpf_case {
 void bpf_switch(struct bpf *b, const struct bpf_case *cases, size_t n, int otherwise);
 
 struct seccomp_data;
-/* What the program answers. 0 (kill) for a malformed program. */
+/*
+ * Whether seccomp(2) takes this program: known instructions, loads of whole aligned words of struct
+ * seccomp_data, jumps and scratch words in range, no scratch word read that may not have been
+ * written, a return at the end. 0 or -EINVAL.
+ */
+int bpf_check(const struct sock_filter *code, size_t n) must_check;
+/* What the program answers. 0 (kill) for a malformed program, and where it divides by zero. */
 uint32_t bpf_run(const struct sock_filter *code, size_t n, const struct seccomp_data *d);

@@ -97,7 +97,7 @@ static int give_cred(struct task *t, const struct process_spec *p, struct fail *
         c->groups[i] = p->groups[i];
     cred_put(t->cred);
     t->cred = c;
-    t->tg->no_new_privs = p->no_new_privs;
+    t->no_new_privs = p->no_new_privs;
     return 0;
 }
 

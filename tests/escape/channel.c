@@ -343,4 +343,63 @@ CASE(hostile_process_dies_by_kill)
     }
 }
 
+struct overwriter {
+    volatile struct channel *ch;
+    volatile bool stop;
+    uint64_t len, code;
+};
+
+static void *overwrite(void *arg)
+{
+    struct overwriter *o = arg;
+    while (!o->stop) {
+        o->ch->program.len = o->len;
+        o->ch->program.code[0] = o->code;
+    }
+    return NULL;
+}
+
+/*
+ * When a guest puts a filter on itself, the host's own filter for it stands in the channel for a
+ * moment: another thread exchanges it. Whatever it becomes hurts the process alone.
+ */
+CASE(another_filter_on_the_host)
+{
+    static const uint64_t codes[] = {
+        0x7fff000000000006, /* return ALLOW */
+        0x0000000000000006, /* KILL_THREAD */
+        0x8000000000000006, /* KILL_PROCESS */
+        0x0005002600000006, /* ERRNO */
+        0x0003000000000006, /* TRAP: the stub's own calls, too */
+        0x7fc0000000000006, /* USER_NOTIF: nobody listens to this one */
+        0xffffffffffffffff, /* no instruction */
+    };
+    struct {
+        uint16_t len;
+        const uint64_t *code;
+    } prog = {1, &codes[0]};
+    need_stub();
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        for (int k = 0; k < 4; k++) {
+            pid_t pid = fork();
+            CHECK(pid >= 0);
+            if (pid == 0) {
+                struct overwriter o = {.ch = own_channel(), .len = 1, .code = codes[i]};
+                pthread_t th;
+                CHECK_EQ(pthread_create(&th, NULL, overwrite, &o), 0);
+                /* 38: PR_SET_NO_NEW_PRIVS */
+                syscall(SYS_prctl, 38, 1, 0, 0, 0);
+                syscall(SYS_seccomp, 1, 0, &prog);
+                o.stop = true;
+                for (int n = 0; n < 100; n++) {
+                    syscall(SYS_getppid);
+                    syscall(SYS_sched_yield);
+                }
+                _exit(0);
+            }
+            end_within(pid, 1500);
+        }
+    still_sane();
+}
+
 GUEST_MAIN

@@ -122,7 +122,8 @@ int proc_show_status(const struct pseudo_ctx *c, struct strbuf *out)
             s.cap_inheritable, s.cap_permitted, s.cap_effective);
     sb_addf(out, "CapBnd:\t%016" PRIx64 "\nCapAmb:\t%016" PRIx64 "\n", s.cap_bounding,
             s.cap_ambient);
-    sb_addf(out, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", s.no_new_privs);
+    sb_addf(out, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", s.no_new_privs,
+            s.seccomp_mode, s.seccomp_filters);
     show_cpus(&s.cpus, out);
     sb_add(out, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
     return 0;

@@ -126,7 +126,7 @@ static int new_cred(struct task *t, struct exec_state *x)
 
     if (!c)
         return -ENOMEM;
-    if (!t->tg->no_new_privs && !(path_mount_flags(&x->bin.path) & MOUNT_F_NOSUID)) {
+    if (!t->no_new_privs && !(path_mount_flags(&x->bin.path) & MOUNT_F_NOSUID)) {
         if (mode & S_ISUID)
             c->euid = x->bin.attr.uid;
         if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
@@ -141,7 +141,7 @@ static int new_cred(struct task *t, struct exec_state *x)
     } else {
         c->cap_permitted = c->cap_effective = c->cap_ambient;
     }
-    if (t->tg->no_new_privs) {
+    if (t->no_new_privs) {
         c->cap_permitted &= t->cred->cap_permitted;
         c->cap_effective &= c->cap_permitted;
     }

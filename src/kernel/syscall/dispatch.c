@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "abi/linux/seccomp.h"
 #include "base/log.h"
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/syscall/strace.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
@@ -22,7 +24,9 @@ long syscall_dispatch(struct task *t, uint64_t nr, const uint64_t a[static 6])
 
     if (t->k->strace)
         strace_enter(t, nr, a);
-    long r = d && d->fn ? d->fn(t, a) : not_there(t, nr, d);
+    long r;
+    if (atomic_load(&t->seccomp.mode) == LX_SECCOMP_MODE_DISABLED || seccomp_admits(t, nr, a, &r))
+        r = d && d->fn ? d->fn(t, a) : not_there(t, nr, d);
     if (t->k->strace)
         strace_exit(t, nr, a, r);
     return r;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "abi/linux/futex.h"
+#include "abi/linux/seccomp.h"
 #include "kernel/restart.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
@@ -24,9 +25,14 @@ int task_see_natives(struct task *t)
     return r;
 }
 
+bool task_wants_natives(const struct task *t)
+{
+    return t->k->strace || atomic_load(&t->seccomp.mode) != LX_SECCOMP_MODE_DISABLED;
+}
+
 void task_see_natives_if_wanted(struct task *t)
 {
-    if (t->k->strace && task_see_natives(t)) {
+    if (task_wants_natives(t) && task_see_natives(t)) {
         /* It is being killed. */
     }
 }

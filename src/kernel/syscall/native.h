@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/util.h"
@@ -16,6 +17,8 @@ struct task;
  * itself answers none in the stub either. 0, or -ESRCH: the process is being killed.
  */
 int task_see_natives(struct task *t) must_check;
+/* Is there anybody who must see each call of this thread? */
+bool task_wants_natives(const struct task *t);
 /* For a new thread or image, before its guest code runs: does so if a reason is there already. */
 void task_see_natives_if_wanted(struct task *t);
 

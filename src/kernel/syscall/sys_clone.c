@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "fdobj/pidfd.h"
 #include "kernel/restart.h"
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/image.h"
 #include "kernel/task/pid.h"
@@ -157,6 +158,7 @@ static int publish(struct task *t, struct task *c, const struct clone_request *q
             atomic_fetch_or(&c->work, WORK_EXIT);
         signal_recalc_locked(c);
         mutex_unlock(&sh->lock);
+        seccomp_inherit(t, c);
         task_publish_facts(c);
     }
     mutex_unlock(&k->tasks_lock);

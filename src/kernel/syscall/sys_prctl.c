@@ -7,6 +7,7 @@
 #include "abi/linux/prctl.h"
 #include "abi/linux/signal.h"
 #include "kernel/syscall/native.h"
+#include "kernel/syscall/seccomp.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 
@@ -137,7 +138,12 @@ static long no_new_privs(struct task *t, const uint64_t a[static 6])
 {
     if (a[1] != 1 || a[2] || a[3] || a[4])
         return -EINVAL;
-    return set_flag(t, &t->tg->no_new_privs, 1);
+
+    struct sighand *sh = sighand_lock(t->tg);
+
+    t->no_new_privs = true;
+    mutex_unlock(&sh->lock);
+    return 0;
 }
 
 long sys_prctl(struct task *t, const uint64_t a[static 6])
@@ -169,7 +175,7 @@ long sys_prctl(struct task *t, const uint64_t a[static 6])
     case LX_PR_SET_NO_NEW_PRIVS:
         return no_new_privs(t, a);
     case LX_PR_GET_NO_NEW_PRIVS:
-        return a[1] || a[2] || a[3] || a[4] ? -EINVAL : tg->no_new_privs;
+        return a[1] || a[2] || a[3] || a[4] ? -EINVAL : t->no_new_privs;
     case LX_PR_CAPBSET_READ:
     case LX_PR_CAPBSET_DROP:
         return bounding(t, a);
@@ -195,7 +201,9 @@ long sys_prctl(struct task *t, const uint64_t a[static 6])
     case LX_PR_GET_TSC:
         return put_int(t, a[1], 1);
     case LX_PR_GET_SECCOMP:
-        return 0;
+        return atomic_load(&t->seccomp.mode);
+    case LX_PR_SET_SECCOMP:
+        return prctl_set_seccomp(t, a[1], a[2]);
     case LX_PR_GET_TID_ADDRESS:
         return copy_out(t, uaddr(a[1]), &t->clear_child_tid, sizeof(t->clear_child_tid));
     case LX_PR_GET_THP_DISABLE:

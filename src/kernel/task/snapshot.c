@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernel/seccomp/seccomp.h"
 #include "kernel/task/image.h"
 #include "kernel/task/pid.h"
 #include "kernel/vfs/fdtable.h"
@@ -60,6 +61,8 @@ static void take_signals(struct task *t, struct task_snapshot *s)
         else if (sh->actions[i].handler != LX_SIG_DFL)
             s->sig_caught |= 1ull << i;
     }
+    s->seccomp_mode = atomic_load(&t->seccomp.mode);
+    s->seccomp_filters = t->seccomp.filter ? t->seccomp.filter->count : 0;
     mutex_unlock(&sh->lock);
 }
 
@@ -127,7 +130,7 @@ int task_snapshot(struct kernel *k, pid_t tid, struct task_snapshot *ret)
     s.exit_signal = tg->exit_signal;
     s.exit_status = tg->zombie ? tg->exit_status : 0;
     s.dumpable = tg->dumpable;
-    s.no_new_privs = tg->no_new_privs;
+    s.no_new_privs = t->no_new_privs;
     s.leader = t == tg->leader;
     s.nice = tg->nice;
     memcpy(s.rlimits, tg->rlimits, sizeof(s.rlimits));

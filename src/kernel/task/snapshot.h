@@ -32,6 +32,7 @@ struct task_snapshot {
     uint64_t cap_inheritable, cap_permitted, cap_effective, cap_bounding, cap_ambient;
     uint64_t sig_pending, sig_group_pending, sig_blocked, sig_ignored, sig_caught;
     unsigned sig_queued;
+    unsigned seccomp_mode, seccomp_filters;
     uint64_t arg_start, arg_end, env_start,
         env_end; /* guest ranges; 0 for kernel-made or dead tasks */
     uint64_t stack_start, brk_start, code_start, code_end, entry;

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "abi/linux/resource.h"
+#include "kernel/seccomp/seccomp.h"
+#include "kernel/syscall/native.h"
 #include "kernel/task/image.h"
 #include "kernel/task/pid.h"
 #include "kernel/time/itimer.h"
@@ -65,6 +67,7 @@ void task_put(struct task *t)
     if (!t || !ref_put(&t->ref))
         return;
     sigqueue_flush(&t->pending, UINT64_MAX);
+    seccomp_release(t);
     cred_put(t->cred);
     tgroup_put(t->tg);
     free(t);
@@ -139,7 +142,6 @@ struct tgroup *tgroup_alloc(struct kernel *k, const struct tgroup *like)
     if (like) {
         memcpy(tg->rlimits, like->rlimits, sizeof(tg->rlimits));
         tg->dumpable = like->dumpable;
-        tg->no_new_privs = like->no_new_privs;
         tg->nice = like->nice;
         tg->oom_score_adj = like->oom_score_adj;
         tg->tty = like->tty;
@@ -297,7 +299,7 @@ void task_publish_facts(struct task *t)
         .euid = t->cred->euid,
         .gid = t->cred->gid,
         .egid = t->cred->egid,
-        .trace = t->k->strace,
+        .trace = task_wants_natives(t),
     };
 
     if (t->st)

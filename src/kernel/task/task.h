@@ -31,6 +31,7 @@ struct fsctx;
 struct image;
 struct itimers;
 struct pid_entry;
+struct seccomp_filter;
 
 enum { /* task.work: tested before return to the guest and in task_block() */
        WORK_SIGNAL = 1u << 0,
@@ -90,12 +91,12 @@ struct tgroup {
     struct image
         *image; /* [tasks_lock] what was exec'ed: path, argv, envp, brk, stack: for /proc */
     struct usage child_usage, own_usage; /* [tasks_lock] own_usage: of threads that have ended */
-    bool dumpable, child_subreaper, no_new_privs; /* [tasks_lock] */
-    int nice;                                     /* [tasks_lock] */
-    int pdeath_signal;                            /* [tasks_lock] */
-    uint32_t oom_score_adj;  /* [tasks_lock] as written to /proc, int stored as is */
-    struct tty *tty;         /* [tasks_lock] controlling terminal, NULL: none */
-    struct itimers *itimers; /* immutable; setitimer, POSIX timers */
+    bool dumpable, child_subreaper;      /* [tasks_lock] */
+    int nice;                            /* [tasks_lock] */
+    int pdeath_signal;                   /* [tasks_lock] */
+    uint32_t oom_score_adj;              /* [tasks_lock] as written to /proc, int stored as is */
+    struct tty *tty;                     /* [tasks_lock] controlling terminal, NULL: none */
+    struct itimers *itimers;             /* immutable; setitimer, POSIX timers */
 };
 
 struct task {
@@ -140,6 +141,11 @@ struct task {
         *vfork_done;        /* [own thread] what our parent's vfork waits on until exec or exit */
     _Atomic uint32_t state; /* enum task_state, for /proc */
     uint32_t exit_code;     /* wait(2) status of this thread's own exit */
+    struct {
+        _Atomic uint8_t mode;          /* [sighand.lock] for writes; LX_SECCOMP_MODE_* */
+        struct seccomp_filter *filter; /* [sighand.lock] referenced */
+    } seccomp;
+    bool no_new_privs; /* [sighand.lock] for writes; own thread reads freely */
     uint64_t personality;
     uint64_t timerslack;
     int sched_policy;                /* [tasks_lock] as the guest set it */
