@@ -18,6 +18,7 @@ struct task;
 struct tgroup;
 struct timer_base;
 struct poller;
+struct futexes;
 struct vfs;
 struct host_facts;
 struct specials;
@@ -30,6 +31,7 @@ struct kernel {
     struct vfs *vfs;                 /* immutable; mount table and file system types */
     struct timer_base *timers;       /* immutable; kernel/time/ktimer.h */
     struct poller *poller;           /* set before the first task runs: fs/host/poller.h */
+    struct futexes *futexes;         /* immutable; kernel/futex/futex.h */
     const struct specials *specials; /* immutable: FIFOs and device nodes, kernel/vfs/special.h */
     const struct host_facts *host; /* immutable: what /proc tells about the machine; may be NULL */
 

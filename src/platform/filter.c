@@ -43,14 +43,28 @@ static void on_mmap(struct bpf *b, const struct labels *l)
     bpf_if(b, BPF_IF_SET, MAP_ANONYMOUS, l->allow, l->only_stub);
 }
 
-/* Untimed waits and wakes from anywhere; requeue and wake-op only within one address space. */
+/*
+ * Untimed waits, wakes, requeue and wake-op from anywhere, waits with a deadline and those for many
+ * words from the stub. Waiters sleep in the host's queues, so only the host can move them, also
+ * between processes. Shared requeue is the same code as the private one, on keys that shared wakes
+ * look up already; since 5.7 a key holds no reference on a file or address space that a requeue
+ * would have to hand over. A guest can so move the sentry's own wait on its channel word, and hurts
+ * itself: the sentry's other word is private. What has to do with priority inheritance is never
+ * native: there the host would read thread numbers from guest memory that mean others.
+ */
 static void on_futex(struct bpf *b, const struct labels *l)
 {
     static const uint32_t free_ops[] = {
-        FUTEX_WAKE | FUTEX_PRIVATE_FLAG,        FUTEX_WAKE,
-        FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG, FUTEX_WAKE_BITSET,
-        FUTEX_REQUEUE | FUTEX_PRIVATE_FLAG,     FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG,
+        FUTEX_WAKE | FUTEX_PRIVATE_FLAG,
+        FUTEX_WAKE,
+        FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG,
+        FUTEX_WAKE_BITSET,
+        FUTEX_REQUEUE | FUTEX_PRIVATE_FLAG,
+        FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG,
         FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG,
+        FUTEX_REQUEUE,
+        FUTEX_CMP_REQUEUE,
+        FUTEX_WAKE_OP,
     };
     static const uint32_t wait_ops[] = {
         FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
@@ -166,6 +180,7 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
         {SYS_seccomp, l.seccomp},
         {SYS_membarrier, l.membarrier},
         {SYS_mlock2, l.allow},
+        {SYS_futex_waitv, l.only_stub},
     };
     bpf_load_arch(&b);
     bpf_if(&b, BPF_IF_EQ, AUDIT_ARCH_X86_64, BPF_NEXT, l.trap);

@@ -131,3 +131,14 @@ int platform_native_wait(struct stub_thread *st, const uint64_t args[6],
     *ret = c.result;
     return 0;
 }
+
+int platform_native_waitv(struct stub_thread *st, const uint64_t args[6], int64_t *ret)
+{
+    struct stub_call c = {.nr = SYS_futex_waitv, .wait = WAIT_AS_IS};
+    memcpy(c.args, args, sizeof(c.args));
+    int r = channel_calls(st, &c, 1, -1);
+    if (r < 0)
+        return r;
+    *ret = c.result;
+    return 0;
+}

@@ -56,6 +56,30 @@ int platform_futex_wake(struct stub_thread *st, uint64_t addr, int n)
     return one_call(st, &c, -1);
 }
 
+int platform_cmpxchg(struct stub_thread *st, uint64_t addr, uint32_t expected, uint32_t desired,
+                     uint32_t *ret_found)
+{
+    struct stub_call c = {.nr = STUB_CALL_CMPXCHG, .args = {addr, expected, desired}};
+    int r;
+
+    if (addr & 3)
+        return -EINVAL;
+    r = one_call(st, &c, -1);
+    if (r == 0)
+        *ret_found = (uint32_t) c.result;
+    return r;
+}
+
+const void *platform_mm(const struct stub_thread *st)
+{
+    return st->proc->mm;
+}
+
+bool platform_mm_is_shared(const struct stub_thread *st)
+{
+    return ref_count(&st->proc->mm->ref) > 1;
+}
+
 int platform_set_brk(struct stub_thread *st, uint64_t start)
 {
     const struct stub_process heap = {.brk_start = start,

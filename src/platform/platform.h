@@ -200,6 +200,19 @@ int platform_native(struct stub_thread *st, uint64_t nr, const uint64_t args[6],
  */
 int platform_native_wait(struct stub_thread *st, const uint64_t args[6],
                          const struct timespec *deadline, int64_t *ret) must_check;
+/* Likewise for futex_waitv(2), with the guest's own arguments. */
+int platform_native_waitv(struct stub_thread *st, const uint64_t args[6], int64_t *ret) must_check;
+
+/*
+ * The 32 bits at addr become `desired` if they are `expected`, in one step: *ret_found is what was
+ * there. -EFAULT where the guest itself could not write, -EINVAL for an unaligned address.
+ */
+int platform_cmpxchg(struct stub_thread *st, uint64_t addr, uint32_t expected, uint32_t desired,
+                     uint32_t *ret_found) must_check;
+/* Which address space a thread has: equal pointers mean the same one, as long as st lives. */
+const void *platform_mm(const struct stub_thread *st);
+/* Whether another process lives in it, too (vfork, CLONE_VM). */
+bool platform_mm_is_shared(const struct stub_thread *st);
 /* Where the heap starts; the stub grows it. */
 int platform_set_brk(struct stub_thread *st, uint64_t start) must_check;
 uint64_t platform_get_brk(struct stub_thread *st, uint64_t *ret_start);

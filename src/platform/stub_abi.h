@@ -89,6 +89,10 @@ struct stub_segment { /* a piece of guest memory that stands in the bounce buffe
     uint32_t len, off;
 };
 
+/* No system call: struct stub_call.nr of an atomic exchange of the 32 bits at args[0], args[1]
+ * expected, args[2] desired. The result is what was found, or -EFAULT. */
+#define STUB_CALL_CMPXCHG 0x100000000ull
+
 #define STUB_SEGMENTS  3
 #define STUB_MAX_CALLS 16
 
@@ -97,7 +101,7 @@ struct stub_segment { /* a piece of guest memory that stands in the bounce buffe
 struct stub_call {
     uint64_t nr, args[6];
     uint32_t donate, must_succeed; /* must_succeed: a failure skips the rest */
-    uint32_t wait, pad;            /* enum stub_wait: futex(2) alone */
+    uint32_t wait, pad;            /* enum stub_wait: futex(2), futex_waitv(2) */
     int64_t result;
 };
 
@@ -105,6 +109,7 @@ enum stub_wait {
     WAIT_NOT,
     WAIT_UNTIMED, /* a kick ends the call with EINTR; args[3] is not looked at */
     WAIT_UNTIL,   /* the same, and so does the channel's deadline with ETIMEDOUT */
+    WAIT_AS_IS,   /* a kick ends the call with EINTR; all arguments are the call's */
 };
 
 /* A second filter, put by the sentry where the stub can name it: struct sock_fprog and its program,

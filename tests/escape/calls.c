@@ -28,6 +28,9 @@ static bool futex_admitted(const long a[6], bool stub)
     case FUTEX_REQUEUE | FUTEX_PRIVATE_FLAG:
     case FUTEX_CMP_REQUEUE | FUTEX_PRIVATE_FLAG:
     case FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG:
+    case FUTEX_REQUEUE: /* between processes, too: only the host can move who waits in its queues */
+    case FUTEX_CMP_REQUEUE:
+    case FUTEX_WAKE_OP:
         return true;
     case FUTEX_WAIT:
     case FUTEX_WAIT | FUTEX_PRIVATE_FLAG:
@@ -101,6 +104,7 @@ static bool admitted(const struct call *c, bool stub)
     case SYS_rt_sigprocmask:
     case SYS_rt_sigreturn:
     case SYS_sigaltstack:
+    case SYS_futex_waitv:
         return stub;
     default:
         return false;

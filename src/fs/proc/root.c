@@ -10,9 +10,9 @@
 #include "base/textio.h"
 #include "fs/proc/internal.h"
 #include "fs/proc/proc.h"
+#include "kernel/mem/mappings.h"
 
-#define PROC_MAGIC    0x9fa0
-#define HOST_TEXT_MAX (64u << 20) /* a process with very many mappings */
+#define PROC_MAGIC 0x9fa0
 
 int32_t proc_number(const char *name, size_t len)
 {
@@ -29,12 +29,7 @@ int32_t proc_number(const char *name, size_t len)
 
 int proc_host_text(pid_t host_pid, const char *file, char **ret)
 {
-    char path[64];
-    if (host_pid <= 0)
-        return -ESRCH;
-    (void) snprintf(path, sizeof(path), "/proc/%d/%s", (int) host_proc_pid(host_pid), file);
-    int r = read_file_at(-1, path, HOST_TEXT_MAX, ret, NULL);
-    return r == -ENOENT ? -ESRCH : r;
+    return host_process_text(host_pid, file, ret);
 }
 
 bool proc_line(const char *text, const char *key, char *dst, size_t cap)

@@ -312,8 +312,10 @@ static void commit(struct task *t, struct exec_state *x)
     struct fdtable *shared = NULL;
 
     become_leader(t);
-    if (t->st)
+    if (t->st) {
         task_leave_memory(t);
+        futex_pi_start(t);
+    }
     old = change_over(t, x);
     if (old) {
         platform_keep_affinity(t->st, old);

@@ -51,14 +51,16 @@ long native_call(struct task *t, uint64_t nr, const uint64_t a[static 6])
 }
 
 /* A wait that signals can reach: from the outside it is like guest code that waits by itself. */
-static long wait_once(struct task *t, const uint64_t a[static 6], const struct timespec *deadline)
+static long wait_once(struct task *t, const uint64_t a[static 6], bool many,
+                      const struct timespec *deadline)
 {
     int64_t result = -EINTR;
 
     atomic_store(&t->in_guest, 1); /* then look at work: signal/send.c has the argument */
     if (!atomic_load(&t->work)) {
         atomic_store(&t->state, TASK_SLEEPING);
-        if (platform_native_wait(t->st, a, deadline, &result))
+        if (many ? platform_native_waitv(t->st, a, &result)
+                 : platform_native_wait(t->st, a, deadline, &result))
             result = -EINTR;
         atomic_store(&t->state, TASK_RUNNING);
     }
@@ -75,7 +77,7 @@ static long wait_for_wake(struct task *t, const uint64_t a[static 6],
     long r;
 
     do {
-        r = wait_once(t, a, deadline);
+        r = wait_once(t, a, false, deadline);
     } while (r == -EINTR && !atomic_load(&t->work));
     if (r != -EINTR)
         return r;
@@ -121,7 +123,7 @@ static long futex_wait(struct task *t, const uint64_t a[static 6])
 long native_futex(struct task *t, const uint64_t a[static 6])
 {
     uint32_t op = (uint32_t) a[1], cmd = op & LX_FUTEX_CMD_MASK;
-    bool private = op & LX_FUTEX_PRIVATE_FLAG, realtime = op & LX_FUTEX_CLOCK_REALTIME;
+    bool realtime = op & LX_FUTEX_CLOCK_REALTIME;
 
     switch (cmd) {
     case LX_FUTEX_WAIT:
@@ -130,12 +132,23 @@ long native_futex(struct task *t, const uint64_t a[static 6])
         return futex_wait(t, a);
     case LX_FUTEX_WAKE:
     case LX_FUTEX_WAKE_BITSET:
-        return realtime ? -ENOSYS : native_call(t, NR_FUTEX, a);
     case LX_FUTEX_REQUEUE:
     case LX_FUTEX_CMP_REQUEUE:
     case LX_FUTEX_WAKE_OP:
-        return private && !realtime ? native_call(t, NR_FUTEX, a) : -ENOSYS;
+        return realtime ? -ENOSYS : native_call(t, NR_FUTEX, a);
     default:
         return -ENOSYS;
     }
+}
+
+/* Its deadline is absolute and stays where the guest has it: a wait that was ended is made again.
+ */
+long native_futex_waitv(struct task *t, const uint64_t a[static 6])
+{
+    long r;
+
+    do {
+        r = wait_once(t, a, true, NULL);
+    } while (r == -EINTR && !atomic_load(&t->work));
+    return r == -EINTR ? -ERESTARTSYS : r;
 }

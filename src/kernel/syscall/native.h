@@ -24,6 +24,7 @@ void task_see_natives_if_wanted(struct task *t);
 
 /* The host kernel's answer to one such call. -EINTR when the process dies. */
 long native_call(struct task *t, uint64_t nr, const uint64_t a[static 6]);
-/* futex(2) as far as it is the host's: waits, wakes, and requeues within one address space. -ENOSYS
- * for the rest; the restart codes of an interrupted wait. */
+/* futex(2) as far as it is the host's: waits, wakes, requeues. -ENOSYS for the rest; the restart
+ * codes of an interrupted wait. */
 long native_futex(struct task *t, const uint64_t a[static 6]);
+long native_futex_waitv(struct task *t, const uint64_t a[static 6]);

@@ -13,12 +13,7 @@
 #include "kernel/vfs/walk.h"
 #include "kernel/wait/block.h"
 
-#define POLLIN_BIT       1u
-#define ROBUST_LIST_MAX  2048 /* as Linux: a hostile list may be a ring */
-#define FUTEX_OWNER_DIED 0x40000000u
-#define FUTEX_WAITERS    0x80000000u
-#define FUTEX_TID_MASK   0x3fffffffu
-
+#define POLLIN_BIT 1u
 static void wake_one(struct task *t, uint64_t addr)
 {
     if (platform_futex_wake(t->st, addr, 1)) {
@@ -26,63 +21,15 @@ static void wake_one(struct task *t, uint64_t addr)
     }
 }
 
-/* A dead owner's futex is marked and one waiter woken: set_robust_list(2). */
-static void robust_one(struct task *t, uint64_t addr, bool pending)
-{
-    uint32_t v, n;
-
-    if (addr & 3 || copy_in(t, &v, uaddr(addr), sizeof(v)))
-        return;
-    if (pending && v == 0) {
-        wake_one(t, addr);
-        return;
-    }
-    if ((v & FUTEX_TID_MASK) != (uint32_t) t->tid)
-        return;
-    n = (v & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-    if (copy_out(t, uaddr(addr), &n, sizeof(n)))
-        return;
-    if (v & FUTEX_WAITERS)
-        wake_one(t, addr);
-}
-
-static void robust_walk(struct task *t)
-{
-    struct {
-        uint64_t next;
-        int64_t futex_offset;
-        uint64_t pending;
-    } head;
-    uint64_t entry;
-
-    if (copy_in(t, &head, uaddr(t->robust_list), sizeof(head)))
-        return;
-    entry = head.next & ~1ull;
-    for (int n = 0; entry != t->robust_list && n < ROBUST_LIST_MAX; n++) {
-        uint64_t next;
-        /* Read the link before the futex is released: its owner may unmap it then. */
-        bool ok = copy_in(t, &next, uaddr(entry), sizeof(next)) == 0;
-
-        if (entry != (head.pending & ~1ull))
-            robust_one(t, entry + (uint64_t) head.futex_offset, false);
-        if (!ok)
-            return;
-        entry = next & ~1ull;
-    }
-    if (head.pending & ~1ull)
-        robust_one(t, (head.pending & ~1ull) + (uint64_t) head.futex_offset, true);
-}
-
 void task_leave_memory(struct task *t)
 {
     static const uint32_t zero;
 
-    if (t->robust_list)
-        robust_walk(t);
-    t->robust_list = 0;
+    futex_robust_exit(t);
+    futex_pi_exit(t);
     /* Nobody can look at the word when the last user of the memory goes; pthread_join and vfork'ed
      * memory can. */
-    if (t->clear_child_tid && (t->tg->n_threads > 1 || t->vfork_done)) {
+    if (t->clear_child_tid && (t->tg->n_threads > 1 || platform_mm_is_shared(t->st))) {
         if (copy_out(t, uaddr(t->clear_child_tid), &zero, sizeof(zero)) == 0)
             wake_one(t, t->clear_child_tid);
     }
@@ -326,6 +273,8 @@ void task_exit(struct task *t, bool guest_gone)
 
     if (!guest_gone)
         task_leave_memory(t);
+    else
+        futex_pi_exit(t);
     if (tg->n_threads == 1)
         itimers_stop(tg->itimers, false);
     release_resources(t);

@@ -32,7 +32,8 @@ int kernel_tasks_init(struct kernel *k)
         k->max_tasks = KERNEL_PID_MAX / 2;
     clock_gettime(CLOCK_MONOTONIC, &k->boot_mono);
     clock_gettime(CLOCK_REALTIME, &k->boot_real);
-    return timer_base_new(&k->timers);
+    int r = futexes_new(&k->futexes);
+    return r ? r : timer_base_new(&k->timers);
 }
 
 struct task *task_get(struct task *t)
@@ -164,6 +165,7 @@ struct task *task_alloc(struct tgroup *tg)
     t->tg = tgroup_get(tg);
     list_init(&t->tg_link);
     list_init(&t->all_link);
+    list_init(&t->futex.link);
     sigqueue_init(&t->pending);
     parker_init(&t->park);
     t->ticket = parker_arm(&t->park);

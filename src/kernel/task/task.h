@@ -18,6 +18,7 @@
 #include "base/mutex.h"
 #include "base/park.h"
 #include "base/ref.h"
+#include "kernel/futex/futex.h"
 #include "kernel/kernel.h"
 #include "kernel/mem/uaccess.h"
 #include "kernel/signal/signal.h"
@@ -135,6 +136,7 @@ struct task {
                                       exec said otherwise */
     struct guest_regs resume_regs; /* for RESUME_REGS */
     uint64_t clear_child_tid, set_child_tid, robust_list; /* guest addresses */
+    struct futex_wait futex;                              /* see futex.h */
     char comm[16];                                        /* [tasks_lock] */
     struct trap_info trap;                                /* the trap being handled */
     struct completion

@@ -2,14 +2,15 @@
 /* The stub's side of the conversation that stub_abi.h describes. */
 #include "platform/stub/stub.h"
 
-#define SYS_MMAP       9
-#define SYS_CLOSE      3
-#define SYS_BRK        12
-#define SYS_EXIT       60
-#define SYS_FUTEX      202
-#define SYS_EXIT_GROUP 231
-#define FUTEX_WAIT     0
-#define FUTEX_WAKE     1
+#define SYS_MMAP        9
+#define SYS_CLOSE       3
+#define SYS_BRK         12
+#define SYS_EXIT        60
+#define SYS_FUTEX       202
+#define SYS_EXIT_GROUP  231
+#define SYS_FUTEX_WAITV 449
+#define FUTEX_WAIT      0
+#define FUTEX_WAKE      1
 
 static uint32_t current_cpu(void)
 {
@@ -46,9 +47,17 @@ static void hand_over(struct channel *ch)
 static int64_t run_wait(struct channel *ch, const struct stub_call *c)
 {
     struct slot_local *local = slot_local(slot_of(ch));
-    const void *deadline = c->wait == WAIT_UNTIL ? &ch->deadline : (void *) 0;
-    long r = stub_futex_interruptible((uint32_t *) c->args[0], (int) c->args[1],
-                                      (uint32_t) c->args[2], deadline, (uint32_t) c->args[5]);
+    const uint64_t deadline = c->wait == WAIT_UNTIL ? (uint64_t) &ch->deadline : 0;
+    const long call[7] = {
+        (long) c->nr,
+        (long) c->args[0],
+        (long) c->args[1],
+        (long) c->args[2],
+        (long) (c->wait == WAIT_AS_IS ? c->args[3] : deadline),
+        (long) c->args[4],
+        (long) c->args[5],
+    };
+    long r = stub_wait_interruptible(call);
     local->kicked = 0; /* the sentry knows better than the kick what there is to do */
     return r;
 }
@@ -59,6 +68,8 @@ static int64_t run_call(struct channel *ch, const struct stub_call *c)
         return run_wait(ch, c);
     if (c->nr == SYS_BRK)
         return set_brk(c->args[0]);
+    if (c->nr == STUB_CALL_CMPXCHG)
+        return stub_cmpxchg((uint32_t *) c->args[0], (uint32_t) c->args[1], (uint32_t) c->args[2]);
     if (!c->donate)
         return stub_syscall((long) c->nr, (long) c->args[0], (long) c->args[1], (long) c->args[2],
                             (long) c->args[3], (long) c->args[4], (long) c->args[5]);
@@ -90,16 +101,16 @@ static void run_calls(struct channel *ch)
 }
 
 /*
- * An untimed futex wait that the kick interrupted stands at its syscall instruction again, because
- * the kick restarts. When the guest's handler is without SA_RESTART, Linux ends the wait with
- * EINTR.
+ * An untimed futex wait, or one for many words, that the kick interrupted stands at its syscall
+ * instruction again, because the kick restarts. When the guest's handler is without SA_RESTART,
+ * Linux ends the wait with EINTR.
  */
 static void interrupt_futex(struct frame *f)
 {
     struct stub_regs *r = &f->uc.regs;
     uint8_t code[2];
     uint32_t op = (uint32_t) r->rsi & 0x7f;
-    if (r->rax != SYS_FUTEX || (op != 0 && op != 9))
+    if (r->rax != SYS_FUTEX_WAITV && (r->rax != SYS_FUTEX || (op != 0 && op != 9)))
         return;
     if (stub_copy(code, (const void *) r->rip, 2) || code[0] != 0x0f || code[1] != 0x05)
         return;

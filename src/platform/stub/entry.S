@@ -75,10 +75,24 @@ stub_string_fixup:
     mov $-1, %rax
     ret
 
+/* long stub_cmpxchg(addr, expected, desired): the value found, or -EFAULT; see stub_copy. */
+    .globl stub_cmpxchg, stub_cmpxchg_begin, stub_cmpxchg_end, stub_cmpxchg_fixup
+    .type stub_cmpxchg, @function
+stub_cmpxchg:
+    mov %esi, %eax
+stub_cmpxchg_begin:
+    lock cmpxchg %edx, (%rdi)
+stub_cmpxchg_end:
+    mov %eax, %eax           /* the upper half is zero */
+    ret
+stub_cmpxchg_fixup:
+    mov $-14, %rax
+    ret
+
 /*
- * long stub_futex_interruptible(addr, op, val, deadline, val3), with the kick unmasked meanwhile. A
- * kick that arrives between the labels is sent to the abort label by the kick handler, so that it
- * is never slept over. Only rcx, r11 and rax change across a call, so all arguments stay in place.
+ * long stub_wait_interruptible(const long call[7]): makes the call of this number and these six
+ * arguments with the kick unmasked meanwhile. A kick that arrives between the labels is sent to the
+ * abort label by the kick handler, so that it is never slept over.
  */
     .macro mask_kick how
     mov $\how, %edi
@@ -89,37 +103,28 @@ stub_string_fixup:
     syscall
     .endm
 
-    .globl stub_futex_interruptible, stub_futex_begin, stub_futex_end, stub_futex_abort
-    .type stub_futex_interruptible, @function
-stub_futex_interruptible:
+    .globl stub_wait_interruptible, stub_wait_begin, stub_wait_end, stub_wait_abort
+    .type stub_wait_interruptible, @function
+stub_wait_interruptible:
     push %rbx
-    push %r12
-    push %r13
-    push %r14
     mov %rdi, %rbx
-    mov %rsi, %r12
-    mov %rdx, %r13
-    mov %rcx, %r14
-    mov %r8, %r9
     mask_kick 1              /* SIG_UNBLOCK */
-stub_futex_begin:
-    mov %rbx, %rdi
-    mov %r12, %rsi
-    mov %r13, %rdx
-    mov %r14, %r10
-    xor %r8d, %r8d
-    mov $202, %eax
+stub_wait_begin:
+    mov 8(%rbx), %rdi
+    mov 16(%rbx), %rsi
+    mov 24(%rbx), %rdx
+    mov 32(%rbx), %r10
+    mov 40(%rbx), %r8
+    mov 48(%rbx), %r9
+    mov 0(%rbx), %rax
     syscall
-stub_futex_end:
+stub_wait_end:
     jmp 2f
-stub_futex_abort:
+stub_wait_abort:
     mov $-4, %rax
 2:  mov %rax, %rbx
     mask_kick 0              /* SIG_BLOCK */
     mov %rbx, %rax
-    pop %r14
-    pop %r13
-    pop %r12
     pop %rbx
     ret
 

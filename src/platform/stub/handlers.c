@@ -69,6 +69,10 @@ static bool repair_copy(struct frame_context *uc)
         uc->regs.rip = (uint64_t) stub_string_fixup;
         return true;
     }
+    if (within(rip, stub_cmpxchg_begin, stub_cmpxchg_end)) {
+        uc->regs.rip = (uint64_t) stub_cmpxchg_fixup;
+        return true;
+    }
     if (rip >= STUB_BASE && rip < STUB_TEXT_END)
         stub_syscall(231 /* exit_group */, 128 + SIGSEGV, 0, 0, 0, 0, 0);
     return false;
@@ -95,10 +99,10 @@ static void on_kick(int signo, struct frame_info *info, struct frame_context *uc
     (void) info;
 
     if (rip >= STUB_BASE && rip < STUB_TEXT_END) {
-        /* Only the interruptible futex wait runs unmasked; it asks the sentry when it is done. */
+        /* Only the interruptible wait runs unmasked; it asks the sentry when it is done. */
         slot_local(slot_of(f))->kicked = 1;
-        if (within(rip, stub_futex_begin, stub_futex_end))
-            uc->regs.rip = (uint64_t) stub_futex_abort;
+        if (within(rip, stub_wait_begin, stub_wait_end))
+            uc->regs.rip = (uint64_t) stub_wait_abort;
         return;
     }
     converse(slot_channel(slot_of(f)), f, REQ_KICKED);

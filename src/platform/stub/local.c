@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls that need no sentry: identity numbers from the facts, the heap, segment bases, and timed
- * futex waits, which trap only because a native one would lose its remaining time to a kick.
+ * Calls that need no sentry: identity numbers from the facts, the heap, segment bases, and futex
+ * waits with a time limit, which trap only because a native one would lose its remaining time to a
+ * kick.
  */
 #include "platform/stub/stub.h"
 
@@ -18,6 +19,7 @@
 #define SYS_GETTID        186
 #define SYS_FUTEX         202
 #define SYS_CLOCK_GETTIME 228
+#define SYS_FUTEX_WAITV   449
 
 #define FUTEX_WAIT        0
 #define FUTEX_WAIT_BITSET 9
@@ -106,8 +108,10 @@ static bool timed_futex(struct channel *ch, struct frame *f, long *ret)
     struct slot_local *local = slot_local(slot_of(f));
     for (;;) {
         struct stub_regs before = *r;
-        *ret = stub_futex_interruptible((uint32_t *) before.rdi, (int) native,
-                                        (uint32_t) before.rdx, &ts, bits);
+        const long call[7] = {SYS_FUTEX,         (long) before.rdi, (long) native,
+                              (long) before.rdx, (long) &ts,        0,
+                              (long) bits};
+        *ret = stub_wait_interruptible(call);
         if (!local->kicked)
             return true;
         local->kicked = 0;
@@ -120,6 +124,32 @@ static bool timed_futex(struct channel *ch, struct frame *f, long *ret)
         }
         f->uc.regs = before;
     }
+}
+
+/*
+ * futex_waitv(2): its deadline is absolute, so a wait that a kick ended is simply made again. Linux
+ * ends it with EINTR only for a handler without SA_RESTART: converse() does so for a thread that
+ * stands at the call's instruction.
+ */
+static long wait_for_many(struct channel *ch, struct frame *f)
+{
+    struct stub_regs *r = &f->uc.regs;
+    struct slot_local *local = slot_local(slot_of(f));
+    const long call[7] = {SYS_FUTEX_WAITV, (long) r->rdi, (long) r->rsi, (long) r->rdx,
+                          (long) r->r10,   (long) r->r8,  (long) r->r9};
+    long ret = stub_wait_interruptible(call);
+
+    if (!local->kicked)
+        return ret;
+    local->kicked = 0;
+    if (ret == -STUB_EINTR) {
+        r->rip -= 2;
+        r->rax = SYS_FUTEX_WAITV;
+    } else {
+        r->rax = (uint64_t) ret;
+    }
+    converse(ch, f, REQ_KICKED);
+    return (long) r->rax;
 }
 
 static bool segment_base(const struct stub_regs *r, long *ret)
@@ -138,6 +168,9 @@ bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret)
     switch (nr) {
     case SYS_FUTEX:
         return timed_futex(ch, f, ret);
+    case SYS_FUTEX_WAITV:
+        *ret = wait_for_many(ch, f);
+        return true;
     case SYS_BRK:
         *ret = set_brk(r->rdi);
         return true;

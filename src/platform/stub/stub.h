@@ -53,9 +53,11 @@ long stub_syscall(long nr, long a, long b, long c, long d, long e, long f);
 size_t stub_copy(void *dst, const void *src, size_t n);
 /* Copies up to and with the NUL: its length with the NUL, or -1 (fault, or no NUL in cap). */
 long stub_copy_string(char *dst, const char *src, size_t cap);
-/* futex(2), returning -EINTR also when a kick came just before it would have slept. */
-long stub_futex_interruptible(uint32_t *addr, int op, uint32_t val, const void *deadline,
-                              uint32_t val3);
+/* *addr = desired if it was expected, atomically: the value found, or -EFAULT. */
+long stub_cmpxchg(uint32_t *addr, uint32_t expected, uint32_t desired);
+/* A call that sleeps (number, six arguments), returning -EINTR also when a kick came just before it
+ * would have slept. */
+long stub_wait_interruptible(const long call[7]);
 /* clone(2) onto a stack; the child calls fn(arg), which does not return. */
 long stub_clone_onto(unsigned long flags, void *stack, void (*fn)(void *), void *arg);
 /* Leaves the stub: rt_sigreturn from this frame. */
@@ -63,7 +65,8 @@ _Noreturn void stub_leave(struct frame *f);
 void stub_restorer(void);
 extern const char stub_copy_begin[], stub_copy_end[], stub_copy_fixup[];
 extern const char stub_string_begin[], stub_string_end[], stub_string_fixup[];
-extern const char stub_futex_begin[], stub_futex_end[], stub_futex_abort[];
+extern const char stub_cmpxchg_begin[], stub_cmpxchg_end[], stub_cmpxchg_fixup[];
+extern const char stub_wait_begin[], stub_wait_end[], stub_wait_abort[];
 
 static inline struct channel *slot_channel(uint32_t slot)
 {
