@@ -89,11 +89,12 @@ int host_pidfd_getfd(int pidfd, int target_fd, unsigned flags)
     return result(syscall(SYS_pidfd_getfd, pidfd, target_fd, flags));
 }
 
-pid_t host_proc_pid(pid_t pid)
+/* What the procfs at /proc calls the process or thread of pidfd, which is closed. */
+static pid_t number_in_proc(int pidfd)
 {
     char path[64], text[512], *line;
-    int pidfd = host_pidfd_open(pid, 0), fd;
     ssize_t n = -1;
+    int fd;
 
     if (pidfd < 0)
         return 0;
@@ -110,6 +111,18 @@ pid_t host_proc_pid(pid_t pid)
     line = strstr(text, "\nPid:");
     n = line ? strtol(line + 5, NULL, 10) : 0;
     return n > 0 ? (pid_t) n : 0;
+}
+
+pid_t host_proc_pid(pid_t pid)
+{
+    return number_in_proc(host_pidfd_open(pid, 0));
+}
+
+pid_t host_proc_tid(pid_t pid, pid_t tid)
+{
+    if (host_proc_pid(pid) == pid)
+        return tid;
+    return number_in_proc(host_pidfd_open(tid, O_EXCL)); /* PIDFD_THREAD, since Linux 6.9 */
 }
 
 int host_pidfd_send_signal(int pidfd, int signo)

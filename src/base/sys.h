@@ -43,6 +43,8 @@ int host_pidfd_getfd(int pidfd, int target_fd, unsigned flags) must_check;
  * is an outer namespace's. 0 when the process is gone.
  */
 pid_t host_proc_pid(pid_t pid);
+/* The same for a thread of pid; 0 also where it cannot be told. */
+pid_t host_proc_tid(pid_t pid, pid_t tid);
 int host_pidfd_send_signal(int pidfd, int signo) must_check;
 int host_tgkill(pid_t tgid, pid_t tid, int signo);
 pid_t host_gettid(void);

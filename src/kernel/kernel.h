@@ -44,6 +44,7 @@ struct kernel {
     uint32_t n_tasks;    /* [tasks_lock] */
     uint32_t max_tasks;  /* immutable */
 
+    uint32_t login_sessions;           /* [tasks_lock] given so far: /proc/PID/sessionid */
     char hostname[65], domainname[65]; /* [tasks_lock] */
     struct timespec boot_mono;         /* immutable: CLOCK_MONOTONIC at start, for start times */
     struct timespec boot_real;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fs/proc/internal.h"
+#include "kernel/vfs/attr.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/walk.h"
 
@@ -137,6 +138,8 @@ const struct pseudo_dynamic proc_fd_dynamic = {fd_lookup_name, list};
 
 /* ---- fdinfo ---- */
 
+#define ANON_MOUNT 15 /* of files without a name: in nobody's mountinfo */
+
 static int show_fdinfo(const struct pseudo_ctx *c, struct strbuf *out)
 {
     struct fdtable *ft;
@@ -151,7 +154,12 @@ static int show_fdinfo(const struct pseudo_ctx *c, struct strbuf *out)
         return -ENOENT;
     int64_t pos = file_seek(f, 0, 1);
     uint32_t flags = atomic_load(&f->flags) | (cloexec > 0 ? 02000000u : 0);
-    sb_addf(out, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t1\n", (long long) MAX(pos, (int64_t) 0), flags);
+    struct attr a = {.ino = f->anon_ino};
+    if (file_getattr(f, &a) < 0)
+        a.ino = f->anon_ino;
+    sb_addf(out, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%llu\n",
+            (long long) MAX(pos, (int64_t) 0), flags,
+            f->path.dentry ? path_mount_id(&f->path) : ANON_MOUNT, (unsigned long long) a.ino);
     if (f->ops->fdinfo)
         r = f->ops->fdinfo(f, out);
     file_put(f);

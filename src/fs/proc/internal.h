@@ -20,10 +20,20 @@ extern const struct pseudo_dynamic proc_fd_dynamic, proc_fdinfo_dynamic;
 int32_t proc_number(const char *name, size_t len);
 /* A file of the task's stub in the host's /proc; freed by the caller. -ESRCH when it is gone. */
 int proc_host_text(pid_t host_pid, const char *file, char **ret) must_check;
-/* What the host counts in a stub's size that is not the guest's. */
-uint64_t proc_hidden_bytes(const struct task_snapshot *s);
+/* The same opened for reading, or negative errno. */
+int proc_host_open(pid_t host_pid, const char *file);
+/* What the host counts in a stub's size that is not the guest's: bytes, and of them resident. */
+struct proc_hidden {
+    uint64_t bytes, anon, file, shmem;
+};
+void proc_hidden(const struct task_snapshot *s, struct proc_hidden *ret);
 /* The line of `text` that starts with "key:", without its end, into dst; false: none. */
 bool proc_line(const char *text, const char *key, char *dst, size_t cap);
+/* Below /proc/PID/task: about the thread alone. */
+static inline bool proc_is_thread(const struct pseudo_ctx *c)
+{
+    return c->index != 0;
+}
 /* CLOCK_BOOTTIME in ns. */
 uint64_t proc_uptime_ns(void);
 
@@ -36,7 +46,44 @@ int proc_show_maps(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_smaps(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_smaps_rollup(const struct pseudo_ctx *c, struct strbuf *out);
 
+int proc_show_numa_maps(const struct pseudo_ctx *c, struct strbuf *out);
+extern const struct pseudo_dynamic proc_map_files_dynamic;
+/* KiB of the process in memory; false: it has none. */
+bool proc_resident(const struct task_snapshot *s, long *ret_kib);
+
+/* pagemap.c */
+int proc_open_pagemap(const struct pseudo_ctx *c, const struct open_args *a, struct file **ret);
+
+/* details.c */
+extern const struct pseudo_entry proc_attr_table[];
+int proc_show_oom_score(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_oom_score_adj(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_store_oom_score_adj(const struct pseudo_ctx *c, const char *text, size_t n);
+int proc_show_oom_adj(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_store_oom_adj(const struct pseudo_ctx *c, const char *text, size_t n);
+int proc_show_sched(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_schedstat(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_wchan(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_syscall(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_stack(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_timers(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_timerslack(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_store_timerslack(const struct pseudo_ctx *c, const char *text, size_t n);
+int proc_show_loginuid(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_store_loginuid(const struct pseudo_ctx *c, const char *text, size_t n);
+int proc_show_sessionid(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_coredump_filter(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_store_coredump_filter(const struct pseudo_ctx *c, const char *text, size_t n);
+int proc_show_io(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_children(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_autogroup(const struct pseudo_ctx *c, struct strbuf *out);
+
 /* The machine: machine.c */
+int64_t proc_total_kib(void);
+int proc_show_buddyinfo(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_zoneinfo(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_interrupts(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_softirqs(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_meminfo(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_cpuinfo(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_machine_stat(const struct pseudo_ctx *c, struct strbuf *out);

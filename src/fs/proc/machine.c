@@ -98,18 +98,21 @@ int proc_show_cpuinfo(const struct pseudo_ctx *c, struct strbuf *out)
 }
 
 struct cpu_use {
+    uint64_t switches;
     uint64_t user, system; /* ticks, living processes and their children that were waited for */
 };
 
 static void count_use(struct kernel *k, struct cpu_use *u)
 {
-    struct task_snapshot s;
+    struct usage own, children;
     uint64_t user = 0, system = 0;
+    u->switches = 0;
     for (pid_t pid = 1; (pid = task_next_pid(k, pid)) > 0; pid++) {
-        if (task_snapshot(k, pid, &s) < 0)
+        if (task_snapshot_usage(k, pid, false, &own, &children) < 0)
             continue;
-        user += s.utime_ns + s.cutime_ns;
-        system += s.stime_ns + s.cstime_ns;
+        user += own.utime_ns + children.utime_ns;
+        system += own.stime_ns + children.stime_ns;
+        u->switches += (uint64_t) (own.nvcsw + own.nivcsw + children.nvcsw + children.nivcsw);
     }
     u->user = user / NSEC_PER_TICK;
     u->system = system / NSEC_PER_TICK;
@@ -143,8 +146,9 @@ int proc_show_machine_stat(const struct pseudo_ctx *c, struct strbuf *out)
     task_count(c->k, &n);
     (void) clock_gettime(CLOCK_REALTIME, &now);
     sb_addf(out,
-            "intr 0\nctxt 0\nbtime %lld\nprocesses %llu\nprocs_running %u\nprocs_blocked "
+            "intr 0\nctxt %llu\nbtime %lld\nprocesses %llu\nprocs_running %u\nprocs_blocked "
             "0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
+            (unsigned long long) u.switches,
             (long long) now.tv_sec - (long long) (proc_uptime_ns() / 1000000000ull),
             (unsigned long long) n.forks, n.running);
     return 0;
@@ -201,5 +205,78 @@ int proc_show_vmstat(const struct pseudo_ctx *c unused_, struct strbuf *out)
         out,
         "nr_free_pages %llu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
         (unsigned long long) kib(&si, si.freeram) / 4);
+    return 0;
+}
+
+int64_t proc_total_kib(void)
+{
+    struct sysinfo si;
+    return sysinfo(&si) < 0 ? 0 : (int64_t) kib(&si, si.totalram);
+}
+
+/* ---- memory by zones: one, which has all that sysinfo(2) knows of ---- */
+
+#define ORDERS 11
+
+int proc_show_buddyinfo(const struct pseudo_ctx *c unused_, struct strbuf *out)
+{
+    struct sysinfo si;
+    if (sysinfo(&si) < 0)
+        memset(&si, 0, sizeof(si));
+    uint64_t pages = kib(&si, si.freeram) / 4;
+    sb_add(out, "Node 0, zone   Normal ");
+    for (int order = 0; order < ORDERS; order++)
+        sb_addf(out, "%6llu ",
+                (unsigned long long) (order < ORDERS - 1 ? pages >> order & 1 : pages >> order));
+    sb_add(out, "\n");
+    return 0;
+}
+
+int proc_show_zoneinfo(const struct pseudo_ctx *c unused_, struct strbuf *out)
+{
+    struct sysinfo si;
+    if (sysinfo(&si) < 0)
+        memset(&si, 0, sizeof(si));
+    unsigned long long total = kib(&si, si.totalram) / 4, pages = kib(&si, si.freeram) / 4;
+    sb_addf(out,
+            "Node 0, zone   Normal\n  pages free     %llu\n        min      0\n"
+            "        low      0\n        high     0\n        spanned  %llu\n"
+            "        present  %llu\n        managed  %llu\n",
+            pages, total, total, total);
+    return 0;
+}
+
+/* ---- interrupts: the machine's, of which a container has none ---- */
+
+static void cpu_heads(const struct pseudo_ctx *c, struct strbuf *out, int indent, cpu_set_t *ret)
+{
+    platform_cpus(c->k->platform, ret);
+    sb_addf(out, "%*s", indent, "");
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, ret))
+            sb_addf(out, "CPU%-8d", i);
+    sb_add(out, "\n");
+}
+
+int proc_show_interrupts(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    cpu_set_t set;
+    cpu_heads(c, out, 11, &set);
+    sb_add(out, "ERR:          0\nMIS:          0\n");
+    return 0;
+}
+
+int proc_show_softirqs(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    static const char *const names[] = {"HI",       "TIMER",   "NET_TX", "NET_RX",  "BLOCK",
+                                        "IRQ_POLL", "TASKLET", "SCHED",  "HRTIMER", "RCU"};
+    cpu_set_t set;
+    cpu_heads(c, out, 20, &set);
+    for (size_t n = 0; n < ARRAY_LEN(names); n++) {
+        sb_addf(out, "%12s:", names[n]);
+        for (int i = 0; i < CPU_COUNT(&set); i++)
+            sb_addf(out, " %10d", 0);
+        sb_add(out, "\n");
+    }
     return 0;
 }

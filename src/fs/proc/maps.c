@@ -7,11 +7,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "fs/proc/internal.h"
 
 #define NAME_COLUMN 73 /* where the kernel puts the name */
+#define PAGE        ((uint64_t) 4096)
 
 struct mapping {
     uint64_t start, end;
@@ -80,20 +82,44 @@ static int show(const struct pseudo_ctx *c, const char *file, struct strbuf *out
     return 0;
 }
 
-uint64_t proc_hidden_bytes(const struct task_snapshot *s)
+/* Present pages of a range by what they are, from the host's pagemap: bit 63 present, 61 of a file.
+ */
+static void count_present(int pagemap, const struct mapping *m, struct proc_hidden *h)
+{
+    uint64_t bits[64];
+    bool memfd = memmem(m->line, m->len, "/memfd:", 7);
+    for (uint64_t at = m->start; at < m->end;) {
+        ssize_t n = pread(pagemap, bits, sizeof(bits), (off_t) (at / PAGE * sizeof(bits[0])));
+        if (n < (ssize_t) sizeof(bits[0]))
+            return;
+        for (size_t i = 0; i < (size_t) n / sizeof(bits[0]) && at < m->end; i++, at += PAGE) {
+            if (!(bits[i] >> 63))
+                continue;
+            uint64_t *kind = memfd ? &h->shmem : bits[i] >> 61 & 1 ? &h->file : &h->anon;
+            *kind += PAGE;
+        }
+    }
+}
+
+void proc_hidden(const struct task_snapshot *s, struct proc_hidden *ret)
 {
     _cleanup_free_ char *text = NULL;
-    uint64_t sum = 0;
+    _cleanup_close_ int pagemap = proc_host_open(s->host_pid, "pagemap");
+    uint64_t start, end;
+    *ret = (struct proc_hidden){0};
+    platform_reserved(&start, &end);
     if (proc_host_text(s->host_pid, "maps", &text) < 0)
-        return 0;
+        return;
     for (const char *line = text; *line;) {
         struct mapping m;
         size_t len = strcspn(line, "\n");
-        if (parse_mapping(line, len, &m) && is_hidden(&m, s))
-            sum += m.end - m.start;
+        if (parse_mapping(line, len, &m) && is_hidden(&m, s)) {
+            ret->bytes += m.end - m.start;
+            if (pagemap >= 0 && m.start >= start && m.end <= end)
+                count_present(pagemap, &m, ret);
+        }
         line += len + (line[len] == '\n');
     }
-    return sum;
 }
 
 int proc_show_maps(const struct pseudo_ctx *c, struct strbuf *out)
@@ -106,13 +132,182 @@ int proc_show_smaps(const struct pseudo_ctx *c, struct strbuf *out)
     return show(c, "smaps", out);
 }
 
-/* The sums include the stub's few pages. */
+/* ---- the sum of smaps ---- */
+
+#define ROLLUP_KEYS 32
+
+struct rollup {
+    struct {
+        char key[24];
+        uint64_t kib;
+    } line[ROLLUP_KEYS];
+    size_t n;
+    uint64_t start, end; /* of all that is seen */
+};
+
+/* One "Key:   12 kB" of a mapping. */
+static void rollup_add(struct rollup *u, const char *line)
+{
+    char key[24];
+    uint64_t kib;
+    size_t i;
+    if (sscanf(line, "%23[^:]: %" SCNu64 " kB", key, &kib) != 2 || strstr(key, "Size") ||
+        strcmp(key, "THPeligible") == 0 || strcmp(key, "ProtectionKey") == 0)
+        return;
+    for (i = 0; i < u->n && strcmp(u->line[i].key, key) != 0; i++)
+        ;
+    if (i == ROLLUP_KEYS)
+        return;
+    if (i == u->n) {
+        memcpy(u->line[i].key, key, sizeof(key));
+        u->n++;
+    }
+    u->line[i].kib += kib;
+}
+
+static void rollup_text(struct rollup *u, const char *text, const struct task_snapshot *s)
+{
+    bool hidden = true;
+    for (const char *line = text, *next; *line; line = next) {
+        struct mapping m;
+        size_t len = strcspn(line, "\n");
+        next = line + len + (line[len] == '\n');
+        if (parse_mapping(line, len, &m)) {
+            hidden = is_hidden(&m, s);
+            if (!hidden && !u->end)
+                u->start = m.start;
+            if (!hidden && m.end <= INT64_MAX) /* not the kernel's vsyscall page */
+                u->end = m.end;
+        } else if (!hidden) {
+            rollup_add(u, line);
+        }
+    }
+}
+
 int proc_show_smaps_rollup(const struct pseudo_ctx *c, struct strbuf *out)
 {
     _cleanup_free_ char *text = NULL;
     struct task_snapshot s;
+    struct rollup u = {.n = 0};
     int r = task_snapshot(c->k, c->tid, &s);
-    if (r == 0 && proc_host_text(s.host_pid, "smaps_rollup", &text) == 0)
-        sb_add(out, text);
-    return r;
+    if (r < 0 || proc_host_text(s.host_pid, "smaps", &text) < 0)
+        return r;
+    rollup_text(&u, text, &s);
+    sb_addf(out, "%08" PRIx64 "-%08" PRIx64 " ---p 00000000 00:00 0%*s[rollup]\n", u.start, u.end,
+            26, "");
+    for (size_t i = 0; i < u.n; i++)
+        sb_addf(out, "%s:%*s%8" PRIu64 " kB\n", u.line[i].key,
+                15 - (int) strlen(u.line[i].key) > 0 ? 15 - (int) strlen(u.line[i].key) : 0, "",
+                u.line[i].kib);
+    return 0;
 }
+
+/* ---- numa_maps: one line per mapping, with its start alone ---- */
+
+int proc_show_numa_maps(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    _cleanup_free_ char *text = NULL;
+    struct task_snapshot s;
+    uint64_t start, end, at;
+    int r = task_snapshot(c->k, c->tid, &s);
+    if (r < 0 || proc_host_text(s.host_pid, "numa_maps", &text) < 0)
+        return r;
+    platform_reserved(&start, &end);
+    for (const char *line = text; *line;) {
+        size_t len = strcspn(line, "\n");
+        len += line[len] == '\n';
+        if (sscanf(line, "%" SCNx64, &at) == 1 && (at < start || at >= end) && at != s.gap_start)
+            sb_addn(out, line, len);
+        line += len;
+    }
+    return 0;
+}
+
+/* ---- map_files: a link for each mapped file, named by its range ---- */
+
+/* The mapping of that number among those of files; *m points into *ret_text, freed by the caller.
+ */
+static bool nth_file(const struct pseudo_ctx *c, uint64_t nth, char **ret_text, struct mapping *m,
+                     const char **ret_name)
+{
+    struct task_snapshot s;
+    if (task_snapshot(c->k, c->tid, &s) < 0 || proc_host_text(s.host_pid, "maps", ret_text) < 0)
+        return false;
+    for (const char *line = *ret_text; *line;) {
+        size_t len = strcspn(line, "\n");
+        const char *name = memchr(line, '/', len);
+        if (name && parse_mapping(line, len, m) && !is_hidden(m, &s) && nth-- == 0) {
+            *ret_name = name;
+            return true;
+        }
+        line += len + (line[len] == '\n');
+    }
+    return false;
+}
+
+static ssize_t map_link(const struct pseudo_ctx *c, char *dst, size_t cap)
+{
+    _cleanup_free_ char *text = NULL;
+    const char *name;
+    struct mapping m;
+    if (c->opener && !task_may_inspect(c->opener, c->tid))
+        return -EACCES;
+    if (!nth_file(c, c->index, &text, &m, &name))
+        return -ENOENT;
+    size_t n = MIN((size_t) (m.line + m.len - name), cap);
+    memcpy(dst, name, n);
+    return (ssize_t) n;
+}
+
+/* To open what is mapped takes a privilege over the machine: proc_pid_map_files(5). */
+static int map_follow(const struct pseudo_ctx *c unused_, struct path *ret unused_)
+{
+    return -EPERM;
+}
+
+static const struct pseudo_entry map_entry = {
+    .name = "",
+    .mode = LX_S_IFLNK | 0600,
+    .link = map_link,
+    .follow = map_follow,
+};
+
+static void map_name(const struct mapping *m, char dst[static 40])
+{
+    (void) snprintf(dst, 40, "%" PRIx64 "-%" PRIx64, m->start, m->end);
+}
+
+static const struct pseudo_entry *map_lookup(struct pseudo_ctx *c, const char *name, size_t len)
+{
+    for (uint32_t i = 0;; i++) {
+        _cleanup_free_ char *text = NULL;
+        const char *file;
+        struct mapping m;
+        char want[40];
+        if (!nth_file(c, i, &text, &m, &file))
+            return NULL;
+        map_name(&m, want);
+        if (strlen(want) == len && memcmp(want, name, len) == 0) {
+            c->index = i;
+            return &map_entry;
+        }
+    }
+}
+
+static int map_list(const struct pseudo_ctx *c, uint64_t cursor,
+                    bool (*emit)(void *arg, const char *name, uint64_t next), void *arg)
+{
+    for (;; cursor++) {
+        _cleanup_free_ char *text = NULL;
+        const char *file;
+        struct mapping m;
+        char name[40];
+        if (!nth_file(c, cursor, &text, &m, &file))
+            return 0;
+        map_name(&m, name);
+        if (!emit(arg, name, cursor + 1))
+            return 0;
+    }
+}
+
+const struct pseudo_dynamic proc_map_files_dynamic = {map_lookup, map_list};

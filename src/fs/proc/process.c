@@ -156,7 +156,12 @@ static int show_mountinfo(const struct pseudo_ctx *c, struct strbuf *out)
     return show_mount_table(c, out, vfs_format_mountinfo);
 }
 
-/* ---- names and adjustments ---- */
+static int show_mountstats(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    return show_mount_table(c, out, vfs_format_mountstats);
+}
+
+/* ---- names ---- */
 
 static int show_comm(const struct pseudo_ctx *c, struct strbuf *out)
 {
@@ -186,38 +191,6 @@ static int store_comm(const struct pseudo_ctx *c, const char *text, size_t n)
     return r;
 }
 
-static int show_oom_adj(const struct pseudo_ctx *c, struct strbuf *out)
-{
-    struct tgroup *tg = tgroup_find_get(c->k, c->pid);
-    if (!tg)
-        return -ESRCH;
-    mutex_lock(&c->k->tasks_lock);
-    sb_addf(out, "%d\n", (int) tg->oom_score_adj);
-    mutex_unlock(&c->k->tasks_lock);
-    tgroup_put(tg);
-    return 0;
-}
-
-/* Kept for whoever reads it; the host's score of all guests is the sandbox's. */
-static int store_oom_adj(const struct pseudo_ctx *c, const char *text, size_t n)
-{
-    char *end;
-    long v = strtol(text, &end, 10);
-    if (end == text || (*end && *end != '\n') || v < -1000 || v > 1000)
-        return -EINVAL;
-    struct tgroup *tg = tgroup_find_get(c->k, c->pid);
-    if (!tg)
-        return -ESRCH;
-    bool may = c->opener && cred_capable(c->opener->cred, LX_CAP_SYS_RESOURCE);
-    mutex_lock(&c->k->tasks_lock);
-    int r = v < (int) tg->oom_score_adj && !may ? -EACCES : 0;
-    if (r == 0)
-        tg->oom_score_adj = (uint32_t) (int) v;
-    mutex_unlock(&c->k->tasks_lock);
-    tgroup_put(tg);
-    return r;
-}
-
 static int show_personality(const struct pseudo_ctx *c, struct strbuf *out)
 {
     sb_addf(out, "%08llx\n", (unsigned long long) task_snapshot_personality(c->k, c->tid));
@@ -232,6 +205,7 @@ static const struct pseudo_entry *task_lookup(struct pseudo_ctx *c, const char *
     if (tid <= 0 || task_next_tid(c->k, c->pid, tid) != tid)
         return NULL;
     c->tid = tid;
+    c->index = 1; /* proc_is_thread() */
     return &proc_task_dir;
 }
 
@@ -249,14 +223,12 @@ static int task_list(const struct pseudo_ctx *c, uint64_t cursor,
 
 static const struct pseudo_dynamic task_dynamic = {task_lookup, task_list};
 
-PROC_CONST(show_zero, "0\n")
-PROC_CONST(show_wchan, "0")
-PROC_CONST(show_loginuid, "4294967295")
 PROC_CONST(show_cgroup, "0::/\n")
+PROC_CONST(show_cpuset, "/\n")
 PROC_CONST(show_id_map, "         0          0 4294967295\n")
 PROC_CONST(show_setgroups, "allow\n")
-PROC_CONST(show_io, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: "
-                    "0\ncancelled_write_bytes: 0\n")
+PROC_CONST(show_timens_offsets,
+           "monotonic           0         0\nboottime            0         0\n")
 
 /* ---- namespaces ---- */
 
@@ -297,6 +269,12 @@ static const struct pseudo_entry ns_table[] = {
     {0},
 };
 
+static int is_alive(const struct pseudo_ctx *c)
+{
+    struct task_snapshot s;
+    return task_snapshot(c->k, c->tid, &s);
+}
+
 #define MAGIC(name_, link_, follow_)                                               \
     {                                                                              \
         .name = name_, .mode = LX_S_IFLNK | 0777, .link = link_, .follow = follow_ \
@@ -305,45 +283,82 @@ static const struct pseudo_entry ns_table[] = {
     {                                                                                       \
         .name = name_, .mode = LX_S_IFREG | (mode_), .show = show_, .may_open = may_inspect \
     }
-#define DYNAMIC_DIR(name_, mode_, dynamic_, may_)                                          \
-    {                                                                                      \
-        .name = name_, .mode = LX_S_IFDIR | (mode_), .dynamic = dynamic_, .may_open = may_ \
+#define DYNAMIC_DIR(name_, mode_, dynamic_, may_)                                           \
+    {                                                                                       \
+        .name = name_, .mode = LX_S_IFDIR | (mode_), .dynamic = dynamic_, .may_open = may_, \
+        .alive = is_alive                                                                   \
     }
 
 /* What processes and threads have alike. */
-#define COMMON_ENTRIES                                                                            \
-    PRIVATE_FILE("auxv", 0400, show_auxv), PSEUDO_FILE("cgroup", 0444, show_cgroup),              \
-        PSEUDO_FILE("cmdline", 0444, show_cmdline),                                               \
-        PSEUDO_RW("comm", 0644, show_comm, store_comm), MAGIC("cwd", link_cwd, follow_cwd),       \
-        PRIVATE_FILE("environ", 0400, show_environ), MAGIC("exe", link_exe, follow_exe),          \
-        DYNAMIC_DIR("fd", 0500, &proc_fd_dynamic, may_inspect),                                   \
-        DYNAMIC_DIR("fdinfo", 0555, &proc_fdinfo_dynamic, may_inspect),                           \
-        PSEUDO_FILE("gid_map", 0644, show_id_map), PRIVATE_FILE("io", 0400, show_io),             \
-        PSEUDO_FILE("limits", 0444, proc_show_limits),                                            \
-        PSEUDO_FILE("loginuid", 0444, show_loginuid), PRIVATE_FILE("maps", 0444, proc_show_maps), \
-        PSEUDO_FILE("mountinfo", 0444, show_mountinfo), PSEUDO_FILE("mounts", 0444, show_mounts), \
-        PSEUDO_DIR("net", 0555, proc_net_table), PSEUDO_DIR("ns", 0511, ns_table),                \
-        PSEUDO_FILE("oom_score", 0444, show_zero),                                                \
-        PSEUDO_RW("oom_score_adj", 0644, show_oom_adj, store_oom_adj),                            \
-        PRIVATE_FILE("personality", 0400, show_personality),                                      \
-        MAGIC("root", link_root, follow_root), PSEUDO_FILE("setgroups", 0644, show_setgroups),    \
-        PRIVATE_FILE("smaps", 0444, proc_show_smaps),                                             \
-        PRIVATE_FILE("smaps_rollup", 0444, proc_show_smaps_rollup),                               \
-        PSEUDO_FILE("stat", 0444, proc_show_stat), PSEUDO_FILE("statm", 0444, proc_show_statm),   \
-        PSEUDO_FILE("status", 0444, proc_show_status), PSEUDO_FILE("uid_map", 0644, show_id_map), \
-        PSEUDO_FILE("wchan", 0444, show_wchan)
+/* clang-format off */
+#define COMMON_ENTRIES                                                     \
+    PSEUDO_DIR("attr", 0555, proc_attr_table),                             \
+    PRIVATE_FILE("auxv", 0400, show_auxv),                                 \
+    PSEUDO_FILE("cgroup", 0444, show_cgroup),                              \
+    PSEUDO_FILE("cmdline", 0444, show_cmdline),                            \
+    PSEUDO_RW("comm", 0644, show_comm, store_comm),                        \
+    PSEUDO_FILE("cpuset", 0444, show_cpuset),                              \
+    MAGIC("cwd", link_cwd, follow_cwd),                                    \
+    PRIVATE_FILE("environ", 0400, show_environ),                           \
+    MAGIC("exe", link_exe, follow_exe),                                    \
+    DYNAMIC_DIR("fd", 0500, &proc_fd_dynamic, may_inspect),                \
+    DYNAMIC_DIR("fdinfo", 0555, &proc_fdinfo_dynamic, may_inspect),        \
+    PSEUDO_FILE("gid_map", 0644, show_id_map),                             \
+    PRIVATE_FILE("io", 0400, proc_show_io),                                \
+    PSEUDO_FILE("limits", 0444, proc_show_limits),                         \
+    PSEUDO_RW("loginuid", 0644, proc_show_loginuid, proc_store_loginuid),  \
+    PRIVATE_FILE("maps", 0444, proc_show_maps),                            \
+    PSEUDO_FILE("mountinfo", 0444, show_mountinfo),                        \
+    PSEUDO_FILE("mounts", 0444, show_mounts),                              \
+    PSEUDO_DIR("net", 0555, proc_net_table),                               \
+    PSEUDO_DIR("ns", 0511, ns_table),                                      \
+    PRIVATE_FILE("numa_maps", 0444, proc_show_numa_maps),                  \
+    PSEUDO_RW("oom_adj", 0644, proc_show_oom_adj, proc_store_oom_adj),     \
+    PSEUDO_FILE("oom_score", 0444, proc_show_oom_score),                   \
+    PSEUDO_RW("oom_score_adj", 0644, proc_show_oom_score_adj, proc_store_oom_score_adj), \
+    {.name = "pagemap", .mode = LX_S_IFREG | 0400, .open = proc_open_pagemap, .may_open = may_inspect}, \
+    PRIVATE_FILE("personality", 0400, show_personality),                   \
+    PSEUDO_FILE("projid_map", 0644, show_id_map),                          \
+    MAGIC("root", link_root, follow_root),                                 \
+    PSEUDO_FILE("sched", 0644, proc_show_sched),                           \
+    PSEUDO_FILE("schedstat", 0444, proc_show_schedstat),                   \
+    PSEUDO_FILE("sessionid", 0444, proc_show_sessionid),                   \
+    PSEUDO_FILE("setgroups", 0644, show_setgroups),                        \
+    PRIVATE_FILE("smaps", 0444, proc_show_smaps),                          \
+    PRIVATE_FILE("smaps_rollup", 0444, proc_show_smaps_rollup),            \
+    PSEUDO_FILE("stack", 0400, proc_show_stack),                           \
+    PSEUDO_FILE("stat", 0444, proc_show_stat),                             \
+    PSEUDO_FILE("statm", 0444, proc_show_statm),                           \
+    PSEUDO_FILE("status", 0444, proc_show_status),                         \
+    PRIVATE_FILE("syscall", 0400, proc_show_syscall),                      \
+    PSEUDO_FILE("uid_map", 0644, show_id_map),                             \
+    PSEUDO_FILE("wchan", 0444, proc_show_wchan)
 
 static const struct pseudo_entry pid_table[] = {
     COMMON_ENTRIES,
+    PSEUDO_FILE("autogroup", 0444, proc_show_autogroup),
+    PSEUDO_RW("coredump_filter", 0644, proc_show_coredump_filter, proc_store_coredump_filter),
+    DYNAMIC_DIR("map_files", 0500, &proc_map_files_dynamic, may_inspect),
+    PRIVATE_FILE("mountstats", 0400, show_mountstats),
     DYNAMIC_DIR("task", 0555, &task_dynamic, NULL),
+    PSEUDO_FILE("timens_offsets", 0444, show_timens_offsets),
+    PSEUDO_FILE("timers", 0444, proc_show_timers),
+    PSEUDO_RW("timerslack_ns", 0666, proc_show_timerslack, proc_store_timerslack),
     {0},
 };
 
-static const struct pseudo_entry task_table[] = {COMMON_ENTRIES, {0}};
+static const struct pseudo_entry task_table[] = {
+    COMMON_ENTRIES,
+    PSEUDO_FILE("children", 0444, proc_show_children),
+    {0},
+};
+/* clang-format on */
 
 const struct pseudo_entry proc_pid_dir = {.name = "",
                                           .mode = LX_S_IFDIR | 0555,
-                                          .children = pid_table};
+                                          .children = pid_table,
+                                          .alive = is_alive};
 const struct pseudo_entry proc_task_dir = {.name = "",
                                            .mode = LX_S_IFDIR | 0555,
-                                           .children = task_table};
+                                           .children = task_table,
+                                           .alive = is_alive};

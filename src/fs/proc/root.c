@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The top of /proc. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -30,6 +31,16 @@ int32_t proc_number(const char *name, size_t len)
 int proc_host_text(pid_t host_pid, const char *file, char **ret)
 {
     return host_process_text(host_pid, file, ret);
+}
+
+int proc_host_open(pid_t host_pid, const char *file)
+{
+    char path[64];
+    if (host_pid <= 0)
+        return -ESRCH;
+    (void) snprintf(path, sizeof(path), "/proc/%d/%s", (int) host_proc_pid(host_pid), file);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -ESRCH : fd;
 }
 
 bool proc_line(const char *text, const char *key, char *dst, size_t cap)
@@ -139,15 +150,48 @@ PROC_CONST(show_swaps, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")
 PROC_CONST(show_cgroups, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n")
 PROC_CONST(show_nothing, "")
 
+PROC_CONST(show_execdomains, "0-0\tLinux           \t[kernel]\n")
+PROC_CONST(show_slabinfo,
+           "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
+           "<objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata "
+           "<active_slabs> <num_slabs> <sharedavail>\n")
+PROC_CONST(show_tty_drivers, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+                             "/dev/console         /dev/console    5       1 system:console\n"
+                             "/dev/ptmx            /dev/ptmx       5       2 system\n"
+                             "pty_slave            /dev/pts      136 0-1048575 pty:slave\n"
+                             "pty_master           /dev/ptm      128 0-1048575 pty:master\n")
+
+/* Pressure is the machine's, and the sandbox is not told of it: as a kernel started with psi=0. */
+static int show_no_pressure(const struct pseudo_ctx *c unused_, struct strbuf *out unused_)
+{
+    return -EOPNOTSUPP;
+}
+
+static const struct pseudo_entry pressure_table[] = {
+    PSEUDO_FILE("cpu", 0444, show_no_pressure),
+    PSEUDO_FILE("io", 0444, show_no_pressure),
+    PSEUDO_FILE("memory", 0444, show_no_pressure),
+    {0},
+};
+
+static const struct pseudo_entry tty_table[] = {
+    PSEUDO_FILE("drivers", 0444, show_tty_drivers),
+    {0},
+};
+
 static const struct pseudo_entry root_table[] = {
     PSEUDO_LINK("self", link_self),
     PSEUDO_LINK("thread-self", link_thread_self),
+    PSEUDO_FILE("buddyinfo", 0444, proc_show_buddyinfo),
     PSEUDO_FILE("cgroups", 0444, show_cgroups),
     PSEUDO_FILE("cmdline", 0444, show_cmdline),
+    PSEUDO_FILE("consoles", 0444, show_nothing),
     PSEUDO_FILE("cpuinfo", 0444, proc_show_cpuinfo),
     PSEUDO_FILE("devices", 0444, show_devices),
     PSEUDO_FILE("diskstats", 0444, show_nothing),
+    PSEUDO_FILE("execdomains", 0444, show_execdomains),
     PSEUDO_FILE("filesystems", 0444, show_filesystems),
+    PSEUDO_FILE("interrupts", 0444, proc_show_interrupts),
     PSEUDO_FILE("loadavg", 0444, proc_show_loadavg),
     PSEUDO_FILE("locks", 0444, show_nothing),
     PSEUDO_FILE("meminfo", 0444, proc_show_meminfo),
@@ -155,12 +199,17 @@ static const struct pseudo_entry root_table[] = {
     PSEUDO_LINK("mounts", link_mounts),
     PSEUDO_LINK("net", link_net),
     PSEUDO_FILE("partitions", 0444, show_partitions),
+    PSEUDO_DIR("pressure", 0555, pressure_table),
+    PSEUDO_FILE("slabinfo", 0400, show_slabinfo),
+    PSEUDO_FILE("softirqs", 0444, proc_show_softirqs),
     PSEUDO_FILE("stat", 0444, proc_show_machine_stat),
     PSEUDO_FILE("swaps", 0444, show_swaps),
     PSEUDO_DIR("sys", 0555, proc_sys_table),
+    PSEUDO_DIR("tty", 0555, tty_table),
     PSEUDO_FILE("uptime", 0444, proc_show_uptime),
     PSEUDO_FILE("version", 0444, proc_show_version),
     PSEUDO_FILE("vmstat", 0444, proc_show_vmstat),
+    PSEUDO_FILE("zoneinfo", 0444, proc_show_zoneinfo),
     {0},
 };
 

@@ -18,6 +18,7 @@
 #include "kernel/loader/internal.h"
 #include "kernel/syscall/native.h"
 #include "kernel/task/pid.h"
+#include "kernel/task/usage.h"
 #include "kernel/time/itimer.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/walk.h"
@@ -286,7 +287,7 @@ static struct stub_thread *change_over(struct task *t, struct exec_state *x)
 
     mutex_lock(&k->tasks_lock);
     if (t->st)
-        tg->own_usage.utime_ns += host_process_cpu_ns(platform_host_pid(t->st));
+        usage_collect(t);
     sh = sighand_lock(tg);
     old = t->st;
     t->st = take_ptr(&x->st);

@@ -2,17 +2,10 @@
 /* getrlimit(2), setrlimit(2), prlimit(2), getrusage(2), times(2), getpriority(2), setpriority(2).
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "abi/linux/resource.h"
 #include "abi/linux/sched.h"
-#include "base/cleanup.h"
-#include "base/sys.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/syscall/usage.h"
 #include "kernel/task/pid.h"
@@ -132,38 +125,6 @@ void usage_to_guest(const struct usage *u, struct lx_rusage *ret)
     };
 }
 
-/* Memory figures of the stub process, from the host's own books: proc(5), /proc/PID/stat and
- * status. */
-static void host_usage(pid_t host_pid, struct usage *u)
-{
-    char name[64], text[4096], *p;
-    _cleanup_close_ int fd = -1;
-    ssize_t n;
-
-    (void) snprintf(name, sizeof(name), "/proc/%d/stat", (int) host_proc_pid(host_pid));
-    fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    n = read(fd, text, sizeof(text) - 1);
-    if (n > 0) {
-        text[n] = '\0';
-        p = strrchr(text, ')');
-        if (p)
-            (void) sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %ld %*u %ld", &u->minflt,
-                          &u->majflt);
-    }
-    fd = close_fd(fd);
-    (void) snprintf(name, sizeof(name), "/proc/%d/status", (int) host_proc_pid(host_pid));
-    fd = open(name, O_RDONLY | O_CLOEXEC);
-    n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (n <= 0)
-        return;
-    text[n] = '\0';
-    p = strstr(text, "VmHWM:");
-    if (p)
-        u->maxrss = strtol(p + 6, NULL, 10);
-}
-
 long sys_getrusage(struct task *t, const uint64_t a[static 6])
 {
     int who = (int) a[0];
@@ -173,9 +134,10 @@ long sys_getrusage(struct task *t, const uint64_t a[static 6])
     mutex_lock(&t->k->tasks_lock);
     switch (who) {
     case LX_RUSAGE_SELF:
+        tgroup_usage(t->tg, &u);
+        break;
     case LX_RUSAGE_THREAD:
-        u = t->tg->own_usage;
-        tgroup_cpu_time(t->tg, &u.utime_ns, &u.stime_ns);
+        task_usage(t, &u);
         break;
     case LX_RUSAGE_CHILDREN:
         u = t->tg->child_usage;
@@ -185,8 +147,6 @@ long sys_getrusage(struct task *t, const uint64_t a[static 6])
         return -EINVAL;
     }
     mutex_unlock(&t->k->tasks_lock);
-    if (who != LX_RUSAGE_CHILDREN)
-        host_usage(platform_host_pid(t->st), &u);
     usage_to_guest(&u, &ru);
     return copy_out(t, uaddr(a[1]), &ru, sizeof(ru));
 }

@@ -6,26 +6,41 @@
 #include "kernel/restart.h"
 #include "kernel/syscall/native.h"
 #include "kernel/syscall/syscall.h"
-#include "kernel/task/task.h"
+#include "kernel/task/usage.h"
 #include "kernel/time/ktimer.h"
 #include "kernel/time/timeval.h"
 #include "kernel/wait/block.h"
 
-/* clock_getcpuclockid(3): another process's or thread's clock, encoded in a negative id. */
+#define CPUCLOCK_VIRT      1u /* user time alone */
+#define CPUCLOCK_BAD       3u
+#define CPUCLOCK_PERTHREAD 4u
+
+/*
+ * clock_getcpuclockid(3): another process's or thread's clock, encoded in a negative id. A thread's
+ * is for its own process, and a process has one by its leader's number only.
+ */
 static int cpu_clock(struct task *t, int id, uint64_t *ret)
 {
     pid_t pid = (pid_t) ~((unsigned) id >> 3 | 0xe0000000u);
+    bool thread = (unsigned) id & CPUCLOCK_PERTHREAD;
+    unsigned which = (unsigned) id & 3;
     struct task *o = pid ? task_find_get(t->k, pid) : task_get(t);
-    uint64_t u, s;
+    struct usage u = {0};
+    int r = !o || which == CPUCLOCK_BAD ? -EINVAL : 0;
 
-    if (!o)
-        return -EINVAL;
-    mutex_lock(&t->k->tasks_lock);
-    tgroup_cpu_time(o->tg, &u, &s);
-    mutex_unlock(&t->k->tasks_lock);
+    if (r == 0 && pid && (thread ? o->tg != t->tg : o->tg->tgid != pid))
+        r = -EINVAL;
+    if (r == 0) {
+        mutex_lock(&t->k->tasks_lock);
+        if (thread)
+            task_usage(o, &u);
+        else
+            tgroup_cpu_time(o->tg, &u.utime_ns, &u.stime_ns);
+        mutex_unlock(&t->k->tasks_lock);
+    }
     task_put(o);
-    *ret = (id & 3) == 1 ? u : u + s;
-    return (id & 3) == 3 ? -EINVAL : 0;
+    *ret = which == CPUCLOCK_VIRT ? u.utime_ns : u.utime_ns + u.stime_ns;
+    return r;
 }
 
 static int read_clock(struct task *t, int id, uint64_t *ret)
@@ -35,9 +50,11 @@ static int read_clock(struct task *t, int id, uint64_t *ret)
     if (id < 0)
         return cpu_clock(t, id, ret);
     switch (id) {
+    /* Number 0 in that encoding is the caller. */
     case LX_CLOCK_PROCESS_CPUTIME_ID:
+        return cpu_clock(t, -6, ret);
     case LX_CLOCK_THREAD_CPUTIME_ID:
-        return cpu_clock(t, -6, ret); /* pid 0 in that encoding: the caller */
+        return cpu_clock(t, -2, ret);
     case LX_CLOCK_REALTIME:
     case LX_CLOCK_MONOTONIC:
     case LX_CLOCK_MONOTONIC_RAW:

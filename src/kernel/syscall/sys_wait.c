@@ -92,7 +92,7 @@ static bool take_state(struct tgroup *parent, struct tgroup *c, const struct wai
     mutex_unlock(&sh->lock);
     if (got) {
         ret->pid = c->tgid;
-        tgroup_cpu_time(c, &ret->usage.utime_ns, &ret->usage.stime_ns);
+        tgroup_usage(c, &ret->usage);
     }
     return got;
 }

@@ -3,6 +3,6 @@
 #pragma once
 
 #include "abi/linux/resource.h"
-#include "kernel/task/task.h"
+#include "kernel/task/usage.h"
 
 void usage_to_guest(const struct usage *u, struct lx_rusage *ret);

@@ -38,6 +38,7 @@ enum { /* numbers of linux/capability.h that the kernel itself asks for */
        LX_CAP_SYS_NICE = 23,
        LX_CAP_SYS_RESOURCE = 24,
        LX_CAP_MKNOD = 27,
+       LX_CAP_AUDIT_CONTROL = 30,
        LX_CAP_SETFCAP = 31,
        LX_CAP_LAST = 40,
 };

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/sys.h"
 #include "kernel/task/pid.h"
+#include "kernel/task/usage.h"
 #include "kernel/time/itimer.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/walk.h"
@@ -221,6 +222,18 @@ static bool thread_leaves(struct task *t, bool *ret_tell_stop)
     return last;
 }
 
+/* tasks_lock held. Does another thread live in the same host process? */
+static bool shares_stub(const struct task *t)
+{
+    const struct task *o;
+
+    list_for_each_entry (o, &t->tg->threads, tg_link) {
+        if (o != t && o->st)
+            return true;
+    }
+    return false;
+}
+
 /* Gives up descriptors, directories and the host thread. */
 static void release_resources(struct task *t)
 {
@@ -229,7 +242,6 @@ static void release_resources(struct task *t)
     struct fdtable *files;
     struct fsctx *fs;
     struct sighand *sh;
-    uint64_t user_ns = 0;
 
     mutex_lock(&k->tasks_lock);
     files = t->files;
@@ -243,9 +255,11 @@ static void release_resources(struct task *t)
         fsctx_put(fs);
 
     mutex_lock(&k->tasks_lock);
-    if (t->st && t->tg->n_threads == 1)
-        user_ns = host_process_cpu_ns(platform_host_pid(t->st));
-    t->tg->own_usage.utime_ns += user_ns;
+    if (t->st && !shares_stub(t))
+        usage_collect(t);
+    io_count_add(&t->tg->own_io, &t->io);
+    t->io = (struct io_count){0};
+    t->tg->own_usage.nvcsw += (long) atomic_exchange(&t->sleeps, 0);
     t->tg->own_usage.stime_ns += sentry_thread_cpu_ns(atomic_exchange(&t->sentry_tid, 0));
     sh = sighand_lock(t->tg);
     st = t->st;

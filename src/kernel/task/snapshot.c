@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "abi/linux/sched.h"
 #include "kernel/seccomp/seccomp.h"
 #include "kernel/task/image.h"
 #include "kernel/task/pid.h"
+#include "kernel/task/usage.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/walk.h"
 
@@ -96,6 +98,18 @@ static void take_image(const struct image *im, struct task_snapshot *s)
     s->entry = im->entry;
 }
 
+/* The thread's own words, which stand still only while it sleeps: at worst they are of two calls.
+ */
+static void take_call(struct task *t, struct task_snapshot *s)
+{
+    s->in_guest = atomic_load(&t->in_guest) != 0;
+    s->syscall[0] = __atomic_load_n(&t->trap.nr, __ATOMIC_RELAXED);
+    for (int i = 0; i < 6; i++)
+        s->syscall[i + 1] = __atomic_load_n(&t->trap.args[i], __ATOMIC_RELAXED);
+    s->sp = __atomic_load_n(&t->trap.regs.rsp, __ATOMIC_RELAXED);
+    s->ip = __atomic_load_n(&t->trap.regs.rip, __ATOMIC_RELAXED);
+}
+
 static uint64_t ns_between(const struct timespec *from, const struct timespec *to)
 {
     int64_t ns = (int64_t) (to->tv_sec - from->tv_sec) * 1000000000 + (to->tv_nsec - from->tv_nsec);
@@ -124,15 +138,15 @@ int task_snapshot(struct kernel *k, pid_t tid, struct task_snapshot *ret)
     memcpy(s.comm, t->comm, sizeof(s.comm));
     s.n_threads = tg->n_threads ? tg->n_threads : 1;
     s.start_ns = ns_between(&k->boot_mono, tid == tg->tgid ? &tg->start : &t->start);
-    tgroup_cpu_time(tg, &s.utime_ns, &s.stime_ns);
-    s.cutime_ns = tg->child_usage.utime_ns;
-    s.cstime_ns = tg->child_usage.stime_ns;
+    take_call(t, &s);
     s.exit_signal = tg->exit_signal;
     s.exit_status = tg->zombie ? tg->exit_status : 0;
     s.dumpable = tg->dumpable;
     s.no_new_privs = t->no_new_privs;
     s.leader = t == tg->leader;
     s.nice = tg->nice;
+    s.oom_score_adj = (int) tg->oom_score_adj;
+    s.policy = (unsigned) t->sched_policy & ~(unsigned) LX_SCHED_RESET_ON_FORK;
     memcpy(s.rlimits, tg->rlimits, sizeof(s.rlimits));
     take_cred(t->cred, &s);
     take_signals(t, &s);
@@ -149,6 +163,41 @@ int task_snapshot(struct kernel *k, pid_t tid, struct task_snapshot *ret)
     mutex_unlock(&k->tasks_lock);
     *ret = s;
     return 0;
+}
+
+int task_snapshot_usage(struct kernel *k, pid_t tid, bool thread, struct usage *ret,
+                        struct usage *ret_children)
+{
+    struct task *t;
+
+    mutex_lock(&k->tasks_lock);
+    t = live_task(k, tid, false);
+    if (t && thread && t->tg->n_threads)
+        task_usage(t, ret);
+    else if (t)
+        tgroup_usage(t->tg, ret);
+    if (t)
+        *ret_children = t->tg->child_usage;
+    mutex_unlock(&k->tasks_lock);
+    return t ? 0 : -ESRCH;
+}
+
+int task_snapshot_io(struct kernel *k, pid_t tid, bool thread, struct io_count *ret)
+{
+    struct task *t, *o;
+
+    mutex_lock(&k->tasks_lock);
+    t = live_task(k, tid, false);
+    if (t && thread) {
+        *ret = (struct io_count){0};
+        io_count_add(ret, &t->io);
+    } else if (t) {
+        *ret = t->tg->own_io;
+        list_for_each_entry (o, &t->tg->threads, tg_link)
+            io_count_add(ret, &o->io);
+    }
+    mutex_unlock(&k->tasks_lock);
+    return t ? 0 : -ESRCH;
 }
 
 ssize_t task_snapshot_groups(struct kernel *k, pid_t tid, uint32_t *dst, size_t cap)

@@ -22,9 +22,10 @@ struct task_snapshot {
     char state;            /* R S D T Z X as /proc/PID/stat shows */
     char comm[16];
     unsigned n_threads;
-    uint64_t start_ns;             /* after the container's start */
-    uint64_t utime_ns, stime_ns;   /* of the whole group */
-    uint64_t cutime_ns, cstime_ns; /* waited-for children */
+    uint64_t start_ns;   /* after the container's start */
+    bool in_guest;       /* runs guest code, or waits there for a native futex */
+    uint64_t syscall[7]; /* while it sleeps: number and arguments of its call */
+    uint64_t sp, ip;     /* registers at the time */
     int exit_signal;
     uint32_t exit_status; /* wait(2) status of a zombie */
     bool dumpable, no_new_privs, leader;
@@ -42,11 +43,21 @@ struct task_snapshot {
     cpu_set_t cpus;              /* it may run on */
     struct guest_rlimit rlimits[GUEST_N_RLIMITS];
     int nice;
+    int oom_score_adj;
+    unsigned policy, rt_priority; /* SCHED_* and the priority of the real-time ones */
 };
 
 /* 0 or -ESRCH. `tid` is a thread or a process; a process whose leader has exited is found by its
  * pid. */
 int task_snapshot(struct kernel *k, pid_t tid, struct task_snapshot *ret) must_check;
+
+/* What a process (or with `thread`, the thread tid alone) has used, and its children: 0 or -ESRCH.
+ */
+int task_snapshot_usage(struct kernel *k, pid_t tid, bool thread, struct usage *ret,
+                        struct usage *ret_children) must_check;
+
+/* What was read and written, as above. */
+int task_snapshot_io(struct kernel *k, pid_t tid, bool thread, struct io_count *ret) must_check;
 
 /* Supplementary groups: copies at most cap of them, returns how many there are, or -ESRCH. */
 ssize_t task_snapshot_groups(struct kernel *k, pid_t tid, uint32_t *dst, size_t cap);

@@ -20,7 +20,8 @@
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/walk.h"
 
-#define SENTRY_STACK (256u * 1024)
+#define COREDUMP_DEFAULT 0x33 /* core(5) */
+#define SENTRY_STACK     (256u * 1024)
 
 int kernel_tasks_init(struct kernel *k)
 {
@@ -146,7 +147,12 @@ struct tgroup *tgroup_alloc(struct kernel *k, const struct tgroup *like)
         tg->nice = like->nice;
         tg->oom_score_adj = like->oom_score_adj;
         tg->tty = like->tty;
+        tg->coredump_filter = like->coredump_filter;
+        tg->login_set = like->login_set;
+        tg->loginuid = like->loginuid;
+        tg->login_session = like->login_session;
     } else {
+        tg->coredump_filter = COREDUMP_DEFAULT;
         for (int i = 0; i < GUEST_N_RLIMITS; i++)
             tg->rlimits[i] = (struct guest_rlimit){LX_RLIM_INFINITY, LX_RLIM_INFINITY};
     }
@@ -331,23 +337,4 @@ uint64_t sentry_thread_cpu_ns(int32_t sentry_tid)
 {
     return sentry_tid > 0 ? cpu_clock_ns(CPU_CLOCK(sentry_tid, CPUCLOCK_SCHED | CPUCLOCK_PERTHREAD))
                           : 0;
-}
-
-/* The time of the stub process is the guest's user time; that of its sentry threads its system
- * time. */
-void tgroup_cpu_time(struct tgroup *tg, uint64_t *ret_utime_ns, uint64_t *ret_stime_ns)
-{
-    uint64_t u = tg->own_usage.utime_ns, s = tg->own_usage.stime_ns;
-    bool counted = false;
-    struct task *t;
-
-    list_for_each_entry (t, &tg->threads, tg_link) {
-        s += sentry_thread_cpu_ns(atomic_load(&t->sentry_tid));
-        if (t->st && !counted) {
-            u += host_process_cpu_ns(platform_host_pid(t->st));
-            counted = true;
-        }
-    }
-    *ret_utime_ns = u;
-    *ret_stime_ns = s;
 }

@@ -53,6 +53,11 @@ struct usage {
     long maxrss, minflt, majflt, nvcsw, nivcsw;
 };
 
+/* Bytes moved and calls made by read(2), write(2) and their kin: /proc/PID/io. */
+struct io_count {
+    uint64_t rchar, wchar, syscr, syscw;
+};
+
 /* A guest process. */
 struct tgroup {
     struct ref ref;
@@ -91,13 +96,18 @@ struct tgroup {
     struct timespec start;                        /* immutable, CLOCK_MONOTONIC */
     struct image
         *image; /* [tasks_lock] what was exec'ed: path, argv, envp, brk, stack: for /proc */
-    struct usage child_usage, own_usage; /* [tasks_lock] own_usage: of threads that have ended */
-    bool dumpable, child_subreaper;      /* [tasks_lock] */
-    int nice;                            /* [tasks_lock] */
-    int pdeath_signal;                   /* [tasks_lock] */
-    uint32_t oom_score_adj;              /* [tasks_lock] as written to /proc, int stored as is */
-    struct tty *tty;                     /* [tasks_lock] controlling terminal, NULL: none */
-    struct itimers *itimers;             /* immutable; setitimer, POSIX timers */
+    struct usage child_usage, own_usage;   /* [tasks_lock] own_usage: of threads that have ended */
+    struct io_count own_io;                /* [tasks_lock] of threads that have ended */
+    uint64_t host_utime_ns, host_stime_ns; /* [tasks_lock] of the present stub, as told last */
+    bool dumpable, child_subreaper;        /* [tasks_lock] */
+    int nice;                              /* [tasks_lock] */
+    int pdeath_signal;                     /* [tasks_lock] */
+    uint32_t oom_score_adj;                /* [tasks_lock] as written to /proc, int stored as is */
+    uint32_t coredump_filter;              /* [tasks_lock] as written to /proc */
+    bool login_set;                        /* [tasks_lock] the two below have been given */
+    uint32_t loginuid, login_session;      /* [tasks_lock] */
+    struct tty *tty;                       /* [tasks_lock] controlling terminal, NULL: none */
+    struct itimers *itimers;               /* immutable; setitimer, POSIX timers */
 };
 
 struct task {
@@ -140,16 +150,18 @@ struct task {
     char comm[16];                                        /* [tasks_lock] */
     struct trap_info trap;                                /* the trap being handled */
     struct completion
-        *vfork_done;        /* [own thread] what our parent's vfork waits on until exec or exit */
-    _Atomic uint32_t state; /* enum task_state, for /proc */
-    uint32_t exit_code;     /* wait(2) status of this thread's own exit */
+        *vfork_done;         /* [own thread] what our parent's vfork waits on until exec or exit */
+    _Atomic uint32_t state;  /* enum task_state, for /proc */
+    _Atomic uint64_t sleeps; /* how often it has slept in the kernel: voluntary switches */
+    uint32_t exit_code;      /* wait(2) status of this thread's own exit */
     struct {
         _Atomic uint8_t mode;          /* [sighand.lock] for writes; LX_SECCOMP_MODE_* */
         struct seccomp_filter *filter; /* [sighand.lock] referenced */
     } seccomp;
     bool no_new_privs; /* [sighand.lock] for writes; own thread reads freely */
     uint64_t personality;
-    uint64_t timerslack;
+    uint64_t timerslack;             /* read and written as one word by any thread */
+    struct io_count io;              /* own thread writes; others read each as one word */
     int sched_policy;                /* [tasks_lock] as the guest set it */
     uint32_t host_fsuid, host_fsgid; /* what this sentry thread has set on the host */
     _Atomic int32_t

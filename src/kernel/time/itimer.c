@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/strbuf.h"
 #include "kernel/task/task.h"
 #include "kernel/time/ktimer.h"
 #include "kernel/time/timeval.h"
@@ -29,7 +30,7 @@ struct gtimer {
     enum basis basis;
     bool is_posix, armed;      /* armed: [itimers.lock] */
     uint64_t expiry, interval; /* [itimers.lock] ns on the basis's clock */
-    int id, signo, notify;
+    int id, signo, notify, clock;
     uint64_t value;
     struct task *target; /* SIGEV_THREAD_ID: referenced */
     int overrun;         /* [itimers.lock] of the last delivered signal */
@@ -299,6 +300,7 @@ int posix_timer_create(struct task *t, int clock, const struct lx_sigevent *ev, 
     gtimer_init(g, it, b, ev ? ev->signo : LX_SIGALRM);
     g->is_posix = true;
     g->notify = notify;
+    g->clock = clock;
     g->target = target;
 
     mutex_lock(&it->lock);
@@ -412,5 +414,24 @@ void posix_timer_delivered(struct tgroup *tg, const struct lx_siginfo *info)
     g = find_locked(it, info->timer.tid);
     if (g)
         g->overrun = info->timer.overrun;
+    mutex_unlock(&it->lock);
+}
+
+void posix_timers_format(struct tgroup *tg, struct strbuf *out)
+{
+    static const char *const how[] = {"signal", "none", "thread"};
+    struct itimers *it = tg->itimers;
+    struct gtimer *g;
+
+    mutex_lock(&it->lock);
+    list_for_each_entry (g, &it->posix, link) {
+        int notify = g->notify & ~LX_SIGEV_THREAD_ID;
+
+        sb_addf(out, "ID: %d\nsignal: %d/%016llx\n", g->id, g->signo,
+                (unsigned long long) g->value);
+        sb_addf(out, "notify: %s/%s.%d\nClockID: %d\n",
+                how[(size_t) notify < ARRAY_LEN(how) ? notify : 0], g->target ? "tid" : "pid",
+                g->target ? (int) g->target->tid : (int) tg->tgid, g->clock);
+    }
     mutex_unlock(&it->lock);
 }

@@ -24,6 +24,7 @@ int itimer_get(struct tgroup *tg, int which, uint64_t *ret_value, uint64_t *ret_
     must_check;
 
 struct lx_siginfo;
+struct strbuf;
 
 /* POSIX timers. -EINVAL for unknown ids and clocks, -EAGAIN without memory or too many. */
 int posix_timer_create(struct task *t, int clock, const struct lx_sigevent *ev, int *ret_id)
@@ -35,3 +36,5 @@ int posix_timer_overrun(struct task *t, int id) must_check;
 int posix_timer_delete(struct task *t, int id) must_check;
 /* A timer's signal is taken from the queue; sighand.lock held. */
 void posix_timer_delivered(struct tgroup *tg, const struct lx_siginfo *info);
+/* The text of /proc/PID/timers. */
+void posix_timers_format(struct tgroup *tg, struct strbuf *out);

@@ -9,6 +9,7 @@
 #include "abi/linux/poll.h"
 #include "abi/linux/signal.h"
 #include "kernel/signal/signal.h"
+#include "kernel/task/task.h"
 #include "kernel/vfs/async.h"
 #include "kernel/vfs/locks.h"
 #include "kernel/vfs/mount_table.h"
@@ -151,11 +152,22 @@ static ssize_t wait_and_retry(struct task *t, struct transfer *x)
     return r;
 }
 
+/* The own thread is the only writer. */
+static void count_io(struct io_count *n, bool write, ssize_t r)
+{
+    uint64_t *bytes = write ? &n->wchar : &n->rchar, *calls = write ? &n->syscw : &n->syscr;
+    if (r > 0)
+        __atomic_store_n(bytes, *bytes + (uint64_t) r, __ATOMIC_RELAXED);
+    __atomic_store_n(calls, *calls + 1, __ATOMIC_RELAXED);
+}
+
 static ssize_t transfer(struct task *t, struct transfer *x)
 {
     ssize_t r = attempt(x);
     if (r == -EAGAIN && t && x->f->wq && !(atomic_load(&x->f->flags) & LX_O_NONBLOCK))
         r = wait_and_retry(t, x);
+    if (t)
+        count_io(&t->io, x->write, x->done ? x->done : r);
     if (r == -EPIPE && x->write && t)
         signal_send_self(t, LX_SIGPIPE);
     if (unlikely(atomic_load_explicit(&x->f->async, memory_order_acquire)))

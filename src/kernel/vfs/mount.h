@@ -34,6 +34,7 @@ void vfs_free(struct vfs *v);
 /* New references on the root. */
 int vfs_root(struct vfs *v, struct path *ret) must_check;
 
-/* Text of /proc/PID/mounts, mountinfo as seen from `root`. */
+/* Text of /proc/PID/mounts, mountinfo, mountstats as seen from `root`. */
 int vfs_format_mounts(struct vfs *v, const struct path *root, struct strbuf *out) must_check;
 int vfs_format_mountinfo(struct vfs *v, const struct path *root, struct strbuf *out) must_check;
+int vfs_format_mountstats(struct vfs *v, const struct path *root, struct strbuf *out) must_check;

@@ -66,6 +66,15 @@ static void add_mountinfo_line(struct strbuf *out, const struct mount *m, const 
     sb_add(out, m->flags & MOUNT_F_RDONLY ? " ro\n" : " rw\n");
 }
 
+static void add_mountstats_line(struct strbuf *out, const struct mount *m, const char *place)
+{
+    sb_add(out, "device ");
+    add_escaped(out, m->source);
+    sb_add(out, " mounted on ");
+    add_escaped(out, place);
+    sb_addf(out, " with fstype %s\n", m->sb->type_name);
+}
+
 /* Mounts never go away, so the list can be walked without its lock, up to what was its end. */
 static int format(struct vfs *v, const struct path *root, struct strbuf *out,
                   void (*add)(struct strbuf *out, const struct mount *m, const char *place))
@@ -92,4 +101,9 @@ int vfs_format_mounts(struct vfs *v, const struct path *root, struct strbuf *out
 int vfs_format_mountinfo(struct vfs *v, const struct path *root, struct strbuf *out)
 {
     return format(v, root, out, add_mountinfo_line);
+}
+
+int vfs_format_mountstats(struct vfs *v, const struct path *root, struct strbuf *out)
+{
+    return format(v, root, out, add_mountstats_line);
 }

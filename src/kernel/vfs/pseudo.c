@@ -388,6 +388,8 @@ static int pseudo_readdir(struct file *f, struct dirsink *out)
     struct listing l = {.pf = pfile(f), .out = out};
     struct pseudo_node *pn = pnode(l.pf->node);
     struct pseudo_ctx c = ctx_of(pn, NULL);
+    if (pn->e->alive && pn->e->alive(&c) < 0)
+        return -ENOENT; /* the process is gone, its directory is still open */
     for (; f->pos < POS_TABLE; f->pos++)
         if (!out->emit(out, "..", (size_t) f->pos + 1, pn->node.ino, LX_DT_DIR, f->pos + 1))
             return 0;

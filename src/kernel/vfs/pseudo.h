@@ -45,6 +45,7 @@ struct pseudo_entry {
     const struct pseudo_entry *children;  /* static directories */
     const struct pseudo_dynamic *dynamic; /* names known at run time; may go with children */
     int (*exists)(const struct pseudo_ctx *c); /* NULL: always; else 0 or -ENOENT */
+    int (*alive)(const struct pseudo_ctx *c);  /* directories being listed; NULL: always, else 0 */
 };
 
 struct pseudo_dynamic {

@@ -51,6 +51,7 @@ static int block(struct task *t, const struct timespec *deadline, uint32_t work_
 
     if (atomic_load(&t->work) & work_mask)
         return -ERESTARTSYS;
+    atomic_fetch_add_explicit(&t->sleeps, 1, memory_order_relaxed);
     atomic_store(&t->state, TASK_SLEEPING);
     platform_sleeping(t->st, true);
     r = parker_wait(&t->park, t->ticket, deadline);
