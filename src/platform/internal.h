@@ -159,6 +159,9 @@ int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, i
 int channel_calls_notified(struct stub_thread *st, struct stub_call *call, bool (*served)(void *st))
     must_check;
 
+/* memory.c: straight to the other process, as far as its protections let. Any thread. */
+ssize_t process_write(struct stub_thread *st, uint64_t dst, const void *src, size_t n) must_check;
+
 /* notify.c: seccomp user notifications. */
 /*
  * Serves the listener until done(arg), or waits while another thread does; *any thread* may be

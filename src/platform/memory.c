@@ -107,6 +107,19 @@ ssize_t platform_read_remote(struct stub_thread *st, void *dst, uint64_t src, si
     return n == 0 ? 0 : cross(st, dst, src, n, false);
 }
 
+ssize_t process_write(struct stub_thread *st, uint64_t dst, const void *src, size_t n)
+{
+    return cross(st, (void *) (uintptr_t) src, dst, n, true);
+}
+
+ssize_t platform_write_remote(struct stub_thread *st, uint64_t dst, const void *src, size_t n)
+{
+    if (dst >= TASK_SIZE)
+        return -EFAULT;
+    n = MIN(n, (size_t) (TASK_SIZE - dst));
+    return n == 0 ? 0 : process_write(st, dst, src, n);
+}
+
 ssize_t platform_write_some(struct stub_thread *st, uint64_t dst, const void *src, size_t n)
 {
     size_t have;

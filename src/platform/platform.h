@@ -82,6 +82,7 @@ struct resume {
     int64_t value;
     const struct guest_regs *regs;
     const struct signal_delivery *signal; /* after the above, build this frame; NULL: none */
+    bool come_back; /* without a signal: trap again (TRAP_KICKED) before any guest code runs */
 };
 
 /* A frame for the guest's handler, in Linux's own layout (struct rt_sigframe of x86-64). */
@@ -135,6 +136,13 @@ ssize_t platform_write_some(struct stub_thread *st, uint64_t dst, const void *sr
 /* platform_read_some() for any thread that holds a reference: what was marshalled belongs to the
  * owner and is left alone. */
 ssize_t platform_read_remote(struct stub_thread *st, void *dst, uint64_t src, size_t n) must_check;
+ssize_t platform_write_remote(struct stub_thread *st, uint64_t dst, const void *src, size_t n)
+    must_check;
+/*
+ * For a tracer, who looks at the guest's memory itself: results that stand in the bounce buffer go
+ * where they belong, and nothing marshalled is used any more. -EFAULT as the guest would get it.
+ */
+int platform_flush(struct stub_thread *st) must_check;
 /*
  * Bounce buffer for this address if the stub marshalled it, else NULL; *ret_n is how much from addr
  * on. Shared with the guest. What was written into a window toward the guest counts only after
@@ -213,6 +221,27 @@ int platform_cmpxchg(struct stub_thread *st, uint64_t addr, uint32_t expected, u
 const void *platform_mm(const struct stub_thread *st);
 /* Whether another process lives in it, too (vfork, CLONE_VM). */
 bool platform_mm_is_shared(const struct stub_thread *st);
+
+/*
+ * For debuggers, by orders to the trapped stub; -EBUSY while the host holds it in a vfork, -ESRCH
+ * when it is dead. FS and GS base:
+ */
+int platform_get_bases(struct stub_thread *st, uint64_t *ret_fs, uint64_t *ret_gs) must_check;
+int platform_set_bases(struct stub_thread *st, uint64_t fs, uint64_t gs) must_check;
+/*
+ * The vector state the thread goes on with, in the standard XSAVE layout of this machine: *ret_n
+ * bytes, at most PLATFORM_VECTOR_MAX, and the features that it has room for. Bytes 464 to 511
+ * belong to the platform. -EIO: the stub lies. set: n must be what get said, else -EINVAL.
+ */
+#define PLATFORM_VECTOR_MAX 16384u
+int platform_get_vector(struct stub_thread *st, void *dst, size_t *ret_n, uint64_t *ret_features)
+    must_check;
+int platform_set_vector(struct stub_thread *st, const void *src, size_t n) must_check;
+/* Guest memory whatever its protection, as ptrace(2) gives it; not the pages of shared files that
+ * the guest may not write. 0 or -EFAULT. */
+int platform_force(struct stub_thread *st, uint64_t addr, void *buf, size_t n, bool write)
+    must_check;
+
 /* Where the heap starts; the stub grows it. */
 int platform_set_brk(struct stub_thread *st, uint64_t start) must_check;
 uint64_t platform_get_brk(struct stub_thread *st, uint64_t *ret_start);

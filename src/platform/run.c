@@ -35,6 +35,7 @@ static void put_resume(struct stub_thread *st, const struct resume *how)
     if (how->kind == RESUME_REGS)
         memcpy(&ch->new_regs, how->regs, sizeof(ch->new_regs));
     ch->has_signal = how->signal != NULL;
+    ch->come_back = how->come_back;
     if (how->signal)
         put_signal(ch, how->signal);
 }

@@ -73,9 +73,10 @@ enum stub_reply {
     REP_AS_IS,
     REP_SIGRETURN,
     REP_REGS,
-    REP_CALLS, /* order: run the n_calls calls, answer REQ_DONE */
-    REP_CLONE, /* order: make a host thread or process, answer REQ_DONE */
-    REP_EXIT,  /* leave: this thread, or with value != 0 the process */
+    REP_CALLS,  /* order: run the n_calls calls, answer REQ_DONE */
+    REP_CLONE,  /* order: make a host thread or process, answer REQ_DONE */
+    REP_VECTOR, /* order: make the frame's vector state a full one, answer REQ_DONE: its address */
+    REP_EXIT,   /* leave: this thread, or with value != 0 the process */
 };
 
 /* In struct sigcontext's order. */
@@ -157,7 +158,7 @@ struct channel {
     uint32_t n_calls;
     int64_t value;
     uint32_t out_len[STUB_SEGMENTS];
-    uint32_t has_signal;
+    uint32_t has_signal, come_back; /* come_back: without a signal, REQ_KICKED at once */
     struct stub_regs new_regs;
     struct stub_signal signal;
     struct stub_call calls[STUB_MAX_CALLS];

@@ -77,6 +77,8 @@ int proc_store_coredump_filter(const struct pseudo_ctx *c, const char *text, siz
 int proc_show_io(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_children(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_autogroup(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_open_mem(const struct pseudo_ctx *c, const struct open_args *a,
+                  struct file **ret); /* mem.c */
 
 /* The machine: machine.c */
 int64_t proc_total_kib(void);

@@ -308,6 +308,7 @@ static int is_alive(const struct pseudo_ctx *c)
     PSEUDO_FILE("limits", 0444, proc_show_limits),                         \
     PSEUDO_RW("loginuid", 0644, proc_show_loginuid, proc_store_loginuid),  \
     PRIVATE_FILE("maps", 0444, proc_show_maps),                            \
+    {.name = "mem", .mode = LX_S_IFREG | 0600, .open = proc_open_mem, .may_open = may_inspect}, \
     PSEUDO_FILE("mountinfo", 0444, show_mountinfo),                        \
     PSEUDO_FILE("mounts", 0444, show_mounts),                              \
     PSEUDO_DIR("net", 0555, proc_net_table),                               \

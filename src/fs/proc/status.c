@@ -225,8 +225,8 @@ int proc_show_status(const struct pseudo_ctx *c, struct strbuf *out)
         host = NULL;
     sb_addf(out, "Name:\t%.15s\n", s.comm);
     show_umask(c, out);
-    sb_addf(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-            state_text(state_of(&s)), s.pid, s.tid, s.ppid);
+    sb_addf(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+            state_text(state_of(&s)), s.pid, s.tid, s.ppid, s.tracer_pid);
     show_ids(c, &s, out);
     if (host)
         show_memory(&s, host, out);

@@ -16,6 +16,7 @@
 #include "abi/linux/sched.h"
 #include "base/cleanup.h"
 #include "kernel/loader/internal.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/syscall/native.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/usage.h"
@@ -127,7 +128,8 @@ static int new_cred(struct task *t, struct exec_state *x)
 
     if (!c)
         return -ENOMEM;
-    if (!t->no_new_privs && !(path_mount_flags(&x->bin.path) & MOUNT_F_NOSUID)) {
+    if (!t->no_new_privs && !trace_forbids_setid(t) &&
+        !(path_mount_flags(&x->bin.path) & MOUNT_F_NOSUID)) {
         if (mode & S_ISUID)
             c->euid = x->bin.attr.uid;
         if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
@@ -249,7 +251,7 @@ static void become_leader(struct task *t)
 {
     struct kernel *k = t->k;
     struct tgroup *tg = t->tg;
-    struct task *old;
+    struct task *old, *untraced;
     struct pid_entry *e;
     struct sighand *sh;
 
@@ -271,8 +273,10 @@ static void become_leader(struct task *t)
     t->tid = tg->tgid;
     tg->leader = task_get(t);
     mutex_unlock(&sh->lock);
+    untraced = trace_unlink(old);
     mutex_unlock(&k->tasks_lock);
     atomic_store(&old->state, TASK_DEAD);
+    task_put(untraced);
     task_put(old);
 }
 
@@ -300,6 +304,7 @@ static struct stub_thread *change_over(struct task *t, struct exec_state *x)
     old_image = tg->image;
     tg->image = take_ptr(&x->image);
     tg->execed = true;
+    tg->n_execs++;
     tg->dumpable = !x->secure;
     memcpy(t->comm, x->comm, sizeof(t->comm));
     mutex_unlock(&k->tasks_lock);
@@ -371,6 +376,7 @@ static void drop(struct exec_state *x)
 int exec_image(struct task *t, struct exec_args *a)
 {
     struct exec_state *x = calloc(1, sizeof(*x));
+    pid_t tid = t->tid;
     int r;
 
     if (!x)
@@ -386,6 +392,8 @@ int exec_image(struct task *t, struct exec_args *a)
     if (r == 0)
         commit(t, x);
     drop(x);
+    if (r == 0)
+        trace_execed(t, tid);
     return r;
 }
 

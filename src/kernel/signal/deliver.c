@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "abi/linux/wait.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/restart.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/task.h"
@@ -20,8 +21,7 @@
 #define NR_RESTART_SYSCALL 219
 
 /* A restart code becomes EINTR or a second run of the call; anything else is left as it is. */
-static void settle_restart(struct task *t, struct resume *how,
-                           const struct sigaction_entry *handler)
+static void settle(const struct task *t, struct resume *how, const struct sigaction_entry *handler)
 {
     bool again;
 
@@ -56,6 +56,31 @@ static void settle_restart(struct task *t, struct resume *how,
     }
 }
 
+/* The same for a traced task, whose registers, perhaps the tracer's work, say it all. */
+static void settle_traced(struct task *t, const struct sigaction_entry *handler)
+{
+    struct guest_regs *r = &t->resume_regs;
+    struct resume how = {.kind = RESUME_RETURN, .value = (int64_t) r->rax};
+
+    if (t->trace.call_nr < 0 || how.value > -ERESTARTSYS || how.value < -ERESTART_RESTARTBLOCK)
+        return;
+    t->trap.nr = (uint64_t) t->trace.call_nr;
+    t->trace.call_nr = -1;
+    settle(t, &how, handler);
+    r->rax = (uint64_t) how.value;
+    if (how.kind == RESUME_RESTART)
+        r->rip -= 2;
+}
+
+static void settle_restart(struct task *t, struct resume *how,
+                           const struct sigaction_entry *handler)
+{
+    if (t->trace.live)
+        settle_traced(t, handler);
+    else
+        settle(t, how, handler);
+}
+
 static bool on_altstack(const struct task *t, uint64_t sp)
 {
     return !(t->altstack.flags & (LX_SS_DISABLE | LX_SS_AUTODISARM)) && t->altstack.size &&
@@ -66,7 +91,7 @@ static bool on_altstack(const struct task *t, uint64_t sp)
 static void fill_frame(struct task *t, const struct sigaction_entry *a,
                        const struct lx_siginfo *info, struct signal_delivery *d)
 {
-    uint64_t sp = t->trap.regs.rsp;
+    uint64_t sp = t->trace.live ? t->resume_regs.rsp : t->trap.regs.rsp;
     uint32_t flags = t->altstack.flags;
 
     *d = (struct signal_delivery){
@@ -119,9 +144,29 @@ static bool in_orphaned_pgrp(struct task *t)
 
 enum taken { TAKEN_NONE, TAKEN_HANDLER, TAKEN_AGAIN, TAKEN_EXIT };
 
+/*
+ * A traced task asks its tracer, without the lock, what is to become of the signal it has taken.
+ * True: it is to be acted on now, and the lock is held again.
+ */
+static bool ask_tracer(struct task *t, struct resume *how, struct sighand **sh,
+                       struct lx_siginfo *info)
+{
+    bool go_on;
+
+    mutex_unlock(&(*sh)->lock);
+    go_on = trace_signal(t, how, info);
+    *sh = sighand_lock(t->tg);
+    if (go_on && (t->blocked & SIGBIT(info->signo))) {
+        /* The tracer has put another in its place, which waits until it is unblocked. */
+        go_on = sigqueue_add(&t->pending, info, UINT64_MAX) != 0;
+        signal_recalc_locked(t);
+    }
+    return go_on;
+}
+
 /* Takes one signal and acts on it. For a handler the frame is in *d and *ret_action its
  * disposition. */
-static enum taken take_one(struct task *t, struct signal_delivery *d,
+static enum taken take_one(struct task *t, struct resume *how, struct signal_delivery *d,
                            struct sigaction_entry *ret_action)
 {
     struct tgroup *tg = t->tg;
@@ -134,16 +179,25 @@ static enum taken take_one(struct task *t, struct signal_delivery *d,
         mutex_unlock(&sh->lock);
         return TAKEN_EXIT;
     }
-    if (tg->stopping) {
+    if (trace_job_due_locked(t)) {
+        mutex_unlock(&sh->lock);
+        trace_job_stop(t, how);
+        return TAKEN_AGAIN;
+    }
+    if (tg->stopping && !is_traced(t)) {
         mutex_unlock(&sh->lock);
         stop_wait(t);
         return TAKEN_AGAIN;
     }
     if (!signal_take_locked(t, ~t->blocked, &info)) {
         signal_recalc_locked(t);
-        atomic_fetch_and(&t->work, ~(uint32_t) WORK_STOP);
+        atomic_fetch_and(&t->work, ~(uint32_t) (WORK_STOP | WORK_PTRACE));
         mutex_unlock(&sh->lock);
         return TAKEN_NONE;
+    }
+    if (is_traced(t) && info.signo != LX_SIGKILL && !ask_tracer(t, how, &sh, &info)) {
+        mutex_unlock(&sh->lock);
+        return TAKEN_AGAIN;
     }
     a = &sh->actions[info.signo - 1];
     if (a->handler == LX_SIG_IGN) {
@@ -176,7 +230,7 @@ bool signal_deliver(struct task *t, struct resume *how, struct signal_delivery *
     struct sigaction_entry a;
 
     for (;;) {
-        switch (take_one(t, d, &a)) {
+        switch (take_one(t, how, d, &a)) {
         case TAKEN_EXIT:
             return false;
         case TAKEN_AGAIN:

@@ -123,3 +123,16 @@ void sigqueue_flush(struct sigqueue *q, uint64_t set)
     }
     q->set &= ~set;
 }
+
+bool sigqueue_peek(const struct sigqueue *q, uint64_t n, struct lx_siginfo *ret)
+{
+    const struct list *l;
+
+    for (l = q->entries.next; l != &q->entries; l = l->next) {
+        if (n-- == 0) {
+            *ret = container_of(l, const struct sigentry, link)->info;
+            return true;
+        }
+    }
+    return false;
+}

@@ -19,6 +19,7 @@
 
 #include "abi/linux/resource.h"
 #include "abi/linux/wait.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/task.h"
 #include "kernel/time/itimer.h"
@@ -53,6 +54,11 @@ void tgroup_exit_locked(struct tgroup *tg, uint32_t status)
 {
     struct task *t;
 
+    if (status == LX_W_SIGNALED(LX_SIGKILL)) {
+        tg->killed = true;
+        list_for_each_entry (t, &tg->threads, tg_link)
+            task_wake(t); /* also out of the stop that reports its exit */
+    }
     if (tg->exiting)
         return;
     tg->exiting = true;
@@ -76,8 +82,8 @@ static bool ignored_locked(const struct sighand *sh, const struct task *t, int s
 {
     uint64_t h = sh->actions[signo - 1].handler;
 
-    if (t && (t->blocked & SIGBIT(signo)))
-        return false;
+    if (t && ((t->blocked & SIGBIT(signo)) || is_traced(t)))
+        return false; /* a tracer sees also what is ignored */
     if (SIGBIT(signo) & SIGSET_UNBLOCKABLE)
         return false;
     return h == LX_SIG_IGN || (h == LX_SIG_DFL && (SIGBIT(signo) & DEFAULT_IGNORED));
@@ -119,6 +125,7 @@ static void stop_and_cont_locked(struct tgroup *tg, int signo)
     list_for_each_entry (t, &tg->threads, tg_link) {
         t->stop_joined = false;
         atomic_fetch_and(&t->work, ~(uint32_t) WORK_STOP);
+        trace_notify_job_locked(t, true);
         signal_poke_locked(t);
     }
 }
@@ -170,6 +177,8 @@ int signal_send_locked(struct tgroup *tg, struct task *t, const struct lx_siginf
     int signo = info->signo, r;
     struct task *target;
 
+    if (signo == LX_SIGKILL && tg->exiting)
+        tgroup_exit_locked(tg, LX_W_SIGNALED(LX_SIGKILL));
     if (signo < 1 || signo > LX_NSIG || tg->exiting || tg->n_threads == 0)
         return 0;
     stop_and_cont_locked(tg, signo);
@@ -187,7 +196,7 @@ int signal_send_locked(struct tgroup *tg, struct task *t, const struct lx_siginf
     target = t ? (wants(t, signo) ? t : NULL) : choose_locked(tg, signo);
     if (!target)
         return 0;
-    if (is_fatal_locked(sh, signo)) {
+    if (is_fatal_locked(sh, signo) && (signo == LX_SIGKILL || !is_traced(target))) {
         /* The whole group goes now; no thread runs on until it happens to look at its queue. */
         tgroup_exit_locked(tg, LX_W_SIGNALED(signo));
         return 0;
@@ -261,7 +270,7 @@ void signal_force(struct task *t, const struct lx_siginfo *info)
         a->handler = LX_SIG_DFL;
         t->blocked &= ~SIGBIT(info->signo);
     }
-    if (a->handler == LX_SIG_DFL) {
+    if (a->handler == LX_SIG_DFL && !is_traced(t)) {
         tgroup_exit_locked(t->tg, LX_W_SIGNALED(info->signo));
     } else {
         sigqueue_flush(&t->pending, SIGBIT(info->signo));

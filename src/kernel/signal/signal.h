@@ -88,6 +88,8 @@ int sigqueue_add(struct sigqueue *q, const struct lx_siginfo *info, uint64_t lim
 /* Adds n overruns to the queued signal of this POSIX timer; false when there is none. */
 bool sigqueue_timer_again(struct sigqueue *q, int timer_id, int n);
 bool sigqueue_take(struct sigqueue *q, uint64_t set, struct lx_siginfo *ret);
+/* The n-th signal in order of arrival; false: there are fewer. */
+bool sigqueue_peek(const struct sigqueue *q, uint64_t n, struct lx_siginfo *ret);
 void sigqueue_flush(struct sigqueue *q, uint64_t set);
 unsigned sigqueue_count(const struct sigqueue *q);
 
@@ -115,4 +117,5 @@ void stop_leave_locked(
 void stop_notify_parent(struct tgroup *tg,
                         int code); /* CLD_STOPPED, CLD_CONTINUED; takes tasks_lock */
 void stop_begin_locked(struct task *t, int signo);
+void stop_join_locked(struct task *t); /* counts t in the stop; may leave `notify_stop` set */
 void stop_wait(struct task *t); /* joins the stop and sleeps until it is over; no locks held */

@@ -6,6 +6,7 @@
  * thread to leave tells the parent, because the sender may hold locks that this needs.
  */
 #include "abi/linux/wait.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/task/task.h"
 #include "kernel/wait/block.h"
 
@@ -14,8 +15,12 @@ void stop_begin_locked(struct task *t, int signo)
     struct tgroup *tg = t->tg;
     struct task *o;
 
-    if (tg->stopping || tg->exiting)
+    if (tg->exiting)
         return;
+    if (tg->stopping) { /* only a traced thread runs in a stopped group: it reports once more */
+        trace_notify_job_locked(t, false);
+        return;
+    }
     tg->stopping = true;
     tg->stopped = tg->stop_reported = tg->continued = false;
     tg->stop_signal = signo;
@@ -34,6 +39,14 @@ static void joined_locked(struct tgroup *tg)
         tg->stopped = true;
         tg->stop_reported = false;
         tg->notify_stop = true;
+    }
+}
+
+void stop_join_locked(struct task *t)
+{
+    if (t->tg->stopping && !t->stop_joined) {
+        t->stop_joined = true;
+        joined_locked(t->tg);
     }
 }
 
@@ -73,12 +86,10 @@ void stop_wait(struct task *t)
     struct tgroup *tg = t->tg;
     struct sighand *sh = sighand_lock(tg);
 
-    if (tg->stopping && !t->stop_joined) {
-        t->stop_joined = true;
-        joined_locked(tg);
-    }
+    stop_join_locked(t);
     atomic_store(&t->state, TASK_STOPPED);
-    while (tg->stopping && !tg->exiting && !(atomic_load(&t->work) & (WORK_EXIT | WORK_DEAD))) {
+    while (tg->stopping && !tg->exiting && !(atomic_load(&t->work) & (WORK_EXIT | WORK_DEAD)) &&
+           !trace_job_due_locked(t)) {
         bool tell = tg->notify_stop;
 
         tg->notify_stop = false;
@@ -93,7 +104,7 @@ void stop_wait(struct task *t)
     }
     atomic_fetch_and(&t->work, ~(uint32_t) WORK_STOP);
     atomic_store(&t->state, TASK_RUNNING);
-    t->stop_joined = false;
+    t->stop_joined = tg->stopping; /* still: it goes on to stop for a tracer */
     if (tg->notify_cont) {
         tg->notify_cont = false;
         mutex_unlock(&sh->lock);

@@ -6,6 +6,7 @@
 
 #include "abi/linux/futex.h"
 #include "abi/linux/seccomp.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/restart.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
@@ -27,7 +28,8 @@ int task_see_natives(struct task *t)
 
 bool task_wants_natives(const struct task *t)
 {
-    return t->k->strace || atomic_load(&t->seccomp.mode) != LX_SECCOMP_MODE_DISABLED;
+    return t->k->strace || is_traced(t) ||
+           atomic_load(&t->seccomp.mode) != LX_SECCOMP_MODE_DISABLED;
 }
 
 void task_see_natives_if_wanted(struct task *t)

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "abi/linux/ptrace.h"
 #include "abi/linux/resource.h"
 #include "abi/linux/sched.h"
 #include "base/cleanup.h"
 #include "fdobj/pidfd.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/restart.h"
 #include "kernel/seccomp/seccomp.h"
 #include "kernel/syscall/syscall.h"
@@ -112,6 +114,7 @@ static struct tgroup *new_group(struct task *t, const struct clone_request *q)
         return NULL;
     }
     tg->exit_signal = q->exit_signal;
+    tg->maker = (q->flags & LX_CLONE_PARENT) ? t->tg->maker : t->tid;
     tg->image = image_get(t->tg->image);
     return tg;
 }
@@ -131,8 +134,8 @@ static bool over_nproc(const struct task *t)
     return n >= limit;
 }
 
-/* Numbers and places in the tree; the child cannot run yet. */
-static int publish(struct task *t, struct task *c, const struct clone_request *q)
+/* Numbers and places in the tree; the child cannot run yet. traced: like its parent. */
+static int publish(struct task *t, struct task *c, const struct clone_request *q, bool traced)
 {
     struct kernel *k = t->k;
     struct sighand *sh;
@@ -160,19 +163,23 @@ static int publish(struct task *t, struct task *c, const struct clone_request *q
         mutex_unlock(&sh->lock);
         seccomp_inherit(t, c);
         task_publish_facts(c);
+        if (traced)
+            trace_clone_child(t, c);
     }
     mutex_unlock(&k->tasks_lock);
     atomic_fetch_add(&k->forks, 1);
     return r;
 }
 
-static enum stub_clone_kind kind_of(uint64_t flags)
+/* The host holds the parent of a vfork, which then could not serve a tracer; it waits here anyway.
+ */
+static enum stub_clone_kind kind_of(const struct task *t, uint64_t flags)
 {
     if (flags & LX_CLONE_THREAD)
         return STUB_THREAD;
     if (!(flags & LX_CLONE_VM))
         return STUB_FORK;
-    return (flags & LX_CLONE_VFORK) ? STUB_VFORK : STUB_SHARED_VM;
+    return (flags & LX_CLONE_VFORK) && !is_traced(t) ? STUB_VFORK : STUB_SHARED_VM;
 }
 
 /* CLONE_PIDFD: a descriptor of the child to be, for the parent alone. Its number, or -errno. */
@@ -193,13 +200,13 @@ static int make_pidfd(struct task *t, struct tgroup *tg, uint64_t at)
 
 static long do_clone(struct task *t, const struct clone_request *q)
 {
-    struct stub_clone_args sa = {.kind = kind_of(q->flags), .stack = q->stack};
+    struct stub_clone_args sa = {.kind = kind_of(t, q->flags), .stack = q->stack};
     struct completion *vfork = NULL;
     struct task *c = NULL;
     struct tgroup *tg = NULL;
     bool thread = q->flags & LX_CLONE_THREAD;
     int32_t tid;
-    int r, pidfd = -1;
+    int r, pidfd = -1, event;
 
     r = check(t, q);
     if (r)
@@ -233,7 +240,8 @@ static long do_clone(struct task *t, const struct clone_request *q)
     r = platform_clone(t->st, &sa, &c->st);
     if (r)
         goto fail;
-    r = publish(t, c, q);
+    event = trace_clone_event(t, q->flags, q->exit_signal);
+    r = publish(t, c, q, event || (q->flags & LX_CLONE_PTRACE));
     if (r) {
         platform_exit_thread(take_ptr(&c->st));
         goto fail;
@@ -255,8 +263,12 @@ static long do_clone(struct task *t, const struct clone_request *q)
             completion_wait(vfork, t);
         return r;
     }
-    if (vfork)
+    if (event)
+        trace_event(t, event, (uint64_t) tid);
+    if (vfork) {
         completion_wait(vfork, t);
+        trace_event(t, LX_PTRACE_EVENT_VFORK_DONE, (uint64_t) tid);
+    }
     return tid;
 fail:
     if (pidfd >= 0 && fd_close(t->files, pidfd, t)) {

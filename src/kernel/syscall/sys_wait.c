@@ -7,6 +7,7 @@
 #include "abi/linux/resource.h"
 #include "abi/linux/wait.h"
 #include "fdobj/pidfd.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/restart.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/syscall/usage.h"
@@ -63,7 +64,7 @@ static bool take_state(struct tgroup *parent, struct tgroup *c, const struct wai
 
     ret->uid = c->leader ? c->leader->cred->uid : 0;
     if (c->zombie) {
-        if (!(q->options & LX_WEXITED))
+        if (!(q->options & LX_WEXITED) || trace_hides_zombie(c))
             return false;
         ret->pid = c->tgid;
         ret->status = c->exit_status;
@@ -77,6 +78,8 @@ static bool take_state(struct tgroup *parent, struct tgroup *c, const struct wai
         }
         return true;
     }
+    if (c->leader && is_traced(c->leader) && !trace_hides_zombie(c))
+        return false; /* its stops are reported as those of a tracee */
     sh = sighand_lock(c);
     if (c->stopped && !c->stop_reported && (q->options & LX_WSTOPPED)) {
         ret->status = LX_W_STOPPED(c->stop_signal);
@@ -97,24 +100,123 @@ static bool take_state(struct tgroup *parent, struct tgroup *c, const struct wai
     return got;
 }
 
+static bool is_asked_for(const struct task *p, const struct wait_request *q)
+{
+    if (q->which == LX_P_PID && p->tid != q->id)
+        return false;
+    return q->which != LX_P_PGID || p->tg->pgid == q->id;
+}
+
+/* What a wait has taken away; dropped after unlocking. */
+struct gone {
+    struct tgroup *reaped; /* the tree's reference */
+    struct task *tracee;   /* its tracer's reference */
+    struct list dead;      /* of tgroup.sibling: parents that want no zombies */
+};
+
+/* tasks_lock held: the end of a tracee that its tracer alone may see now. */
+static bool take_end(struct task *p, const struct wait_request *q, struct wait_result *ret,
+                     struct gone *gone)
+{
+    struct tgroup *tg = p->tg;
+    bool leader = p == tg->leader;
+
+    if (!(q->options & LX_WEXITED) || atomic_load(&p->state) != TASK_ZOMBIE)
+        return false;
+    if (leader && (!tg->zombie || !trace_hides_zombie(tg)))
+        return false;
+    ret->pid = p->tid;
+    ret->uid = p->cred->uid;
+    ret->status = leader ? tg->exit_status : p->exit_code;
+    ret->code = (ret->status & 0x7f) ? LX_CLD_KILLED : LX_CLD_EXITED;
+    if (leader)
+        ret->usage = tg->own_usage;
+    if (q->options & LX_WNOWAIT)
+        return true;
+    gone->tracee = trace_unlink(p);
+    if (leader)
+        tgroup_tell_parent(tg, &gone->dead);
+    else
+        trace_free_zombie(p);
+    return true;
+}
+
+/* tasks_lock held: a ptrace-stop, which is reported whatever the options are. */
+static bool take_stop(struct task *p, const struct wait_request *q, struct wait_result *ret)
+{
+    struct sighand *sh = sighand_lock(p->tg);
+    bool got = p->trace.stopped && !p->trace.reported;
+
+    if (got) {
+        ret->pid = p->tid;
+        ret->uid = p->cred->uid;
+        ret->status = (uint32_t) p->trace.code << 8 | 0x7f;
+        ret->code = LX_CLD_TRAPPED;
+        p->trace.reported = !(q->options & LX_WNOWAIT);
+    }
+    mutex_unlock(&sh->lock);
+    if (got)
+        tgroup_cpu_time(p->tg, &ret->usage.utime_ns, &ret->usage.stime_ns);
+    return got;
+}
+
+/* tasks_lock held: as scan(), for those whom `tracer` traces. */
+static int scan_tracees(struct task *tracer, const struct wait_request *q, struct wait_result *ret,
+                        struct gone *gone)
+{
+    struct task *p;
+    int r = -ECHILD;
+
+    list_for_each_entry (p, &tracer->tracees, trace.link) {
+        if (!is_asked_for(p, q))
+            continue;
+        r = -EAGAIN;
+        if (take_end(p, q, ret, gone) || take_stop(p, q, ret))
+            return 0;
+    }
+    return r;
+}
+
+static void drop_gone(struct gone *gone)
+{
+    struct list *l;
+
+    tgroup_put(gone->reaped);
+    task_put(gone->tracee);
+    while ((l = list_pop(&gone->dead)))
+        tgroup_put(container_of(l, struct tgroup, sibling));
+}
+
 /* 0 with ret->pid set, -EAGAIN: there are children but none is ready, -ECHILD. */
 static int scan(struct task *t, const struct wait_request *q, struct wait_result *ret)
 {
-    struct tgroup *tg = t->tg, *c, *reaped = NULL;
+    struct tgroup *tg = t->tg, *c;
+    struct gone gone = {.reaped = NULL};
+    struct task *o;
     int r = -ECHILD;
 
+    list_init(&gone.dead);
     mutex_lock(&t->k->tasks_lock);
     list_for_each_entry (c, &tg->children, sibling) {
         if (!eligible(c, q))
             continue;
         r = -EAGAIN;
-        if (take_state(tg, c, q, ret, &reaped)) {
+        if (take_state(tg, c, q, ret, &gone.reaped)) {
             r = 0;
             break;
         }
     }
+    list_for_each_entry (o, &tg->threads, tg_link) {
+        int one;
+
+        if (r == 0 || ((q->options & LX___WNOTHREAD) && o != t))
+            continue;
+        one = scan_tracees(o, q, ret, &gone);
+        if (one != -ECHILD)
+            r = one;
+    }
     mutex_unlock(&t->k->tasks_lock);
-    tgroup_put(reaped);
+    drop_gone(&gone);
     return r;
 }
 
@@ -274,6 +376,9 @@ long sys_waitid(struct task *t, const uint64_t a[static 6])
             break;
         case LX_CLD_KILLED:
             info.chld.status = (int32_t) (res.status & 0x7f);
+            break;
+        case LX_CLD_TRAPPED:
+            info.chld.status = (int32_t) (res.status >> 8);
             break;
         case LX_CLD_STOPPED:
             info.chld.status = (int32_t) (res.status >> 8 & 0xff);

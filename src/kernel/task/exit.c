@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "abi/linux/ptrace.h"
 #include "abi/linux/wait.h"
 #include "base/cleanup.h"
 #include "base/sys.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/usage.h"
 #include "kernel/time/itimer.h"
@@ -63,6 +65,7 @@ void tgroup_reap(struct tgroup *tg)
     pid_check(k, pid_find(k, tg->tgid));
     if (tg->leader) {
         atomic_store(&tg->leader->state, TASK_DEAD);
+        task_put(trace_unlink(tg->leader));
         task_put(tg->leader);
         tg->leader = NULL;
     }
@@ -123,6 +126,12 @@ static void hup_and_cont(struct kernel *k, pid_t pgid)
     }
 }
 
+void tgroup_tell_parent(struct tgroup *tg, struct list *dead)
+{
+    if (notify_parent(tg))
+        list_add_tail(&tg->sibling, dead);
+}
+
 /* tasks_lock held. Children go to the nearest living subreaper, or to init. Zombies to drop are
  * collected in `dead`. */
 static void give_children_away(struct tgroup *tg, struct list *dead)
@@ -144,8 +153,8 @@ static void give_children_away(struct tgroup *tg, struct list *dead)
         }
         if (c->zombie) {
             c->exit_signal = LX_SIGCHLD;
-            if (notify_parent(c))
-                list_add_tail(&c->sibling, dead);
+            if (!trace_hides_zombie(c))
+                tgroup_tell_parent(c, dead);
         } else {
             c->exit_signal = c->exit_signal ? LX_SIGCHLD : 0;
             if (pgrp_is_orphaned(tg->k, pgid, NULL) && pgrp_has_stopped(tg->k, pgid))
@@ -178,8 +187,22 @@ static void group_ends(struct tgroup *tg, struct list *dead)
     if (!was_orphaned && pgrp_is_orphaned(k, pgid, tg) && pgrp_has_stopped(k, pgid))
         hup_and_cont(k, pgid);
     waitq_wake(&tg->exit_wq, POLLIN_BIT);
-    if (notify_parent(tg))
-        list_add_tail(&tg->sibling, dead);
+    if (trace_hides_zombie(tg)) {
+        if (!trace_notify_exit(tg->leader, tg->exit_status))
+            return;
+        task_put(trace_unlink(tg->leader)); /* the tree's reference remains */
+    }
+    tgroup_tell_parent(tg, dead);
+}
+
+/* tasks_lock held: the end of t as seen by those whom it traces and by its own tracer. */
+static void end_tracing(struct task *t, struct list *dead)
+{
+    trace_release_all(t, tgroup_tell_parent, dead);
+    if (trace_keep_zombie(t) && trace_notify_exit(t, t->exit_code)) {
+        trace_free_zombie(t);
+        task_put(trace_unlink(t)); /* the thread's own reference remains */
+    }
 }
 
 /* Takes t out of its group. True when it was the last thread. */
@@ -199,6 +222,8 @@ static bool thread_leaves(struct task *t, bool *ret_tell_stop)
     sigqueue_flush(&t->pending, UINT64_MAX);
     if (tg->exec_task && tg->n_threads == 1)
         task_wake(tg->exec_task);
+    if (tg->exiting)
+        t->exit_code = tg->exit_status;
     if (last) {
         if (!tg->exiting) {
             tg->exiting = true;
@@ -211,7 +236,7 @@ static bool thread_leaves(struct task *t, bool *ret_tell_stop)
     list_del(&t->all_link);
     k->n_tasks--;
     atomic_store(&t->state, TASK_ZOMBIE);
-    if (t != tg->leader) {
+    if (t != tg->leader && !trace_keep_zombie(t)) {
         struct pid_entry *e = pid_find(k, t->tid);
 
         if (e && e->task == t) {
@@ -285,10 +310,12 @@ void task_exit(struct task *t, bool guest_gone)
     struct list dead = LIST_INIT(dead), *l;
     bool last, tell_stop, is_init;
 
-    if (!guest_gone)
+    if (!guest_gone) {
+        trace_event(t, LX_PTRACE_EVENT_EXIT, tg->exiting ? tg->exit_status : t->exit_code);
         task_leave_memory(t);
-    else
+    } else {
         futex_pi_exit(t);
+    }
     if (tg->n_threads == 1)
         itimers_stop(tg->itimers, false);
     release_resources(t);
@@ -298,6 +325,7 @@ void task_exit(struct task *t, bool guest_gone)
     mutex_lock(&k->tasks_lock);
     last = thread_leaves(t, &tell_stop);
     is_init = tg == k->init;
+    end_tracing(t, &dead);
     if (last)
         group_ends(tg, &dead);
     mutex_unlock(&k->tasks_lock);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "abi/linux/wait.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/restart.h"
 #include "kernel/syscall/native.h"
 #include "kernel/syscall/syscall.h"
@@ -51,18 +52,25 @@ static void bad_frame(struct task *t, int signo)
     signal_force_segv(t);
 }
 
-static bool is_restart(const struct resume *how)
+static bool is_restart(const struct task *t, const struct resume *how)
 {
+    if (t->trace.live) /* rare enough to look whether there is anything to do */
+        return true;
     return how->kind == RESUME_RETURN && how->value <= -ERESTARTSYS &&
            how->value >= -ERESTART_RESTARTBLOCK;
 }
 
 static void syscall_trap(struct task *t, struct resume *how)
 {
+    if (is_traced(t)) {
+        trace_syscall(t, how);
+        return;
+    }
     t->resume_kind = RESUME_RETURN;
     how->value = syscall_dispatch(t, t->trap.nr, t->trap.args);
     how->kind = t->resume_kind;
     how->regs = &t->resume_regs;
+    trace_syscall_over(t, how);
 }
 
 void *task_main(void *arg)
@@ -78,15 +86,18 @@ void *task_main(void *arg)
         bool dead = (atomic_load(&t->work) & WORK_DEAD) != 0;
 
         how.signal = NULL;
-        if (dead) {
-            /* no guest to deliver anything to */
-        } else if (atomic_load(&t->work) || is_restart(&how) || t->restore_mask) {
+        how.come_back = trace_wants_back(t, &how);
+        if (dead || how.come_back) {
+            /* no guest to deliver anything to, or not yet */
+        } else if (atomic_load(&t->work) || is_restart(t, &how) || t->restore_mask) {
             if (!signal_deliver(t, &how, &frame))
                 break;
         }
+        if (!dead && !how.come_back)
+            trace_before_run(t, &how, &frame);
         atomic_store(&t->in_guest, 1); /* then look at work: signal/send.c has the argument */
         if (atomic_load(&t->work) && !dead) {
-            if (!how.signal) {
+            if (!how.signal && !how.come_back) {
                 atomic_store(&t->in_guest, 0);
                 continue;
             }
@@ -96,6 +107,7 @@ void *task_main(void *arg)
         atomic_store(&t->in_guest, 0);
 
         how = (struct resume){.kind = RESUME_AS_IS};
+        trace_after_trap(t, trap, &how);
         switch (trap) {
         case TRAP_SYSCALL:
             syscall_trap(t, &how);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "abi/linux/sched.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/seccomp/seccomp.h"
 #include "kernel/task/image.h"
 #include "kernel/task/pid.h"
@@ -40,6 +41,8 @@ static char state_letter(const struct task *t, const struct tgroup *tg)
         return 'S';
     case TASK_STOPPED:
         return 'T';
+    case TASK_TRACED:
+        return 't';
     case TASK_ZOMBIE:
         return 'Z';
     case TASK_DEAD:
@@ -132,6 +135,7 @@ int task_snapshot(struct kernel *k, pid_t tid, struct task_snapshot *ret)
     tg = t->tg;
     s.pid = tg->tgid;
     s.ppid = tg->parent ? tg->parent->tgid : 0;
+    s.tracer_pid = is_traced(t) ? atomic_load(&t->trace.tracer)->tid : 0;
     s.pgid = tg->pgid;
     s.sid = tg->sid;
     s.state = state_letter(t, tg);

@@ -17,6 +17,7 @@ struct task_snapshot {
     pid_t pid;             /* thread group id */
     pid_t tid;             /* the thread asked for */
     pid_t ppid, pgid, sid; /* 0: none inside the container */
+    pid_t tracer_pid;      /* 0: nobody traces it */
     pid_t tty_pgrp;        /* foreground group of the controlling terminal, -1: no terminal */
     uint64_t tty_dev;      /* device number of the controlling terminal, 0: none */
     char state;            /* R S D T Z X as /proc/PID/stat shows */

@@ -173,6 +173,9 @@ struct task *task_alloc(struct tgroup *tg)
     list_init(&t->all_link);
     list_init(&t->futex.link);
     sigqueue_init(&t->pending);
+    list_init(&t->tracees);
+    list_init(&t->trace.link);
+    t->trace.call_nr = -1;
     parker_init(&t->park);
     t->ticket = parker_arm(&t->park);
     t->altstack.flags = LX_SS_DISABLE;

@@ -21,6 +21,7 @@
 #include "kernel/futex/futex.h"
 #include "kernel/kernel.h"
 #include "kernel/mem/uaccess.h"
+#include "kernel/ptrace/tracee.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/cred.h"
 #include "kernel/wait/waitq.h"
@@ -78,8 +79,11 @@ struct tgroup {
     uint32_t exit_status; /* [sighand.lock] wait(2) status once `exiting`; stable once `zombie` */
     int exit_signal;      /* [tasks_lock] to the parent; 0 for none */
     bool zombie;          /* [tasks_lock] */
+    uint32_t n_execs;     /* [tasks_lock] images so far */
     bool execed;          /* [tasks_lock] has called exec since fork: setpgid of the parent fails */
     bool exiting;         /* [sighand.lock] */
+    bool killed; /* [sighand.lock] by SIGKILL, perhaps while it was exiting: no stop holds it */
+    pid_t maker; /* immutable: the thread whose clone(2) made it */
     struct task *exec_task;        /* [sighand.lock] waits for the other threads to go */
     bool stopping;                 /* [sighand.lock] a group stop is on: begun and not continued */
     bool stopped;                  /* [sighand.lock] all threads have joined it */
@@ -162,6 +166,8 @@ struct task {
     uint64_t personality;
     uint64_t timerslack;             /* read and written as one word by any thread */
     struct io_count io;              /* own thread writes; others read each as one word */
+    struct tracee trace;             /* ptrace(2): as one who is traced */
+    struct list tracees;             /* [tasks_lock] tracee.link: whom it traces */
     int sched_policy;                /* [tasks_lock] as the guest set it */
     uint32_t host_fsuid, host_fsgid; /* what this sentry thread has set on the host */
     _Atomic int32_t
@@ -169,7 +175,14 @@ struct task {
     struct timespec start; /* immutable */
 };
 
-enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE, TASK_DEAD };
+enum task_state {
+    TASK_RUNNING,
+    TASK_SLEEPING,
+    TASK_STOPPED,
+    TASK_TRACED,
+    TASK_ZOMBIE,
+    TASK_DEAD,
+};
 
 /*
  * Prepares everything of `k` that belongs to the tasks: locks, tables, timers. Once, before
@@ -223,8 +236,11 @@ void task_exit(struct task *t, bool guest_gone);
 /* Robust futexes and clear_child_tid when a thread leaves its memory: exit and exec. Own thread. */
 void task_leave_memory(struct task *t);
 /* tasks_lock held: a zombie goes for good. The tree's reference is the caller's to drop, after
- * unlocking. */
+ * unlocking. Its tracer, if any, forgets it. */
 void tgroup_reap(struct tgroup *tg);
+/* tasks_lock held: the end of a process whose tracer has let go is its parent's to know. What is to
+ * be freed after unlocking is added to `dead` by tgroup.sibling. */
+void tgroup_tell_parent(struct tgroup *tg, struct list *dead);
 /* tasks_lock held: who reaps the children of tg when it is gone. */
 struct tgroup *tgroup_reaper(struct tgroup *tg);
 /* Processor time so far of all threads, ended ones included. tasks_lock held. */

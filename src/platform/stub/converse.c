@@ -142,7 +142,7 @@ static uint32_t resume(struct channel *ch, struct frame *f, bool was_kick)
         break;
     }
     if (!ch->has_signal)
-        return 0;
+        return ch->come_back ? REQ_KICKED : 0;
     if (was_kick && ch->signal.no_restart)
         interrupt_futex(f);
     if (!frame_push(f, &ch->signal))
@@ -166,6 +166,10 @@ void converse(struct channel *ch, struct frame *f, uint32_t request)
             ch->result = order_clone(ch, f, &child);
             request = child ? REQ_READY : REQ_DONE;
             child = false;
+            break;
+        case REP_VECTOR:
+            ch->result = (int64_t) frame_vector(f);
+            request = REQ_DONE;
             break;
         case REP_EXIT:
             stub_syscall(ch->value ? SYS_EXIT_GROUP : SYS_EXIT, 0, 0, 0, 0, 0, 0);

@@ -93,6 +93,33 @@ bool frame_pop(struct frame *f)
     return true;
 }
 
+/* What FNINIT and a reset MXCSR make; XSTATE_BV 0 says the same of all other components. */
+static void initial_vector(uint8_t *fp, size_t size)
+{
+    uint32_t mxcsr_mask = *(uint32_t *) (fp + 28);
+    for (size_t i = 0; i < FP_SW_RESERVED; i++)
+        fp[i] = 0;
+    for (size_t i = FP_LEGACY_SIZE; i + 4 < size; i++)
+        fp[i] = 0;
+    *(uint16_t *) fp = 0x37f;
+    *(uint32_t *) (fp + 24) = 0x1f80;
+    *(uint32_t *) (fp + 28) = mxcsr_mask;
+}
+
+uint64_t frame_vector(struct frame *f)
+{
+    if (!f->uc.fpstate) {
+        /* The host has put one above every frame that it made; it is only not referred to. */
+        uint64_t fp = ((uint64_t) (f + 1) + 8 + 63) & ~63ul;
+        size_t size = frame_fpstate_size((void *) fp);
+        if (size <= FP_LEGACY_SIZE)
+            return 0;
+        initial_vector((uint8_t *) fp, size);
+        f->uc.fpstate = fp;
+    }
+    return f->uc.fpstate;
+}
+
 struct frame *frame_clone(const struct frame *f, uint64_t stack_top)
 {
     uint64_t sp = stack_top, fp = 0;

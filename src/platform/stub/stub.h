@@ -113,6 +113,9 @@ bool frame_push(struct frame *f, const struct stub_signal *s);
 bool frame_pop(struct frame *f);
 /* Size of the XSAVE area with its trailing magic, by its own software-reserved bytes. */
 size_t frame_fpstate_size(const void *fpstate);
+/* The address of f's XSAVE area; where there is none, because the state is the initial one, it is
+ * written out. 0: no room for it. */
+uint64_t frame_vector(struct frame *f);
 /* A copy of f high on another thread's stack, ready for stub_leave(). */
 struct frame *frame_clone(const struct frame *f, uint64_t stack_top);
 
