@@ -24,6 +24,7 @@ enum lock_rank {
     RANK_TTY,          /* line discipline and pty buffers */
     RANK_FILE,         /* one open file's offset and readdir state */
     RANK_EPOLL,        /* one change of an epoll set at a time */
+    RANK_IPC,          /* System V IPC: tables and objects */
     RANK_FILE_WATCH,   /* who wants to know when a file goes */
     RANK_WAITQ,        /* wait queues: notify callbacks run below this */
     RANK_TIMERS,       /* a process's interval and POSIX timers */

@@ -19,6 +19,7 @@ struct tgroup;
 struct timer_base;
 struct poller;
 struct futexes;
+struct ipc;
 struct vfs;
 struct host_facts;
 struct specials;
@@ -32,6 +33,7 @@ struct kernel {
     struct timer_base *timers;       /* immutable; kernel/time/ktimer.h */
     struct poller *poller;           /* set before the first task runs: fs/host/poller.h */
     struct futexes *futexes;         /* immutable; kernel/futex/futex.h */
+    struct ipc *ipc;                 /* immutable; kernel/ipc/ipc.h */
     const struct specials *specials; /* immutable: FIFOs and device nodes, kernel/vfs/special.h */
     const struct host_facts *host; /* immutable: what /proc tells about the machine; may be NULL */
 

@@ -100,3 +100,13 @@ int proc_show_vmstat(const struct pseudo_ctx *c, struct strbuf *out);
         sb_add(out, text);                                                \
         return 0;                                                         \
     }
+
+/* ipc.c */
+extern const struct pseudo_entry proc_sysvipc_table[];
+int proc_show_msgmax(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_msgmnb(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_msgmni(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_sem(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_shmall(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_shmmax(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_shmmni(const struct pseudo_ctx *c, struct strbuf *out);

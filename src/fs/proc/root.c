@@ -205,6 +205,7 @@ static const struct pseudo_entry root_table[] = {
     PSEUDO_FILE("stat", 0444, proc_show_machine_stat),
     PSEUDO_FILE("swaps", 0444, show_swaps),
     PSEUDO_DIR("sys", 0555, proc_sys_table),
+    PSEUDO_DIR("sysvipc", 0555, proc_sysvipc_table),
     PSEUDO_DIR("tty", 0555, tty_table),
     PSEUDO_FILE("uptime", 0444, proc_show_uptime),
     PSEUDO_FILE("version", 0444, proc_show_version),

@@ -15,6 +15,7 @@
 #include "abi/linux/resource.h"
 #include "abi/linux/sched.h"
 #include "base/cleanup.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/loader/internal.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/syscall/native.h"
@@ -320,6 +321,8 @@ static void commit(struct task *t, struct exec_state *x)
     become_leader(t);
     if (t->st) {
         task_leave_memory(t);
+        if (!platform_mm_is_shared(t->st))
+            shm_leave_memory(t);
         futex_pi_start(t);
     }
     old = change_over(t, x);

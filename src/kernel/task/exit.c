@@ -8,6 +8,7 @@
 #include "abi/linux/wait.h"
 #include "base/cleanup.h"
 #include "base/sys.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/usage.h"
@@ -310,12 +311,14 @@ void task_exit(struct task *t, bool guest_gone)
     struct list dead = LIST_INIT(dead), *l;
     bool last, tell_stop, is_init;
 
-    if (!guest_gone) {
+    if (!guest_gone)
         trace_event(t, LX_PTRACE_EVENT_EXIT, tg->exiting ? tg->exit_status : t->exit_code);
+    if (atomic_fetch_sub(&tg->living, 1) == 1)
+        ipc_exit(t);
+    if (!guest_gone)
         task_leave_memory(t);
-    } else {
+    else
         futex_pi_exit(t);
-    }
     if (tg->n_threads == 1)
         itimers_stop(tg->itimers, false);
     release_resources(t);

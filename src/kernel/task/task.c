@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "abi/linux/resource.h"
+#include "kernel/ipc/ipc.h"
 #include "kernel/seccomp/seccomp.h"
 #include "kernel/syscall/native.h"
 #include "kernel/task/image.h"
@@ -34,6 +35,8 @@ int kernel_tasks_init(struct kernel *k)
     clock_gettime(CLOCK_MONOTONIC, &k->boot_mono);
     clock_gettime(CLOCK_REALTIME, &k->boot_real);
     int r = futexes_new(&k->futexes);
+    if (r == 0)
+        r = ipc_new(&k->ipc);
     return r ? r : timer_base_new(&k->timers);
 }
 
@@ -135,6 +138,7 @@ struct tgroup *tgroup_alloc(struct kernel *k, const struct tgroup *like)
     list_init(&tg->sibling);
     list_init(&tg->pgrp_link);
     list_init(&tg->old_sighands);
+    list_init(&tg->sem_undos);
     waitq_init(&tg->wait_children);
     waitq_init(&tg->signal_wq);
     waitq_init(&tg->exit_wq);
@@ -203,6 +207,7 @@ int task_link(struct task *t, struct tgroup *parent)
     t->tid = e->nr;
     list_add_tail(&t->tg_link, &tg->threads);
     tg->n_threads++;
+    atomic_fetch_add(&tg->living, 1);
     if (!first && tg->stopping) {
         tg->stop_left++;
         atomic_fetch_or(&t->work, WORK_STOP);

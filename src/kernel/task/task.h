@@ -67,6 +67,8 @@ struct tgroup {
     struct task *leader;        /* [tasks_lock] holds a reference until the group is reaped */
     struct list threads;        /* [tasks_lock+sighand.lock] task.tg_link */
     uint32_t n_threads;         /* [tasks_lock+sighand.lock] */
+    _Atomic uint32_t living;    /* threads that have not begun to exit */
+    struct list sem_undos;      /* [ipc.lock] struct sem_undo.group_link: kernel/ipc/sem.c */
     struct tgroup *parent;      /* [tasks_lock] NULL for init */
     struct list children;       /* [tasks_lock] tgroup.sibling */
     struct list sibling;        /* [tasks_lock] */
