@@ -25,11 +25,47 @@ _Static_assert(sizeof(struct wire_header) == CONTROL_MAX_FRAME - CONTROL_MAX_PAY
 
 static bool type_is_known(uint32_t type)
 {
-    return (type >= CONTROL_START && type <= CONTROL_POSTURE) ||
-           (type >= CONTROL_OK && type <= CONTROL_TEXT);
+    return (type >= CONTROL_START && type <= CONTROL_LAST_REQUEST) ||
+           (type >= CONTROL_OK && type <= CONTROL_LAST_ANSWER);
+}
+
+/* Room for the descriptors of one frame, aligned as cmsg(3) wants it. */
+struct fds_buffer {
+    _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(int) * CONTROL_MAX_FDS)];
+};
+
+void control_fds_close(struct control_fds *fds)
+{
+    for (size_t i = 0; i < fds->n; i++)
+        if (fds->fd[i] >= 0)
+            close(fds->fd[i]);
+    fds->n = 0;
+}
+
+static void add_fds(struct msghdr *m, struct fds_buffer *b, const struct control_fds *fds)
+{
+    size_t bytes = sizeof(int) * fds->n;
+    struct cmsghdr *c;
+
+    memset(b, 0, sizeof(*b));
+    m->msg_control = b->bytes;
+    m->msg_controllen = CMSG_SPACE(bytes);
+    c = CMSG_FIRSTHDR(m);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(bytes);
+    memcpy(CMSG_DATA(c), fds->fd, bytes);
 }
 
 int control_send(int fd, enum control_type type, const void *payload, size_t len)
+{
+    static const struct control_fds none = {.n = 0};
+
+    return control_send_fds(fd, type, payload, len, &none);
+}
+
+int control_send_fds(int fd, enum control_type type, const void *payload, size_t len,
+                     const struct control_fds *fds)
 {
     struct wire_header h = {.magic = CONTROL_MAGIC, .type = type, .len = (uint32_t) len};
     struct iovec iov[2] = {
@@ -37,9 +73,12 @@ int control_send(int fd, enum control_type type, const void *payload, size_t len
         {.iov_base = (void *) (uintptr_t) payload, .iov_len = len},
     };
     struct msghdr m = {.msg_iov = iov, .msg_iovlen = len ? 2 : 1};
+    struct fds_buffer b;
 
-    if (len > CONTROL_MAX_PAYLOAD)
+    if (len > CONTROL_MAX_PAYLOAD || fds->n > CONTROL_MAX_FDS)
         return -EMSGSIZE;
+    if (fds->n)
+        add_fds(&m, &b, fds);
     for (;;) {
         ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL);
         if (n >= 0)
@@ -61,27 +100,15 @@ int control_send_text(int fd, enum control_type type, const char *text)
     return control_send(fd, type, text, len);
 }
 
-int control_recv(int fd, char *buf, size_t cap, struct control_frame *ret)
+/* The header of the packet of n bytes in buf, and the frame behind it. */
+static int parse_frame(char *buf, size_t n, struct control_frame *ret)
 {
     struct wire_header h;
-    struct msghdr m = {.msg_iovlen = 1};
-    struct iovec iov = {.iov_base = buf, .iov_len = CONTROL_MAX_FRAME};
-    ssize_t n;
 
-    if (cap < CONTROL_MAX_FRAME + 1)
-        return -EINVAL;
-    m.msg_iov = &iov;
-    do {
-        n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return errno == ECONNRESET ? -ENOTCONN : -errno;
-    if (n == 0)
-        return -ENOTCONN;
-    if ((size_t) n < sizeof(h) || (m.msg_flags & MSG_TRUNC))
+    if (n < sizeof(h))
         return -EBADMSG;
     memcpy(&h, buf, sizeof(h));
-    if (h.magic != CONTROL_MAGIC || !type_is_known(h.type) || h.len != (size_t) n - sizeof(h))
+    if (h.magic != CONTROL_MAGIC || !type_is_known(h.type) || h.len != n - sizeof(h))
         return -EBADMSG;
     buf[n] = '\0';
     *ret = (struct control_frame){
@@ -92,17 +119,133 @@ int control_recv(int fd, char *buf, size_t cap, struct control_frame *ret)
     return 0;
 }
 
+/* Whatever the peer has attached is taken, so that it can be closed. */
+static int take_fds(struct msghdr *m, struct control_fds *ret)
+{
+    bool good = !(m->msg_flags & MSG_CTRUNC);
+
+    ret->n = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        size_t n;
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+            good = false;
+            continue;
+        }
+        n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n && ret->n < CONTROL_MAX_FDS; i++)
+            memcpy(&ret->fd[ret->n++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+    }
+    return good ? 0 : -EBADMSG;
+}
+
+/* fds NULL: the kernel drops what was sent along. */
+static int receive(int fd, char *buf, size_t cap, struct control_frame *ret,
+                   struct control_fds *fds)
+{
+    struct fds_buffer b;
+    struct iovec iov = {.iov_base = buf, .iov_len = CONTROL_MAX_FRAME};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    ssize_t n;
+    int r = 0;
+
+    if (cap < CONTROL_MAX_FRAME + 1)
+        return -EINVAL;
+    if (fds) {
+        m.msg_control = b.bytes;
+        m.msg_controllen = sizeof(b.bytes);
+    }
+    do {
+        n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == ECONNRESET ? -ENOTCONN : -errno;
+    if (fds)
+        r = take_fds(&m, fds);
+    if (n == 0)
+        r = -ENOTCONN;
+    else if (m.msg_flags & MSG_TRUNC)
+        r = -EBADMSG;
+    if (r == 0)
+        r = parse_frame(buf, (size_t) n, ret);
+    if (r < 0 && fds)
+        control_fds_close(fds);
+    return r;
+}
+
+int control_recv(int fd, char *buf, size_t cap, struct control_frame *ret)
+{
+    return receive(fd, buf, cap, ret, NULL);
+}
+
+int control_recv_fds(int fd, char *buf, size_t cap, struct control_frame *ret,
+                     struct control_fds *ret_fds)
+{
+    ret_fds->n = 0;
+    return receive(fd, buf, cap, ret, ret_fds);
+}
+
+static int take_payload(const struct control_frame *f, enum control_type type, void *dst,
+                        size_t len)
+{
+    if (f->type != type || f->len != len)
+        return -EBADMSG;
+    memcpy(dst, f->payload, len);
+    return 0;
+}
+
 int control_parse_kill(const struct control_frame *f, struct control_kill *ret)
 {
     struct control_kill k;
+    bool one = f->type == CONTROL_SIGNAL;
 
-    if (f->type != CONTROL_KILL || f->len != sizeof(k))
-        return -EBADMSG;
-    memcpy(&k, f->payload, sizeof(k));
-    if (k.signo < 1 || k.signo > 64 || k.all > 1)
+    if (take_payload(f, one ? CONTROL_SIGNAL : CONTROL_KILL, &k, sizeof(k)) < 0 || k.signo < 1 ||
+        k.signo > 64 || k.all > !one)
         return -EBADMSG;
     *ret = k;
     return 0;
+}
+
+int control_parse_exec(const struct control_frame *f, const struct control_fds *fds,
+                       struct control_exec *ret)
+{
+    struct control_exec e;
+
+    if (take_payload(f, CONTROL_EXEC, &e, sizeof(e)) < 0 || (e.stdio & ~7u) ||
+        e.preserved > CONTROL_MAX_PRESERVED ||
+        fds->n != 1u + (size_t) __builtin_popcount(e.stdio) + e.preserved)
+        return -EBADMSG;
+    *ret = e;
+    return 0;
+}
+
+int control_parse_started(const struct control_frame *f, struct control_started *ret)
+{
+    return take_payload(f, CONTROL_STARTED, ret, sizeof(*ret));
+}
+
+int control_parse_exited(const struct control_frame *f, struct control_exited *ret)
+{
+    return take_payload(f, CONTROL_EXITED, ret, sizeof(*ret));
+}
+
+int control_parse_failed(const struct control_frame *f, uint32_t *ret_status, const char **ret_text)
+{
+    if (f->type != CONTROL_FAILED || f->len < sizeof(*ret_status))
+        return -EBADMSG;
+    memcpy(ret_status, f->payload, sizeof(*ret_status));
+    *ret_text = f->payload + sizeof(*ret_status);
+    return 0;
+}
+
+int control_send_failed(int fd, uint32_t status, const char *text)
+{
+    char payload[2048];
+    size_t len = strnlen(text, sizeof(payload) - sizeof(status));
+
+    memcpy(payload, &status, sizeof(status));
+    memcpy(payload + sizeof(status), text, len);
+    return control_send(fd, CONTROL_FAILED, payload, sizeof(status) + len);
 }
 
 int control_call(int fd, enum control_type type, const void *payload, size_t len, char **ret_text)

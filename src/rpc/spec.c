@@ -18,6 +18,7 @@
 
 #define SPEC_MAGIC   0x43505343u /* "CSPC" */
 #define SPEC_VERSION 1u
+#define PROC_MAGIC   0x50505343u /* "CSPP": a process_spec alone */
 #define STR_NULL     UINT32_MAX
 
 enum {
@@ -179,13 +180,11 @@ static int write_whole(int fd, const unsigned char *p, size_t n)
     return 0;
 }
 
-int sandbox_spec_encode(const struct sandbox_spec *s, int *ret_fd)
+/* What was written, as a sealed memfd; releases the writer. */
+static int seal(struct writer *w, int *ret_fd)
 {
-    struct writer w = {0};
-    int fd = -1, r;
+    int fd = -1, r = w->error;
 
-    put_spec(&w, s);
-    r = w.error;
     if (r < 0)
         goto out;
     fd = memfd_create("cloister-spec", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -193,7 +192,7 @@ int sandbox_spec_encode(const struct sandbox_spec *s, int *ret_fd)
         r = -errno;
         goto out;
     }
-    r = write_whole(fd, w.data, w.len);
+    r = write_whole(fd, w->data, w->len);
     if (r < 0)
         goto out;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
@@ -205,8 +204,26 @@ int sandbox_spec_encode(const struct sandbox_spec *s, int *ret_fd)
 out:
     if (fd >= 0)
         close(fd);
-    free(w.data);
+    free(w->data);
     return r;
+}
+
+int sandbox_spec_encode(const struct sandbox_spec *s, int *ret_fd)
+{
+    struct writer w = {0};
+
+    put_spec(&w, s);
+    return seal(&w, ret_fd);
+}
+
+int process_spec_encode(const struct process_spec *p, int *ret_fd)
+{
+    struct writer w = {0};
+
+    put_u32(&w, PROC_MAGIC);
+    put_u32(&w, SPEC_VERSION);
+    put_process(&w, p);
+    return seal(&w, ret_fd);
 }
 
 /* ---- reading ---- */
@@ -446,12 +463,12 @@ int sandbox_spec_decode(const void *bytes, size_t n, struct sandbox_spec **ret)
     return 0;
 }
 
-int sandbox_spec_read(int fd, struct sandbox_spec **ret)
+/* The whole of a memfd, by pread. The caller frees. */
+static int read_whole(int fd, unsigned char **ret, size_t *ret_len)
 {
     struct stat st;
     unsigned char *buf;
     size_t have = 0;
-    int r;
 
     if (fstat(fd, &st) < 0)
         return -errno;
@@ -468,7 +485,57 @@ int sandbox_spec_read(int fd, struct sandbox_spec **ret)
             break;
         have += (size_t) k;
     }
-    r = have == (size_t) st.st_size ? sandbox_spec_decode(buf, have, ret) : -EBADMSG;
+    if (have < (size_t) st.st_size) {
+        free(buf);
+        return -EBADMSG;
+    }
+    *ret = buf;
+    *ret_len = have;
+    return 0;
+}
+
+int sandbox_spec_read(int fd, struct sandbox_spec **ret)
+{
+    unsigned char *buf;
+    size_t n;
+    int r = read_whole(fd, &buf, &n);
+
+    if (r < 0)
+        return r;
+    r = sandbox_spec_decode(buf, n, ret);
+    free(buf);
+    return r;
+}
+
+int process_spec_decode(const void *bytes, size_t n, struct process_spec *ret)
+{
+    struct reader r = {.p = bytes, .left = n};
+    struct process_spec p = {0};
+
+    if (n > SPEC_MAX_BYTES)
+        return -EBADMSG;
+    if (get_u32(&r) != PROC_MAGIC || get_u32(&r) != SPEC_VERSION || r.error)
+        return -EBADMSG;
+    get_process(&r, &p);
+    if (!r.error && r.left)
+        r.error = -EBADMSG;
+    if (r.error) {
+        process_spec_clear(&p);
+        return r.error;
+    }
+    *ret = p;
+    return 0;
+}
+
+int process_spec_read(int fd, struct process_spec *ret)
+{
+    unsigned char *buf;
+    size_t n;
+    int r = read_whole(fd, &buf, &n);
+
+    if (r < 0)
+        return r;
+    r = process_spec_decode(buf, n, ret);
     free(buf);
     return r;
 }
@@ -492,10 +559,16 @@ void sandbox_spec_free(struct sandbox_spec *s)
     free(s->id);
     free(s->hostname);
     free(s->domainname);
-    free_strv(s->process.argv);
-    free_strv(s->process.envp);
-    free(s->process.cwd);
-    free(s->process.groups);
-    free(s->process.rlimits);
+    process_spec_clear(&s->process);
     free(s);
+}
+
+void process_spec_clear(struct process_spec *p)
+{
+    free_strv(p->argv);
+    free_strv(p->envp);
+    free(p->cwd);
+    free(p->groups);
+    free(p->rlimits);
+    *p = (struct process_spec){0};
 }

@@ -76,7 +76,7 @@ struct process_spec {
     size_t n_rlimits;
     uint64_t ignored_signals; /* bit N-1: signal N begins ignored, as the caller had it */
     bool no_new_privs;
-    bool terminal;
+    bool terminal; /* descriptors 0, 1 and 2 are one terminal: the slave of a host pty */
 };
 
 enum network_mode { NETWORK_NONE, NETWORK_HOST, NETWORK_SANDBOX };
@@ -118,3 +118,10 @@ int sandbox_spec_decode(const void *bytes, size_t n, struct sandbox_spec **ret) 
 int sandbox_spec_read(int fd, struct sandbox_spec **ret) must_check;
 
 void sandbox_spec_free(struct sandbox_spec *s);
+
+/* The same for a process alone: what `exec` starts in a running sandbox. A decoded one owns its
+ * memory until process_spec_clear(). */
+int process_spec_encode(const struct process_spec *p, int *ret_fd) must_check;
+int process_spec_decode(const void *bytes, size_t n, struct process_spec *ret) must_check;
+int process_spec_read(int fd, struct process_spec *ret) must_check;
+void process_spec_clear(struct process_spec *p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rpc: the sandbox specification there and back, the sync and control protocols. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -274,6 +275,111 @@ static void control_frames(void **state)
     close(pair[1]);
 }
 
+/* Descriptors come along, are counted, and go when the frame is no good. */
+static void control_descriptors(void **state)
+{
+    _cleanup_free_ char *buf = malloc(CONTROL_MAX_FRAME + 1);
+    struct control_exec x = {.stdio = 5, .preserved = 1}, back;
+    struct control_fds fds = {.fd = {0, 1, 2, 0}, .n = 4}, got;
+    struct control_frame f;
+    int pair[2], before;
+
+    make_pair(pair);
+    before = dup(0);
+    assert_int_equal(close(before), 0);
+    assert_int_equal(control_send_fds(pair[0], CONTROL_EXEC, &x, sizeof(x), &fds), 0);
+    assert_int_equal(control_recv_fds(pair[1], buf, CONTROL_MAX_FRAME + 1, &f, &got), 0);
+    assert_int_equal(got.n, 4);
+    assert_int_equal(control_parse_exec(&f, &got, &back), 0);
+    assert_int_equal(back.stdio, 5);
+    assert_int_equal(back.preserved, 1);
+    assert_int_equal(fcntl(got.fd[3], F_GETFD), FD_CLOEXEC);
+    control_fds_close(&got);
+    /* Fewer descriptors than it says, a bit too many, too many preserved. */
+    fds.n = 3;
+    assert_int_equal(control_send_fds(pair[0], CONTROL_EXEC, &x, sizeof(x), &fds), 0);
+    assert_int_equal(control_recv_fds(pair[1], buf, CONTROL_MAX_FRAME + 1, &f, &got), 0);
+    assert_int_equal(control_parse_exec(&f, &got, &back), -EBADMSG);
+    control_fds_close(&got);
+    x = (struct control_exec){.stdio = 8, .preserved = 1};
+    assert_int_equal(control_send_fds(pair[0], CONTROL_EXEC, &x, sizeof(x), &fds), 0);
+    assert_int_equal(control_recv_fds(pair[1], buf, CONTROL_MAX_FRAME + 1, &f, &got), 0);
+    assert_int_equal(control_parse_exec(&f, &got, &back), -EBADMSG);
+    control_fds_close(&got);
+    /* A frame that is no good leaves no descriptor open; nor does one that nobody expected. */
+    assert_int_equal(control_send_fds(pair[0], CONTROL_EXEC, &x, 0, &fds), 0);
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), 0);
+    assert_int_equal(control_send_fds(pair[0], (enum control_type) 77, &x, 0, &fds), 0);
+    assert_int_equal(control_recv_fds(pair[1], buf, CONTROL_MAX_FRAME + 1, &f, &got), -EBADMSG);
+    assert_int_equal(got.n, 0);
+    assert_int_equal(dup(0), before);
+    close(before);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void control_exec_answers(void **state)
+{
+    _cleanup_free_ char *buf = malloc(CONTROL_MAX_FRAME + 1);
+    struct control_kill k = {.signo = 9}, kb;
+    struct control_exited x = {.wait_status = 0x300}, xb;
+    struct control_frame f;
+    const char *text;
+    uint32_t status;
+    int pair[2];
+
+    make_pair(pair);
+    assert_int_equal(control_send_failed(pair[0], 127, "not there"), 0);
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), 0);
+    assert_int_equal(control_parse_failed(&f, &status, &text), 0);
+    assert_int_equal(status, 127);
+    assert_string_equal(text, "not there");
+    assert_int_equal(control_parse_exited(&f, &xb), -EBADMSG);
+    assert_int_equal(control_send(pair[0], CONTROL_EXITED, &x, sizeof(x)), 0);
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), 0);
+    assert_int_equal(control_parse_exited(&f, &xb), 0);
+    assert_int_equal(xb.wait_status, 0x300);
+    /* SIGNAL is for one process. */
+    k.all = 1;
+    assert_int_equal(control_send(pair[0], CONTROL_SIGNAL, &k, sizeof(k)), 0);
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), 0);
+    assert_int_equal(control_parse_kill(&f, &kb), -EBADMSG);
+    k.all = 0;
+    assert_int_equal(control_send(pair[0], CONTROL_SIGNAL, &k, sizeof(k)), 0);
+    assert_int_equal(control_recv(pair[1], buf, CONTROL_MAX_FRAME + 1, &f), 0);
+    assert_int_equal(control_parse_kill(&f, &kb), 0);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void a_process_survives_the_way(void **state)
+{
+    char *argv[] = {(char *) (uintptr_t) "sh", NULL}, *envp[] = {NULL};
+    struct process_spec p = {.argv = argv,
+                             .envp = envp,
+                             .cwd = (char *) (uintptr_t) "/tmp",
+                             .uid = 7,
+                             .gid = 8,
+                             .umask = 077,
+                             .cap_bounding = 3,
+                             .no_new_privs = true,
+                             .terminal = true};
+    struct process_spec back;
+    int fd;
+
+    assert_int_equal(process_spec_encode(&p, &fd), 0);
+    assert_int_equal(process_spec_read(fd, &back), 0);
+    assert_string_equal(back.argv[0], "sh");
+    assert_string_equal(back.cwd, "/tmp");
+    assert_int_equal(back.uid, 7);
+    assert_int_equal(back.umask, 077);
+    assert_true(back.no_new_privs && back.terminal);
+    process_spec_clear(&back);
+    close(fd);
+    assert_int_equal(process_spec_read(0, &back), -EBADMSG);
+    assert_int_equal(process_spec_decode("nonsense", 8, &back), -EBADMSG);
+}
+
 static void control_calls(void **state)
 {
     char *text;
@@ -339,6 +445,9 @@ int main(void)
         cmocka_unit_test(damaged_specs_are_refused),
         cmocka_unit_test(sync_reports),
         cmocka_unit_test(control_frames),
+        cmocka_unit_test(control_descriptors),
+        cmocka_unit_test(control_exec_answers),
+        cmocka_unit_test(a_process_survives_the_way),
         cmocka_unit_test(control_calls),
         cmocka_unit_test(control_sockets_at_long_paths),
         cmocka_unit_test(failures_are_one_line),
