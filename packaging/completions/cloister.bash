@@ -40,7 +40,7 @@ _cloister()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return
         ;;
-    --log | --pid-file | --sentry)
+    --log | --pid-file | --sentry | --process)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
@@ -66,7 +66,7 @@ _cloister()
         return
     fi
     case $command in
-    start | state | kill | delete | ps | posture)
+    start | exec | state | kill | delete | ps | posture)
         mapfile -t COMPREPLY < <(compgen -W "$(_cloister_containers "$program")" -- "$word")
         ;;
     help)

@@ -76,7 +76,7 @@ static const struct rule rules[] = {
 
     /* Descriptors. */
     {SYS_dup, ANY}, {SYS_dup3, ANY}, {SYS_fcntl, ANY},             /* F_SETFL, F_DUPFD_CLOEXEC, seals, record locks */
-    {SYS_pipe2, ANY}, {SYS_eventfd2, ANY},                         /* waking the poller */
+    {SYS_pipe2, ANY}, {SYS_eventfd2, ANY},                         /* waking the poller; news for the control server */
     {SYS_memfd_create, ANY},                                       /* channels; the guest's own memfds */
     {SYS_ioctl, IOCTL},
 

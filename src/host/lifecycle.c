@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/textio.h"
 #include "host/hooks.h"
+#include "host/pidfile.h"
 #include "host/procstat.h"
 #include "host/specbuild.h"
 #include "host/tree.h"
@@ -84,28 +85,6 @@ static int keep_config(const struct container *c, struct fail *f)
         r = fd < 0 ? -errno : write_full(fd, text, len);
     }
     return r < 0 ? fail_errno(f, -r, "keeping a copy of %s", path) : 0;
-}
-
-static int write_pid_file(const char *path, pid_t pid, struct fail *f)
-{
-    _cleanup_free_ char *temporary = NULL;
-    _cleanup_close_ int fd = -1;
-    char text[16];
-    int r, n = snprintf(text, sizeof(text), "%d", (int) pid);
-
-    if (asprintf(&temporary, "%s.%d", path, (int) getpid()) < 0)
-        return fail(f, ENOMEM, "out of memory");
-    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    r = fd < 0 ? -errno : write_full(fd, text, (size_t) n);
-    /* A watcher must never read half a number. */
-    if (r == 0 && rename(temporary, path) < 0)
-        r = -errno;
-    if (r < 0) {
-        if (fd >= 0)
-            (void) unlink(temporary);
-        return fail_errno(f, -r, "writing the pid file %s", path);
-    }
-    return 0;
 }
 
 static int listen_control(const struct container *c, int *ret_fd, struct fail *f)
@@ -196,7 +175,7 @@ static int make_sandbox(const struct create_request *rq, struct bundle *b, struc
     if (r == 0)
         r = container_save(c, !rq->foreground, f);
     if (r == 0 && rq->pid_file)
-        r = write_pid_file(rq->pid_file, c->pid, f);
+        r = pid_file_write(rq->pid_file, c->pid, f);
     if (r == 0 && !rq->foreground)
         r = sandbox_commit(s, f);
     sandbox_spec_free(p.spec);

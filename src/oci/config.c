@@ -420,7 +420,17 @@ static int check_whole(const struct oci_config *c, struct fail *f)
     return 0;
 }
 
-int oci_config_parse(const char *text, size_t len, struct oci_config **ret, struct fail *f)
+static int read_whole(struct json_reader *r, json_object *doc, void *target)
+{
+    int e = json_read(r, doc, &config_table, target);
+
+    return e < 0 ? e : check_whole(target, r->f);
+}
+
+/* `read` fills in the config from the document called `name`. */
+static int parse(const char *text, size_t len, const char *name,
+                 int (*read)(struct json_reader *r, json_object *doc, void *target),
+                 struct oci_config **ret, struct fail *f)
 {
     struct json_reader r = {.f = f};
     struct oci_config *c = calloc(1, sizeof(*c));
@@ -430,11 +440,9 @@ int oci_config_parse(const char *text, size_t len, struct oci_config **ret, stru
     if (!c)
         return fail(f, ENOMEM, "out of memory");
     c->process.umask = 022;
-    e = json_parse(text, len, "config.json", &doc, f);
+    e = json_parse(text, len, name, &doc, f);
     if (e == 0)
-        e = json_read(&r, doc, &config_table, c);
-    if (e == 0)
-        e = check_whole(c, f);
+        e = read(&r, doc, c);
     if (e == 0 && !c->process.envp) {
         c->process.envp = calloc(1, sizeof(char *));
         e = c->process.envp ? 0 : fail(f, ENOMEM, "out of memory");
@@ -452,6 +460,28 @@ int oci_config_parse(const char *text, size_t len, struct oci_config **ret, stru
     }
     *ret = c;
     return 0;
+}
+
+int oci_config_parse(const char *text, size_t len, struct oci_config **ret, struct fail *f)
+{
+    return parse(text, len, "config.json", read_whole, ret, f);
+}
+
+int oci_process_parse(const char *text, size_t len, struct oci_config **ret, struct fail *f)
+{
+    return parse(text, len, "the process file", read_process, ret, f);
+}
+
+int oci_process_load(const char *path, struct oci_config **ret, struct fail *f)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t len;
+    int r = read_file_at(AT_FDCWD, path, MAX_CONFIG_BYTES, &text, &len);
+
+    if (r < 0)
+        return fail_errno(f, -r, "reading %s", path);
+    r = oci_process_parse(text, len, ret, f);
+    return r < 0 ? fail_wrap(f, r, "%s", path) : 0;
 }
 
 int oci_config_load(const char *bundle_dir, struct oci_config **ret, struct fail *f)

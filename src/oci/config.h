@@ -84,6 +84,11 @@ int oci_config_load(const char *bundle_dir, struct oci_config **ret, struct fail
 /* The same from text, with a NUL behind its len bytes. */
 int oci_config_parse(const char *text, size_t len, struct oci_config **ret, struct fail *f)
     must_check;
+/* Reads an OCI process (`exec --process`): only process, has_... and noted of *ret are filled in.
+ */
+int oci_process_load(const char *path, struct oci_config **ret, struct fail *f) must_check;
+int oci_process_parse(const char *text, size_t len, struct oci_config **ret, struct fail *f)
+    must_check;
 void oci_config_free(struct oci_config *c);
 /* For cleanup attributes. */
 void oci_config_freep(struct oci_config **c);

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control server: see control_server.h. */
+/* Answers to the requests of the control protocol: see control_server.h. */
 #include "sentry/control_server.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "base/sys.h"
@@ -20,11 +15,9 @@
 #include "kernel/signal/signal.h"
 #include "kernel/task/snapshot.h"
 #include "rpc/control.h"
+#include "sentry/exec_session.h"
 
-#define SERVER_STACK (256u << 10)
-#define MAX_CMDLINE  1024
-/* How long a client may say nothing. */
-#define SILENCE_MS 5000
+#define MAX_CMDLINE 1024
 /* After SIGKILL for init: how long its threads may take to leave before the sandbox ends without
  * them. */
 #define KILL_SECONDS 2
@@ -193,96 +186,31 @@ static int on_posture(struct control_server *cs, int fd)
     return r == -EMSGSIZE || r == -ENOMEM ? send_error(fd, "the posture is too long") : r;
 }
 
-/* ---- the server ---- */
+/* ---- all of them ---- */
 
-static int serve_one(struct control_server *cs, int fd, char *buf, size_t cap)
+int control_answer(struct control_server *cs, int fd, const struct control_frame *frame,
+                   struct control_fds *fds, struct exec_session *x)
 {
-    struct control_frame frame;
-    int r = control_recv(fd, buf, cap, &frame);
-
-    if (r < 0)
-        return r;
-    switch (frame.type) {
+    if (fds->n && frame->type != CONTROL_EXEC)
+        return -EBADMSG;
+    switch (frame->type) {
     case CONTROL_START:
         return on_start(cs, fd);
     case CONTROL_KILL:
-        return on_kill(cs, fd, &frame);
+        return on_kill(cs, fd, frame);
     case CONTROL_STATE:
         return on_state(cs, fd);
     case CONTROL_PS:
         return on_ps(cs, fd);
     case CONTROL_POSTURE:
         return on_posture(cs, fd);
+    case CONTROL_EXEC:
+        return exec_session_begin(x, cs, fd, frame, fds);
+    case CONTROL_SIGNAL:
+        return exec_session_signal(x, fd, frame);
     default:
         return -EBADMSG;
     }
-}
-
-/* timeout_ms: how long the peer may be silent; -1: for ever. */
-static void serve_connection(struct control_server *cs, int fd, int timeout_ms, char *buf,
-                             size_t cap)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    int r;
-
-    do {
-        r = poll(&p, 1, timeout_ms);
-        r = r > 0 ? serve_one(cs, fd, buf, cap) : r == 0 ? -ETIMEDOUT : errno == EINTR ? 0 : -errno;
-    } while (r == 0);
-    if (r != -ENOTCONN && r != -EPIPE)
-        log_debug("control connection ended: %s", strerror(-r));
-}
-
-/*
- * One client at a time: requests are short. A silent one is given up after a while, so that it
- * cannot keep the others out.
- */
-static void serve_clients(struct control_server *cs, int listener, char *buf, size_t cap)
-{
-    for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-
-        if (fd < 0) {
-            if (errno == EINTR || errno == ECONNABORTED)
-                continue;
-            log_error("accepting control connections: %s", strerror(errno));
-            return;
-        }
-        serve_connection(cs, fd, SILENCE_MS, buf, cap);
-        close(fd);
-    }
-}
-
-static void *server_main(void *arg)
-{
-    static char buf[CONTROL_MAX_FRAME + 1]; /* this thread's; too large for its stack */
-    struct control_server *cs = arg;
-    int fd = cs->c->spec->control_fd, listening = 0;
-    socklen_t len = sizeof(listening);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening)
-        serve_clients(cs, fd, buf, sizeof(buf));
-    else
-        serve_connection(cs, fd, -1, buf, sizeof(buf));
-    return NULL;
-}
-
-int control_server_start(struct control_server *cs)
-{
-    pthread_attr_t attr;
-    pthread_t thread;
-    int r;
-
-    if (cs->c->spec->control_fd < 0)
-        return 0;
-    r = pthread_attr_init(&attr);
-    if (r)
-        return -r;
-    pthread_attr_setstacksize(&attr, SERVER_STACK);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    r = pthread_create(&thread, &attr, server_main, cs);
-    pthread_attr_destroy(&attr);
-    return -r;
 }
 
 void control_server_wait_start(struct control_server *cs)

@@ -7,7 +7,7 @@ import subprocess
 
 from frame import CLOISTER, ROOT, fake
 
-COMMANDS = ["do", "run", "create", "start", "state", "kill", "delete", "list", "ps", "spec", "posture", "doctor",
+COMMANDS = ["do", "run", "create", "start", "exec", "state", "kill", "delete", "list", "ps", "spec", "posture", "doctor",
             "features"]
 MAN = os.path.join(ROOT, "docs/man")
 

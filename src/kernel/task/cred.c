@@ -88,6 +88,14 @@ void task_apply_fsids(struct task *t)
     }
 }
 
+void task_own_fsids(const struct kernel *k)
+{
+    if (k->rootless)
+        return;
+    (void) syscall(SYS_setfsgid, getegid());
+    (void) syscall(SYS_setfsuid, geteuid());
+}
+
 void task_set_cred(struct task *t, const struct cred *steal)
 {
     const struct cred *old;

@@ -72,6 +72,14 @@ void tgroup_reap(struct tgroup *tg)
     }
 }
 
+void tgroup_release(struct tgroup *tg)
+{
+    mutex_lock(&tg->k->tasks_lock);
+    tgroup_reap(tg);
+    mutex_unlock(&tg->k->tasks_lock);
+    tgroup_put(tg);
+}
+
 /*
  * tasks_lock held. Tells the parent of a zombie; true when the parent wants no zombies and it was
  * reaped at once: the caller drops the tree's reference after unlocking.

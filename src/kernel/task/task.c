@@ -239,7 +239,7 @@ void task_discard(struct task *t)
     task_put(t);
 }
 
-int task_create_init(struct kernel *k, struct task **ret)
+int task_create(struct kernel *k, bool is_init, struct task **ret)
 {
     struct tgroup *tg = tgroup_alloc(k, NULL);
     struct cred *c = cred_alloc(0);
@@ -258,11 +258,13 @@ int task_create_init(struct kernel *k, struct task **ret)
     c->cap_bounding = c->cap_permitted = c->cap_effective = (1ull << (LX_CAP_LAST + 1)) - 1;
     t->cred = c;
     t->resume_kind = RESUME_REGS;
+    t->host_fsuid = t->host_fsgid = UINT32_MAX; /* whatever this thread's are */
 
     mutex_lock(&k->tasks_lock);
     r = task_link(t, NULL);
     if (r == 0) {
-        k->init = tg;
+        if (is_init)
+            k->init = tg;
         tgroup_join(tg, tg->tgid, tg->tgid);
     }
     mutex_unlock(&k->tasks_lock);

@@ -188,7 +188,7 @@ enum task_state {
 
 /*
  * Prepares everything of `k` that belongs to the tasks: locks, tables, timers. Once, before
- * task_create_init(); the rest of *k is zero or set by the caller.
+ * task_create(); the rest of *k is zero or set by the caller.
  */
 int kernel_tasks_init(struct kernel *k) must_check;
 
@@ -206,10 +206,13 @@ void tgroup_put(struct tgroup *tg);
 void *task_main(void *task);
 
 /*
- * Makes pid 1: a task without image, with empty rlimits (infinity), cred of root without groups;
- * files and fs are NULL: the caller sets files, fs, cred before exec_image() gives it an image.
+ * Makes a process without parent, in a session of its own: pid 1 (is_init), or one that comes in
+ * from outside. The task has no image, empty rlimits (infinity), cred of root without groups; files
+ * and fs are NULL: the caller sets files, fs, cred before exec_image() gives it an image.
  */
-int task_create_init(struct kernel *k, struct task **ret) must_check;
+int task_create(struct kernel *k, bool is_init, struct task **ret) must_check;
+/* Reaps a zombie without parent, and drops the tree's reference. */
+void tgroup_release(struct tgroup *tg);
 /* Starts the task's sentry thread. */
 int task_start(struct task *t) must_check;
 /* Ends the whole group with a wait(2) status; any thread. */
@@ -221,6 +224,8 @@ uint64_t tgroup_rlimit(struct tgroup *tg, int resource); /* soft limit; any thre
 void task_set_cred(struct task *t, const struct cred *steal);
 /* Makes this sentry thread's host fsuid and fsgid those of t->cred. Own thread. */
 void task_apply_fsids(struct task *t);
+/* Gives a thread that is no task's its own host ids back, after it has prepared a task. */
+void task_own_fsids(const struct kernel *k);
 /* Tells the stub the numbers it may answer by itself. Own thread, or tasks_lock held. */
 void task_publish_facts(struct task *t);
 

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The container's first process: see init_process.h. Sources: execvp(3), runc's exec errors. */
-#include "sentry/init_process.h"
+/* Processes that come in from outside: see process.h. Sources: execvp(3), runc's exec errors. */
+#include "sentry/process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "fs/host/hostfs.h"
 #include "kernel/loader/exec.h"
 #include "kernel/vfs/fdtable.h"
@@ -18,64 +15,31 @@
 #include "kernel/vfs/names.h"
 #include "kernel/vfs/walk.h"
 
-#define STDIO_LIMIT  3
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* ---- descriptors ---- */
 
-/* The guest's copy must be the only one, or closing it inside would not be noticed outside. */
-static int adopt_stdio(struct kernel *k, struct task *t, int fd, struct fail *f)
+static int give_descriptors(struct kernel *k, struct task *t, const struct process_request *q,
+                            struct fail *f)
 {
-    struct file *file;
-    int copy, r;
-
-    if (fcntl(fd, F_GETFD) < 0)
-        return 0; /* the caller had it closed, so has the guest */
-    copy = fcntl(fd, F_DUPFD_CLOEXEC, STDIO_LIMIT);
-    if (copy < 0)
-        return fail_errno(f, errno, "copying descriptor %d for the program", fd);
-    r = hostfs_adopt(k, copy, &file);
-    if (r == 0)
-        r = fd_install_at(t->files, file, fd, STDIO_LIMIT, false, t);
-    return r < 0 ? fail_errno(f, -r, "giving descriptor %d to the program", fd) : 0;
-}
-
-/*
- * Our own numbers 0 to 2 stay taken, by something that can neither be read nor written, so that no
- * later descriptor is mistaken for stderr. With a log, stderr is the log's: what libraries print on
- * it is worth having.
- */
-static int park_stdio(struct confinement *c, struct fail *f)
-{
-    _cleanup_close_ int nothing = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int log_fd = c->spec->log_fd;
-
-    if (nothing < 0)
-        return fail_errno(f, errno, "opening the sandbox's own root");
-    for (int fd = 0; fd < STDIO_LIMIT; fd++) {
-        bool is_log = fd == 2 && log_fd >= 0;
-
-        inventory_remove(&c->inventory, fd);
-        if (fd == log_fd && !is_log)
-            is_log = true; /* a log on stdin or stdout stays where it is */
-        if (!(is_log && fd == log_fd) && dup3(is_log ? log_fd : nothing, fd, O_CLOEXEC) < 0)
-            return fail_errno(f, errno, "parking descriptor %d", fd);
-        if (inventory_add(&c->inventory, fd, is_log ? "log" : "parked") < 0)
-            return fail(f, E2BIG, "the inventory is full");
-    }
-    return 0;
-}
-
-static int give_stdio(struct confinement *c, struct kernel *k, struct task *t, struct fail *f)
-{
-    int r = 0;
+    int limit = (int) q->n_fds;
 
     t->files = fdtable_new();
     if (!t->files)
         return fail(f, ENOMEM, "out of memory");
-    for (int fd = 0; fd < STDIO_LIMIT && r == 0; fd++)
-        r = adopt_stdio(k, t, fd, f);
-    return r < 0 ? r : park_stdio(c, f);
+    for (int i = 0; i < limit; i++) {
+        struct file *file;
+        int r;
+
+        if (q->fds[i] < 0)
+            continue; /* the caller had it closed, so has the guest */
+        r = hostfs_adopt(k, take_fd(&q->fds[i]), &file);
+        if (r == 0)
+            r = fd_install_at(t->files, file, i, limit, false, t);
+        if (r < 0)
+            return fail_errno(f, -r, "giving descriptor %d to the program", i);
+    }
+    return 0;
 }
 
 /* ---- identity and limits ---- */
@@ -111,10 +75,8 @@ static void give_signals(struct task *t, const struct process_spec *p)
     mutex_unlock(&sh->lock);
 }
 
-static void give_limits(struct task *t, const struct confinement *c)
+static void give_limits(struct task *t, const struct confinement *c, const struct process_spec *p)
 {
-    const struct process_spec *p = &c->spec->process;
-
     for (unsigned i = 0; i < GUEST_N_RLIMITS && i < HANDOFF_N_LIMITS; i++)
         t->tg->rlimits[i] =
             (struct guest_rlimit){c->handoff.limits[i].soft, c->handoff.limits[i].hard};
@@ -240,29 +202,46 @@ static int load(struct task *t, const struct process_spec *p, struct fail *f)
     return fail_errno(f, -r, "exec: \"%s\"", name);
 }
 
-int init_process_make(struct confinement *c, struct kernel *k, struct task **ret, struct fail *f)
+/* Everything but the number and the place in the tree. */
+static int furnish(struct task *t, const struct confinement *c, const struct process_request *q,
+                   struct fail *f)
 {
-    const struct process_spec *p = &c->spec->process;
-    const struct cred *kernel_cred;
-    struct task *t;
-    int r = task_create_init(k, &t);
+    const struct cred *kernel_cred = cred_get(t->cred); /* root's, with everything */
+    int r = give_cred(t, q->spec, f);
 
-    if (r < 0)
-        return fail_errno(f, -r, "making the first process");
-    kernel_cred = cred_get(t->cred); /* root's, with everything */
-    r = give_cred(t, p, f);
     if (r == 0) {
-        give_limits(t, c);
-        give_signals(t, p);
-        r = give_stdio(c, k, t, f);
+        give_limits(t, c, q->spec);
+        give_signals(t, q->spec);
+        r = give_descriptors(t->k, t, q, f);
     }
     if (r == 0)
-        r = give_fs(k, t, p, kernel_cred, f);
+        r = give_fs(t->k, t, q->spec, kernel_cred, f);
     cred_put(kernel_cred);
     if (r == 0)
-        r = load(t, p, f);
+        r = load(t, q->spec, f);
+    return r;
+}
+
+int process_make(const struct confinement *c, struct kernel *k, const struct process_request *q,
+                 struct task **ret, struct fail *f)
+{
+    struct task *t;
+    int r = task_create(k, q->is_init, &t);
+
+    if (r == -EAGAIN)
+        return fail(f, EAGAIN, "the container's limit of processes is reached");
     if (r < 0)
-        return r; /* the process ends: nothing is taken apart */
+        return fail_errno(f, -r, "making a process");
+    r = furnish(t, c, q, f);
+    task_own_fsids(k);
+    if (r < 0 && !q->is_init) {
+        struct tgroup *tg = t->tg;
+
+        task_exit(t, true);
+        tgroup_release(tg);
+    }
+    if (r < 0)
+        return r; /* without its init the sandbox ends: nothing is taken apart */
     *ret = t;
     return 0;
 }
