@@ -16,6 +16,7 @@ enum lock_rank {
     RANK_MOUNTS,       /* mount table */
     RANK_VFS_TREE,     /* a super's tree_lock: dentries of one file system */
     RANK_RENAME,       /* renames of one file system, one at a time */
+    RANK_INOTIFY,      /* the watches of one inotify instance */
     RANK_NODE,         /* one node's attributes, locks and cached contents */
     RANK_FDTABLE,      /* one descriptor table */
     RANK_FSCTX,        /* root, cwd, umask */

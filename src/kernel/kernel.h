@@ -26,6 +26,10 @@ struct specials;
 
 #define KERNEL_MAX_SYSCALL 512
 #define KERNEL_PID_MAX     32768
+/* inotify(7), /proc/sys/fs/inotify: of one queue; of one user */
+#define KERNEL_INOTIFY_EVENTS    16384u
+#define KERNEL_INOTIFY_INSTANCES 128u
+#define KERNEL_INOTIFY_WATCHES   65536u
 
 struct kernel {
     struct platform *platform;       /* immutable */
@@ -50,9 +54,11 @@ struct kernel {
     char hostname[65], domainname[65]; /* [tasks_lock] */
     struct timespec boot_mono;         /* immutable: CLOCK_MONOTONIC at start, for start times */
     struct timespec boot_real;
-    struct mutex epoll_nest; /* RANK_EPOLL_NEST: held while epoll sets become members of others */
-    uint64_t epoll_mark;     /* [epoll_nest] number of the last walk over them */
-    bool strace;             /* immutable */
+    struct mutex epoll_nest;   /* RANK_EPOLL_NEST: held while epoll sets become members of others */
+    uint64_t epoll_mark;       /* [epoll_nest] number of the last walk over them */
+    struct mutex inotify_lock; /* RANK_LEAF */
+    struct list inotify_users; /* [inotify_lock] what each user has: fdobj/inotify.c */
+    bool strace;               /* immutable */
     bool rootless;
     _Atomic uint32_t exit_status;                 /* wait(2) status of init, valid once `ended` */
     _Atomic uint32_t ended;                       /* futex word: 1 when init is gone */

@@ -144,9 +144,35 @@ static const struct pseudo_entry epoll_table[] = {
     {0},
 };
 
+static int show_max_queued(const struct pseudo_ctx *c unused_, struct strbuf *out)
+{
+    sb_addf(out, "%u\n", KERNEL_INOTIFY_EVENTS);
+    return 0;
+}
+
+static int show_max_instances(const struct pseudo_ctx *c unused_, struct strbuf *out)
+{
+    sb_addf(out, "%u\n", KERNEL_INOTIFY_INSTANCES);
+    return 0;
+}
+
+static int show_max_user_watches(const struct pseudo_ctx *c unused_, struct strbuf *out)
+{
+    sb_addf(out, "%u\n", KERNEL_INOTIFY_WATCHES);
+    return 0;
+}
+
+static const struct pseudo_entry inotify_table[] = {
+    PSEUDO_FILE("max_queued_events", 0444, show_max_queued),
+    PSEUDO_FILE("max_user_instances", 0444, show_max_instances),
+    PSEUDO_FILE("max_user_watches", 0444, show_max_user_watches),
+    {0},
+};
+
 static const struct pseudo_entry fs_table[] = {
     PSEUDO_DIR("epoll", 0555, epoll_table),
     PSEUDO_FILE("file-max", 0444, show_file_max),
+    PSEUDO_DIR("inotify", 0555, inotify_table),
     PSEUDO_FILE("nr_open", 0444, show_nr_open),
     PSEUDO_FILE("pipe-max-size", 0444, show_pipe_max),
     PSEUDO_FILE("protected_hardlinks", 0444, show_1),

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "abi/linux/fcntl.h"
+#include "abi/linux/inotify.h"
 #include "abi/linux/stat.h"
 #include "kernel/syscall/at.h"
 #include "kernel/syscall/fsize.h"
@@ -10,6 +11,7 @@
 #include "kernel/task/task.h"
 #include "kernel/vfs/attr.h"
 #include "kernel/vfs/file.h"
+#include "kernel/vfs/watch.h"
 
 /* Only growing meets the limit. */
 static int check_growth(struct task *t, const struct target *g, uint64_t size)
@@ -113,6 +115,8 @@ long sys_fallocate(struct task *t, const uint64_t a[static 6])
     if (r == 0)
         r = g.file->ops->fallocate ? g.file->ops->fallocate(g.file, (int) mode, off, len)
                                    : -EOPNOTSUPP;
+    if (r == 0)
+        vfs_saw_file(g.file, LX_IN_MODIFY);
     target_done(&g);
     return r;
 }

@@ -28,6 +28,8 @@ int kernel_tasks_init(struct kernel *k)
 {
     mutex_init(&k->tasks_lock, RANK_KERNEL_TASKS);
     mutex_init(&k->epoll_nest, RANK_EPOLL_NEST);
+    mutex_init(&k->inotify_lock, RANK_LEAF);
+    list_init(&k->inotify_users);
     htab_init(&k->pids);
     list_init(&k->tasks);
     if (k->max_tasks == 0)

@@ -10,6 +10,7 @@
 #include "kernel/task/cred.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/walk_state.h"
+#include "kernel/vfs/watch.h"
 #include "rpc/spec.h"
 
 #define ATTR_TIMES (ATTR_ATIME | ATTR_MTIME | ATTR_ATIME_NOW | ATTR_MTIME_NOW)
@@ -116,12 +117,15 @@ static int check_change(struct change *c, const struct path *p)
     return r;
 }
 
-static int node_setattr(struct node *n, const struct change *c)
+static int node_setattr(const struct path *p, const struct change *c)
 {
+    struct node *n = path_node(p);
     if (!n || !n->ops->setattr)
         return -EPERM;
     int r = n->ops->setattr(n, &c->to, c->mask);
     node_search_changed(n);
+    if (r == 0)
+        vfs_saw_change(p, c->mask);
     return r;
 }
 
@@ -138,11 +142,11 @@ int vfs_setattr(const struct walkctx *w, const struct path *p, const struct attr
     if (r < 0)
         return r;
     if (!(mask & ATTR_SIZE))
-        return node_setattr(path_node(p), &c);
+        return node_setattr(p, &c);
     r = node_begin_write(path_node(p));
     if (r < 0)
         return r;
-    r = node_setattr(path_node(p), &c);
+    r = node_setattr(p, &c);
     node_end_write(path_node(p));
     return r;
 }
@@ -163,10 +167,12 @@ int file_setattr(const struct walkctx *w, struct file *f, const struct attr *a, 
     if (r < 0)
         return r;
     if (!f->ops->setattr)
-        return node_setattr(path_node(&f->path), &c);
+        return node_setattr(&f->path, &c);
     r = f->ops->setattr(f, &c.to, c.mask);
     if (path_node(&f->path))
         node_search_changed(path_node(&f->path));
+    if (r == 0)
+        vfs_saw_change(&f->path, c.mask);
     return r;
 }
 

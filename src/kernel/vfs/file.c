@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "abi/linux/fcntl.h"
+#include "abi/linux/inotify.h"
 #include "abi/linux/poll.h"
 #include "abi/linux/signal.h"
 #include "kernel/signal/signal.h"
@@ -13,6 +14,7 @@
 #include "kernel/vfs/async.h"
 #include "kernel/vfs/locks.h"
 #include "kernel/vfs/mount_table.h"
+#include "kernel/vfs/watch.h"
 #include "kernel/wait/block.h"
 
 /* Positions at which listing goes on with the entries that only exist in our name space. */
@@ -33,12 +35,23 @@ void file_init(struct file *f, const struct file_ops *ops, uint32_t flags)
     atomic_init(&f->async, NULL);
     f->anon_ino = 0;
     f->is_writer = false;
+    f->is_opened = false;
 }
 
 void file_set_path(struct file *f, const struct path *p)
 {
     f->path = *p;
     path_get(&f->path);
+}
+
+void file_opened(struct file *f)
+{
+    struct node *n = path_node(&f->path);
+    if (!n)
+        return;
+    f->is_opened = true;
+    node_opened(n);
+    vfs_saw_file(f, LX_IN_OPEN);
 }
 
 struct file *file_get(struct file *f)
@@ -77,8 +90,14 @@ void file_put(struct file *f)
     async_release(f);
     tell_watches(f);
     vfs_locks_released(f);
-    bool is_writer = f->is_writer;
+    bool is_writer = f->is_writer, is_opened = f->is_opened;
+    if (is_opened)
+        vfs_saw_file(f, (atomic_load(&f->flags) & LX_O_ACCMODE) != LX_O_RDONLY
+                            ? LX_IN_CLOSE_WRITE
+                            : LX_IN_CLOSE_NOWRITE);
     f->ops->release(f);
+    if (is_opened)
+        node_closed(path_node(&p));
     if (is_writer)
         node_end_write(path_node(&p));
     path_put(&p);
@@ -168,6 +187,8 @@ static ssize_t transfer(struct task *t, struct transfer *x)
         r = wait_and_retry(t, x);
     if (t)
         count_io(&t->io, x->write, x->done ? x->done : r);
+    if ((x->done ? x->done : r) > 0)
+        vfs_saw_file(x->f, x->write ? LX_IN_MODIFY : LX_IN_ACCESS);
     if (r == -EPIPE && x->write && t)
         signal_send_self(t, LX_SIGPIPE);
     if (unlikely(atomic_load_explicit(&x->f->async, memory_order_acquire)))
@@ -242,13 +263,14 @@ int file_readdir(struct file *f, struct dirsink *out)
         return -EBADF;
     if (!f->ops->readdir)
         return -ENOTDIR;
-    MUTEX_GUARD(&f->dir_lock);
-    if (f->pos < POS_GHOSTS) {
-        int r = f->ops->readdir(f, &c.sink);
-        if (r < 0 || c.any)
-            return r;
-    }
-    if (f->path.dentry && atomic_load(&f->path.dentry->has_ghosts))
+    int r = 0;
+    mutex_lock(&f->dir_lock);
+    if (f->pos < POS_GHOSTS)
+        r = f->ops->readdir(f, &c.sink);
+    if (r == 0 && !c.any && f->path.dentry && atomic_load(&f->path.dentry->has_ghosts))
         read_ghosts(f, out);
-    return 0;
+    mutex_unlock(&f->dir_lock);
+    if (r == 0)
+        vfs_saw_file(f, LX_IN_ACCESS);
+    return r;
 }

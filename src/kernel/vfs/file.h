@@ -104,6 +104,7 @@ struct file {
     struct mutex watch_lock;       /* RANK_FILE_WATCH */
     struct list watches;           /* [watch_lock] struct file_watch */
     bool is_writer;                /* immutable once open: counts in node.writers */
+    bool is_opened;                /* immutable once open: counts in node.openings */
     _Atomic(struct async *) async; /* set once; signal-driven I/O, async.h; NULL: never asked for */
     uint64_t anon_ino;             /* shown for anonymous files */
 };
@@ -111,6 +112,8 @@ struct file {
 void file_init(struct file *f, const struct file_ops *ops, uint32_t flags); /* one reference */
 /* Names the file: takes new references on mnt and dentry. */
 void file_set_path(struct file *f, const struct path *p);
+/* The vfs has opened a named file: from here on its closing is seen, too. */
+void file_opened(struct file *f);
 struct file *file_get(struct file *f);
 void file_put(struct file *f); /* may call release: no locks held */
 /* The caller holds a reference of f. */

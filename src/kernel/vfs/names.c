@@ -8,10 +8,12 @@
 
 #include <errno.h>
 
+#include "abi/linux/inotify.h"
 #include "abi/linux/stat.h"
 #include "kernel/task/cred.h"
 #include "kernel/vfs/names_check.h"
 #include "kernel/vfs/node.h"
+#include "kernel/vfs/watch.h"
 #include "rpc/spec.h"
 
 int name_find(struct walk *s, struct dentry **ret)
@@ -88,9 +90,11 @@ static int create_last(struct walk *s, const struct create_args *a)
         r = dcache_create(dir, s->last.name, s->last.len, a, &d, &dying);
     mutex_unlock(&sb->tree_lock);
     dentry_reap(&dying);
-    if (r == 0)
-        dentry_put(d);
-    return r;
+    if (r < 0)
+        return r;
+    dentry_put(d);
+    vfs_saw_name(dir->node, s->last.name, s->last.len, LX_IN_CREATE, a->mode & LX_S_IFMT);
+    return 0;
 }
 
 static int create_name(const struct walkctx *w, const struct path *at, const char *name,
@@ -162,6 +166,8 @@ static int link_last(struct walk *s, const struct path *old)
         dcache_forget(dir, s->last.name, s->last.len, &dying); /* the next lookup finds it */
     mutex_unlock(&sb->tree_lock);
     dentry_reap(&dying);
+    if (r == 0)
+        vfs_saw_link(dir->node, s->last.name, s->last.len, target);
     return r;
 }
 
@@ -213,6 +219,8 @@ static int remove_last(struct walk *s, bool is_rmdir)
         r = remove_locked(s, victim, is_rmdir, &dying);
         mutex_unlock(&sb->tree_lock);
         dentry_reap(&dying);
+        if (r == 0)
+            vfs_saw_unlink(s->cur.dentry->node, s->last.name, s->last.len, victim->node);
     }
     dentry_put(victim);
     return r;

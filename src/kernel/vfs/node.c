@@ -23,6 +23,7 @@ void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uin
     list_init(&n->locks);
     atomic_init(&n->n_locks, 0);
     atomic_init(&n->writers, 0);
+    atomic_init(&n->openings, 0);
 }
 
 struct node *node_get(struct node *n)
@@ -91,6 +92,10 @@ void super_init(struct super *sb, const struct super_ops *ops, const char *type_
         sb->hash_seed = hash_u64((uint64_t) (uintptr_t) sb);
     htab_init(&sb->dentries);
     list_init(&sb->lru);
+    atomic_init(&sb->n_watched, 0);
+    atomic_init(&sb->moves, 0);
+    mutex_init(&sb->watch_lock, RANK_NODE);
+    htab_init(&sb->watched);
 }
 
 struct super *super_get(struct super *sb)
@@ -104,5 +109,6 @@ void super_put(struct super *sb)
     if (!sb || !ref_put(&sb->ref))
         return;
     htab_free(&sb->dentries);
+    htab_free(&sb->watched);
     sb->ops->release(sb);
 }

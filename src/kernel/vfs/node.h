@@ -107,6 +107,7 @@ struct node {
     struct list locks;         /* [locks.lock] record locks and flocks, see locks.c */
     _Atomic uint32_t n_locks;  /* [locks.lock] for writes: how many */
     _Atomic int32_t writers;   /* openings for writing; negative: programs that run it */
+    _Atomic uint32_t openings; /* open files: watch.h */
 };
 
 void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type,
@@ -144,6 +145,10 @@ struct super {
     uint64_t hash_seed;   /* immutable */
     struct htab dentries; /* [tree_lock] by parent and name */
     struct list lru;      /* [tree_lock] the same, roughly by age */
+    /* watch.c: */
+    _Atomic uint32_t n_watched, moves; /* marks below this super; cookies given out */
+    struct mutex watch_lock;           /* RANK_NODE */
+    struct htab watched;               /* [watch_lock] struct watched by inode number */
 };
 
 void super_init(struct super *sb, const struct super_ops *ops, const char *type_name);

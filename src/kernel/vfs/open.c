@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "abi/linux/fcntl.h"
+#include "abi/linux/inotify.h"
 #include "abi/linux/stat.h"
 #include "kernel/task/cred.h"
 #include "kernel/vfs/attr.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/node.h"
 #include "kernel/vfs/walk_state.h"
+#include "kernel/vfs/watch.h"
 #include "rpc/spec.h"
 
 #define TMPFILE_BIT (LX_O_TMPFILE & ~(uint32_t) LX_O_DIRECTORY)
@@ -125,8 +127,12 @@ static int open_node(const struct walkctx *w, const struct path *p, uint32_t fla
     if (!f->path.dentry)
         file_set_path(f, p);
     f->is_writer = writer;
-    if (flags & LX_O_TRUNC)
+    file_opened(f);
+    if (flags & LX_O_TRUNC) {
         r = truncate_opened(f, n);
+        if (r == 0 && n->type == LX_S_IFREG)
+            vfs_saw_at(p, LX_IN_MODIFY);
+    }
     if (r < 0) {
         file_put(f);
         return r;
@@ -176,9 +182,11 @@ static int create_at(struct walk *s, uint32_t mode, struct path *ret)
         r = dcache_create(dir, s->last.name, s->last.len, &a, &d, &dying);
     mutex_unlock(&sb->tree_lock);
     dentry_reap(&dying);
-    if (r == 0)
-        *ret = (struct path){.mnt = s->cur.mnt, .dentry = d};
-    return r;
+    if (r < 0)
+        return r;
+    vfs_saw_name(dir->node, s->last.name, s->last.len, LX_IN_CREATE, LX_S_IFREG);
+    *ret = (struct path){.mnt = s->cur.mnt, .dentry = d};
+    return 0;
 }
 
 /* One try of open(O_CREAT) once the walk stands at the directory. 1: a symlink leads on. */
@@ -266,6 +274,7 @@ static int open_tmpfile(const struct walkctx *w, const struct path *dir, uint32_
         file_put(f);
         return r;
     }
+    file_opened(f);
     *ret = f;
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "kernel/vfs/names.h"
 #include "kernel/vfs/names_check.h"
 #include "kernel/vfs/node.h"
+#include "kernel/vfs/watch.h"
 
 struct rename {
     struct walk *from, *to;
@@ -122,6 +123,31 @@ static int rename_locked(struct rename *x, struct dentry_name *name, struct list
     return 0;
 }
 
+static void tell(const struct rename *x)
+{
+    const struct walk *from = x->from, *to = x->to;
+    bool exchange = x->flags & LX_RENAME_EXCHANGE;
+    struct watch_move m = {.from_dir = from->cur.dentry->node,
+                           .to_dir = to->cur.dentry->node,
+                           .moved = x->src->node,
+                           .replaced = x->dst && !exchange ? x->dst->node : NULL,
+                           .from = from->last.name,
+                           .from_len = from->last.len,
+                           .to = to->last.name,
+                           .to_len = to->last.len};
+    vfs_saw_move(&m);
+    if (!exchange)
+        return;
+    m = (struct watch_move){.from_dir = m.to_dir,
+                            .to_dir = m.from_dir,
+                            .moved = x->dst->node,
+                            .from = m.to,
+                            .from_len = m.to_len,
+                            .to = m.from,
+                            .to_len = m.from_len};
+    vfs_saw_move(&m);
+}
+
 /* 1: the names changed their meaning meanwhile. */
 static int try_rename(struct walk *from, struct walk *to, uint32_t flags)
 {
@@ -147,6 +173,8 @@ static int try_rename(struct walk *from, struct walk *to, uint32_t flags)
         r = rename_locked(&x, &name, &dying);
         mutex_unlock(&sb->tree_lock);
         dentry_reap(&dying);
+        if (r == 0)
+            tell(&x);
     }
 out:
     dentry_name_free(&name);

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "abi/linux/fcntl.h"
+#include "abi/linux/inotify.h"
 #include "abi/linux/stat.h"
 #include "kernel/task/cred.h"
 #include "kernel/vfs/attr.h"
+#include "kernel/vfs/watch.h"
 #include "rpc/spec.h"
 
 static bool has_prefix(const char *name, const char *prefix)
@@ -75,7 +77,10 @@ int vfs_setxattr(const struct walkctx *w, const struct path *p, const char *name
     int r = n ? check_name(w, p, name, MAY_WRITE) : -ENOENT;
     if (r < 0)
         return r;
-    return n->ops->setxattr ? n->ops->setxattr(n, name, v, len, flags) : -EOPNOTSUPP;
+    r = n->ops->setxattr ? n->ops->setxattr(n, name, v, len, flags) : -EOPNOTSUPP;
+    if (r == 0)
+        vfs_saw_at(p, LX_IN_ATTRIB);
+    return r;
 }
 
 int vfs_removexattr(const struct walkctx *w, const struct path *p, const char *name)
@@ -84,5 +89,8 @@ int vfs_removexattr(const struct walkctx *w, const struct path *p, const char *n
     int r = n ? check_name(w, p, name, MAY_WRITE) : -ENOENT;
     if (r < 0)
         return r;
-    return n->ops->removexattr ? n->ops->removexattr(n, name) : -EOPNOTSUPP;
+    r = n->ops->removexattr ? n->ops->removexattr(n, name) : -EOPNOTSUPP;
+    if (r == 0)
+        vfs_saw_at(p, LX_IN_ATTRIB);
+    return r;
 }
