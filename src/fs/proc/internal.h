@@ -102,7 +102,7 @@ int proc_show_vmstat(const struct pseudo_ctx *c, struct strbuf *out);
     }
 
 /* ipc.c */
-extern const struct pseudo_entry proc_sysvipc_table[];
+extern const struct pseudo_entry proc_sysvipc_table[], proc_mqueue_table[];
 int proc_show_msgmax(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_msgmnb(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_msgmni(const struct pseudo_ctx *c, struct strbuf *out);

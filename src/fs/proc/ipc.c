@@ -4,6 +4,7 @@
 
 #include "fs/proc/internal.h"
 #include "kernel/ipc/ipc.h"
+#include "kernel/ipc/mqueue.h"
 #include "kernel/kernel.h"
 
 static int show_msg(const struct pseudo_ctx *c, struct strbuf *out)
@@ -41,6 +42,28 @@ SHOW_LIMIT(msgmni, "d", MSG_MNI)
 SHOW_LIMIT(shmall, PRIu64, SHM_ALL)
 SHOW_LIMIT(shmmax, PRIu64, SHM_MAX)
 SHOW_LIMIT(shmmni, "d", SHM_MNI)
+
+#define SHOW_MQ(name, value)                                                       \
+    static int show_##name(const struct pseudo_ctx *c unused_, struct strbuf *out) \
+    {                                                                              \
+        sb_addf(out, "%d\n", value);                                               \
+        return 0;                                                                  \
+    }
+
+SHOW_MQ(msg_default, MQ_MSG_DEFAULT)
+SHOW_MQ(msg_max, MQ_MSG_MAX)
+SHOW_MQ(msgsize_default, MQ_MSGSIZE_DEFAULT)
+SHOW_MQ(msgsize_max, MQ_MSGSIZE_MAX)
+SHOW_MQ(queues_max, MQ_QUEUES_MAX)
+
+const struct pseudo_entry proc_mqueue_table[] = {
+    PSEUDO_FILE("msg_default", 0444, show_msg_default),
+    PSEUDO_FILE("msg_max", 0444, show_msg_max),
+    PSEUDO_FILE("msgsize_default", 0444, show_msgsize_default),
+    PSEUDO_FILE("msgsize_max", 0444, show_msgsize_max),
+    PSEUDO_FILE("queues_max", 0444, show_queues_max),
+    {0},
+};
 
 int proc_show_sem(const struct pseudo_ctx *c unused_, struct strbuf *out)
 {

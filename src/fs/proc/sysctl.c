@@ -173,6 +173,7 @@ static const struct pseudo_entry fs_table[] = {
     PSEUDO_DIR("epoll", 0555, epoll_table),
     PSEUDO_FILE("file-max", 0444, show_file_max),
     PSEUDO_DIR("inotify", 0555, inotify_table),
+    PSEUDO_DIR("mqueue", 0555, proc_mqueue_table),
     PSEUDO_FILE("nr_open", 0444, show_nr_open),
     PSEUDO_FILE("pipe-max-size", 0444, show_pipe_max),
     PSEUDO_FILE("protected_hardlinks", 0444, show_1),

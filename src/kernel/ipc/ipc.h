@@ -50,6 +50,10 @@ struct ipc {
     uint64_t undo_bytes; /* memory of all adjustments for SEM_UNDO */
     uint64_t msg_bytes;  /* memory of all messages, with what it takes to keep them */
     uint64_t shm_pages;
+
+    struct list mqueues; /* POSIX message queues that have a name: mqueue.c */
+    unsigned n_mqueues;
+    uint64_t last_mqueue;
 };
 
 int ipc_new(struct ipc **ret) must_check;

@@ -19,6 +19,7 @@ int ipc_new(struct ipc **ret)
     if (!i)
         return -ENOMEM;
     mutex_init(&i->lock, RANK_IPC);
+    list_init(&i->mqueues);
     i->sem.limit = SEM_MNI;
     i->shm.limit = SHM_MNI;
     i->msg.limit = MSG_MNI;
