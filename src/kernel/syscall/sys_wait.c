@@ -100,6 +100,19 @@ static bool take_state(struct tgroup *parent, struct tgroup *c, const struct wai
     return got;
 }
 
+/* tasks_lock held: __WNOTHREAD, whether c is a child of this very thread. Those of a thread that has
+ * ended are the first one's. */
+static bool is_own_child(const struct task *t, const struct tgroup *c)
+{
+    const struct task *o;
+
+    list_for_each_entry (o, &t->tg->threads, tg_link) {
+        if (o->tid == c->maker)
+            return o == t;
+    }
+    return t == list_first_entry(&t->tg->threads, struct task, tg_link);
+}
+
 static bool is_asked_for(const struct task *p, const struct wait_request *q)
 {
     if (q->which == LX_P_PID && p->tid != q->id)
@@ -198,7 +211,7 @@ static int scan(struct task *t, const struct wait_request *q, struct wait_result
     list_init(&gone.dead);
     mutex_lock(&t->k->tasks_lock);
     list_for_each_entry (c, &tg->children, sibling) {
-        if (!eligible(c, q))
+        if (!eligible(c, q) || ((q->options & LX___WNOTHREAD) && !is_own_child(t, c)))
             continue;
         r = -EAGAIN;
         if (take_state(tg, c, q, ret, &gone.reaped)) {

@@ -152,6 +152,7 @@ static void give_children_away(struct tgroup *tg, struct list *dead)
 
         list_del(&c->sibling);
         c->parent = heir;
+        c->maker = heir ? heir->tgid : 0;
         if (heir)
             list_add_tail(&c->sibling, &heir->children);
         if (c->pdeath_signal) {
