@@ -19,7 +19,8 @@ CASE(bad_options)
 {
     pid_t pid = traced_child(give_7);
     CHECK_ERR(request(PTRACE_SETOPTIONS, pid, 0, 1 << 30), EINVAL);
-    options(pid, PTRACE_O_TRACEFORK | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP);
+    options(pid,
+            PTRACE_O_TRACEFORK | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP);
     let_go(pid, PTRACE_CONT, 0);
     CHECK_EXIT(pid, 7);
 }
@@ -363,7 +364,9 @@ CASE(zombie_of_another_parent)
             _exit(pause_for_ever());
         if (write(fds[1], &pid, sizeof(pid)) != sizeof(pid))
             _exit(1);
-        _exit(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? 0 : 2);
+        _exit(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM
+                  ? 0
+                  : 2);
     }
     CHECK_EQ(read(fds[0], &pid, sizeof(pid)), (ssize_t) sizeof(pid));
     CHECK_EQ(request(PTRACE_ATTACH, pid, 0, 0), 0);

@@ -100,8 +100,8 @@ static bool take_state(struct tgroup *parent, struct tgroup *c, const struct wai
     return got;
 }
 
-/* tasks_lock held: __WNOTHREAD, whether c is a child of this very thread. Those of a thread that has
- * ended are the first one's. */
+/* tasks_lock held: __WNOTHREAD, whether c is a child of this very thread. Those of a thread that
+ * has ended are the first one's. */
 static bool is_own_child(const struct task *t, const struct tgroup *c)
 {
     const struct task *o;

@@ -85,7 +85,8 @@ struct tgroup {
     bool execed;          /* [tasks_lock] has called exec since fork: setpgid of the parent fails */
     bool exiting;         /* [sighand.lock] */
     bool killed; /* [sighand.lock] by SIGKILL, perhaps while it was exiting: no stop holds it */
-    pid_t maker; /* [tasks_lock] whose child it is: the thread that made it, or got it from a dead one */
+    pid_t maker; /* [tasks_lock] whose child it is: the thread that made it, or got it from a dead
+                    one */
     struct task *exec_task;        /* [sighand.lock] waits for the other threads to go */
     bool stopping;                 /* [sighand.lock] a group stop is on: begun and not continued */
     bool stopped;                  /* [sighand.lock] all threads have joined it */
