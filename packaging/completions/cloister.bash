@@ -66,7 +66,7 @@ _cloister()
         return
     fi
     case $command in
-    start | exec | state | kill | delete | ps | posture)
+    start | exec | pause | resume | state | kill | delete | ps | posture)
         mapfile -t COMPREPLY < <(compgen -W "$(_cloister_containers "$program")" -- "$word")
         ;;
     help)

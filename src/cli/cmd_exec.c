@@ -187,6 +187,8 @@ static int check_status(const struct container *c, struct fail *f)
 {
     if (c->status == STATUS_STOPPED)
         return fail(f, ESRCH, "cannot exec in a stopped container: container not running");
+    if (c->status == STATUS_PAUSED)
+        return fail(f, EAGAIN, "cannot exec in a paused container");
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cloister start, delete and kill. */
+/* cloister start, pause, resume, delete and kill. */
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +12,6 @@
 #include "cli/cli.h"
 #include "cli/container.h"
 #include "host/lifecycle.h"
-#include "rpc/control.h"
 
 /* ---- start ---- */
 
@@ -35,6 +34,36 @@ const struct command cmd_start = {
     .arguments = "CONTAINER",
     .summary = "let a created container run its program",
     .run = run_start,
+};
+
+/* ---- pause, resume ---- */
+
+static int run_pause(struct cli *cli, const struct command *self, int argc, char **argv)
+{
+    _cleanup_(opened_close) struct opened o = OPENED_NONE;
+    struct fail f = {0};
+    int status, r;
+
+    if (cli_options(cli, self, NULL, &argc, argv, 1, 1, 1, &status) != 0)
+        return status;
+    r = opened_open(cli, argv[1], FOR_CHANGE, &o, &f);
+    if (r == 0)
+        r = self == &cmd_pause ? lifecycle_pause(&o.c, &f) : lifecycle_resume(&o.c, &f);
+    return r < 0 ? cli_fail(cli, &f, 1) : 0;
+}
+
+const struct command cmd_pause = {
+    .name = "pause",
+    .arguments = "CONTAINER",
+    .summary = "stop all processes of a container until it is resumed",
+    .run = run_pause,
+};
+
+const struct command cmd_resume = {
+    .name = "resume",
+    .arguments = "CONTAINER",
+    .summary = "let a paused container go on",
+    .run = run_pause,
 };
 
 /* ---- delete ---- */
@@ -127,20 +156,6 @@ static int parse_signal(const char *text, int *ret)
     return -EINVAL;
 }
 
-static int kill_container(const struct container *c, int signo, bool all, struct fail *f)
-{
-    struct control_kill k = {.signo = signo, .all = all};
-    _cleanup_free_ char *text = NULL;
-
-    if (c->status == STATUS_STOPPED)
-        return fail(f, ESRCH, "container not running");
-    /* The sandbox is its container's life: ending it needs no cooperation. Before the start there
-     * is no program yet that could handle a signal. */
-    if (signo == SIGKILL || (c->status == STATUS_CREATED && (signo == SIGTERM || signo == SIGINT)))
-        return container_kill_sandbox(c, f);
-    return lifecycle_call(c, CONTROL_KILL, &k, sizeof(k), &text, f);
-}
-
 static int run_kill(struct cli *cli, const struct command *self, int argc, char **argv)
 {
     _cleanup_(opened_close) struct opened o = OPENED_NONE;
@@ -156,7 +171,7 @@ static int run_kill(struct cli *cli, const struct command *self, int argc, char 
     }
     r = opened_open(cli, argv[1], FOR_READ, &o, &f);
     if (r == 0)
-        r = kill_container(&o.c, signo, k.all, &f);
+        r = lifecycle_kill(&o.c, signo, k.all, &f);
     return r < 0 ? cli_fail(cli, &f, 1) : 0;
 }
 

@@ -16,7 +16,8 @@
 
 #define TOP          "/sys/fs/cgroup"
 #define OWN_PARENT   "/cloister"
-#define REMOVE_TRIES 200 /* times 5 ms */
+#define REMOVE_TRIES 200  /* times 5 ms */
+#define FREEZE_TRIES 2000 /* times 1 ms */
 
 /* Version 1: the hierarchies a container gets a group in. The first two have limits. */
 static const char *const controllers[] = {"memory", "pids", "cpu", "cpuacct", "freezer"};
@@ -151,6 +152,58 @@ int cgroup_make(const char *path, const struct cgroup_limits *l, pid_t pid, stru
     if (r < 0 && cgroup_remove(path, &ignored) < 0)
         log_debug("%s", ignored.text);
     return r;
+}
+
+static void freezer_file(const char *path, char *buf, size_t cap)
+{
+    if (cgroup_version() == 2)
+        snprintf(buf, cap, TOP "%s/cgroup.freeze", path);
+    else
+        snprintf(buf, cap, TOP "/freezer%s/freezer.state", path);
+}
+
+bool cgroup_can_freeze(const char *path)
+{
+    char file[4096];
+
+    freezer_file(path, file, sizeof(file));
+    return access(file, W_OK) == 0;
+}
+
+/* Version 2 tells in another file than it is told in. */
+static bool is_frozen(const char *path, const char *file)
+{
+    _cleanup_free_ char *text = NULL;
+    char events[4096];
+
+    if (cgroup_version() != 2)
+        return read_file_at(AT_FDCWD, file, 64, &text, NULL) == 0 && strcmp(text, "FROZEN\n") == 0;
+    snprintf(events, sizeof(events), TOP "%s/cgroup.events", path);
+    return read_file_at(AT_FDCWD, events, 4096, &text, NULL) == 0 && strstr(text, "frozen 1");
+}
+
+int cgroup_freeze(const char *path, bool frozen, struct fail *f)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    const bool v2 = cgroup_version() == 2;
+    const char *word = v2 ? (frozen ? "1" : "0") : frozen ? "FROZEN" : "THAWED";
+    char file[4096];
+    int r;
+
+    freezer_file(path, file, sizeof(file));
+    for (int i = 0; i < FREEZE_TRIES; i++) {
+        /* Again and again: version 1 may miss a process that is just being made. */
+        r = write_file_at(AT_FDCWD, file, word);
+        if (r < 0)
+            return fail_errno(f, -r, "%s the container: writing %s",
+                              frozen ? "pausing" : "resuming", file);
+        if (is_frozen(path, file) == frozen)
+            return 0;
+        nanosleep(&pause, NULL);
+    }
+    if (frozen && write_file_at(AT_FDCWD, file, v2 ? "0" : "THAWED") < 0)
+        log_warn("%s: cannot be undone", file);
+    return fail(f, ETIMEDOUT, "the cgroup %s cannot be %s", path, frozen ? "frozen" : "thawed");
 }
 
 static int remove_one(const char *base, const char *path, struct fail *f)

@@ -28,5 +28,9 @@ int cgroup_check_path(const char *path, char **ret, struct fail *f) must_check;
 /* Makes the group, sets the limits and moves pid into it. Removes it again on failure. */
 int cgroup_make(const char *path, const struct cgroup_limits *l, pid_t pid, struct fail *f)
     must_check;
+/* Whether the group lies where there is a freezer. */
+bool cgroup_can_freeze(const char *path);
+/* Stops all its processes, or lets them go on, and waits until it is so. */
+int cgroup_freeze(const char *path, bool frozen, struct fail *f) must_check;
 /* Removes it; fine when it is not there. Waits a little for processes that are just dying. */
 int cgroup_remove(const char *path, struct fail *f) must_check;

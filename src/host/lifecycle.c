@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/textio.h"
+#include "host/cgroup.h"
 #include "host/hooks.h"
 #include "host/pidfile.h"
 #include "host/procstat.h"
@@ -221,13 +223,22 @@ int lifecycle_create(struct state_store *store, const struct create_request *rq,
 
 /* ---- afterwards ---- */
 
+/* The group's freezer stops the sandbox itself, too. */
+static bool is_frozen(const struct container *c)
+{
+    return c->status == STATUS_PAUSED && c->cgroup && cgroup_can_freeze(c->cgroup);
+}
+
 int lifecycle_call(const struct container *c, int type, const void *payload, size_t len,
                    char **ret_text, struct fail *f)
 {
     _cleanup_free_ char *path = container_control_path(c), *text = NULL;
     _cleanup_close_ int fd = -1;
-    int r = path ? control_connect(path, CONTROL_TIMEOUT_MS, &fd) : -ENOMEM;
+    int r;
 
+    if (is_frozen(c))
+        return fail(f, EAGAIN, "the container is paused, and its sandbox with it: no answer");
+    r = path ? control_connect(path, CONTROL_TIMEOUT_MS, &fd) : -ENOMEM;
     if (r == 0)
         r = control_call(fd, (enum control_type) type, payload, len, &text);
     if (r == -EREMOTEIO)
@@ -238,6 +249,62 @@ int lifecycle_call(const struct container *c, int type, const void *payload, siz
         return fail_errno(f, -r, "asking the sandbox of %s", c->id);
     *ret_text = take_ptr(&text);
     return 0;
+}
+
+int lifecycle_kill(const struct container *c, int signo, bool all, struct fail *f)
+{
+    struct control_kill k = {.signo = signo, .all = all};
+    _cleanup_free_ char *text = NULL, *path = NULL;
+    _cleanup_close_ int fd = -1;
+    int r;
+
+    if (c->status == STATUS_STOPPED)
+        return fail(f, ESRCH, "container not running");
+    /* The sandbox is its container's life: ending it needs no cooperation. Before the start there
+     * is no program yet that could handle a signal. */
+    if (signo == SIGKILL || (c->status == STATUS_CREATED && (signo == SIGTERM || signo == SIGINT)))
+        return container_kill_sandbox(c, f);
+    if (!is_frozen(c))
+        return lifecycle_call(c, CONTROL_KILL, &k, sizeof(k), &text, f);
+    /* It waits in the socket until the container is resumed. */
+    path = container_control_path(c);
+    r = path ? control_connect(path, CONTROL_TIMEOUT_MS, &fd) : -ENOMEM;
+    if (r == 0)
+        r = control_send(fd, CONTROL_KILL, &k, sizeof(k));
+    return r < 0 ? fail_errno(f, -r, "sending the signal") : 0;
+}
+
+int lifecycle_pause(struct container *c, struct fail *f)
+{
+    _cleanup_free_ char *text = NULL;
+    int r;
+
+    if (c->status == STATUS_PAUSED)
+        return fail(f, EALREADY, "container is already paused");
+    if (c->status != STATUS_RUNNING)
+        return fail(f, ESRCH, "container not running");
+    r = c->cgroup && cgroup_can_freeze(c->cgroup)
+            ? cgroup_freeze(c->cgroup, true, f)
+            : lifecycle_call(c, CONTROL_PAUSE, NULL, 0, &text, f);
+    if (r < 0)
+        return r;
+    c->status = STATUS_PAUSED;
+    return container_save(c, true, f);
+}
+
+int lifecycle_resume(struct container *c, struct fail *f)
+{
+    _cleanup_free_ char *text = NULL;
+    int r;
+
+    if (c->status != STATUS_PAUSED)
+        return fail(f, EINVAL, "container not paused");
+    r = is_frozen(c) ? cgroup_freeze(c->cgroup, false, f)
+                     : lifecycle_call(c, CONTROL_RESUME, NULL, 0, &text, f);
+    if (r < 0)
+        return r;
+    c->status = STATUS_RUNNING;
+    return container_save(c, true, f);
 }
 
 /* The kept config, for hooks; NULL when there is none. */
@@ -289,7 +356,7 @@ int lifecycle_delete(struct state_store *store, struct container *c, bool force,
     struct oci_config *cfg;
     int r;
 
-    if (c->status == STATUS_RUNNING && !force)
+    if ((c->status == STATUS_RUNNING || c->status == STATUS_PAUSED) && !force)
         return fail(f, EBUSY, "cannot delete container %s that is not stopped: %s", c->id,
                     container_status_name(c->status));
     r = container_kill_sandbox(c, f);

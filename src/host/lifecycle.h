@@ -40,6 +40,18 @@ int lifecycle_create(struct state_store *store, const struct create_request *rq,
 /* created -> running, with poststart hooks. c is locked for change. */
 int lifecycle_start(struct container *c, struct fail *f) must_check;
 
+/* Signals a container's init, or all its processes; SIGKILL ends the sandbox. A frozen one gets the
+ * signal when it is resumed. */
+int lifecycle_kill(const struct container *c, int signo, bool all, struct fail *f) must_check;
+
+/*
+ * running -> paused and back: by the freezer of the container's cgroup if it has one, which stops
+ * the sandbox as a whole; else by the sandbox itself, which holds its guest processes. c is locked
+ * for change.
+ */
+int lifecycle_pause(struct container *c, struct fail *f) must_check;
+int lifecycle_resume(struct container *c, struct fail *f) must_check;
+
 /* Ends the sandbox if `force`, removes cgroup and directory, runs poststop hooks. c is locked for
  * change. */
 int lifecycle_delete(struct state_store *store, struct container *c, bool force, struct fail *f)

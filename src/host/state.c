@@ -29,10 +29,8 @@
 #define OLD_PREFIX ".old-"
 
 static const char *const status_names[] = {
-    [STATUS_CREATING] = "creating",
-    [STATUS_CREATED] = "created",
-    [STATUS_RUNNING] = "running",
-    [STATUS_STOPPED] = "stopped",
+    [STATUS_CREATING] = "creating", [STATUS_CREATED] = "created", [STATUS_RUNNING] = "running",
+    [STATUS_PAUSED] = "paused",     [STATUS_STOPPED] = "stopped",
 };
 
 const char *container_status_name(enum container_status s)
@@ -261,6 +259,7 @@ int container_kill_sandbox(const struct container *c, struct fail *f)
 {
     _cleanup_close_ int pidfd = -1;
     struct pollfd p = {.events = POLLIN};
+    struct fail ignored = {0};
 
     if (c->pid <= 0)
         return 0;
@@ -270,6 +269,9 @@ int container_kill_sandbox(const struct container *c, struct fail *f)
         return 0;
     if (host_pidfd_send_signal(pidfd, SIGKILL) < 0)
         return 0;
+    /* On the hierarchies of version 1 a frozen process does not even die. */
+    if (c->cgroup && cgroup_can_freeze(c->cgroup) && cgroup_freeze(c->cgroup, false, &ignored) < 0)
+        log_debug("%s", ignored.text);
     p.fd = pidfd;
     if (poll(&p, 1, KILL_TIMEOUT_MS) == 0)
         return fail(f, ETIMEDOUT, "the sandbox of %s (process %d) does not die", c->id,

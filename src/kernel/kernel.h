@@ -44,11 +44,12 @@ struct kernel {
     struct mutex
         tasks_lock;   /* RANK_KERNEL_TASKS: the process tree, groups, sessions, pids, wait states */
     struct htab pids; /* [tasks_lock] struct pid by number: tasks, groups, sessions */
-    struct list tasks;   /* [tasks_lock] every live task */
-    struct tgroup *init; /* [tasks_lock] the first thread group; its end is the container's */
-    uint32_t last_pid;   /* [tasks_lock] */
-    uint32_t n_tasks;    /* [tasks_lock] */
-    uint32_t max_tasks;  /* immutable */
+    struct list tasks;       /* [tasks_lock] every live task */
+    struct tgroup *init;     /* [tasks_lock] the first thread group; its end is the container's */
+    uint32_t last_pid;       /* [tasks_lock] */
+    uint32_t n_tasks;        /* [tasks_lock] */
+    uint32_t max_tasks;      /* immutable */
+    _Atomic uint32_t paused; /* 1: no guest code may run; task/pause.h */
 
     uint32_t login_sessions;           /* [tasks_lock] given so far: /proc/PID/sessionid */
     char hostname[65], domainname[65]; /* [tasks_lock] */

@@ -27,7 +27,7 @@ enum control_type {
     /* requests */
     CONTROL_START = 1, /* let the created init run; no payload; OK, or ERROR if it runs already */
     CONTROL_KILL,      /* struct control_kill; OK, or ERROR */
-    CONTROL_STATE,     /* TEXT: {"status": "created"|"running"|"stopped"} */
+    CONTROL_STATE,     /* TEXT: {"status": "created"|"running"|"paused"|"stopped"} */
     CONTROL_PS, /* TEXT: {"processes": [{"pid", "ppid", "uid", "cmd"}...]}, the guest's numbers */
     CONTROL_POSTURE, /* TEXT: the posture as JSON */
     CONTROL_EXEC,    /* struct control_exec and descriptors; STARTED, FAILED or ERROR; when the new
@@ -35,7 +35,9 @@ enum control_type {
                         killed when the connection ends before it does */
     CONTROL_SIGNAL,  /* struct control_kill: to the process that this connection's EXEC made; OK, or
                         ERROR. `all` must be 0 */
-    CONTROL_LAST_REQUEST = CONTROL_SIGNAL,
+    CONTROL_PAUSE,   /* no guest code runs after the OK; or ERROR */
+    CONTROL_RESUME,  /* OK, or ERROR */
+    CONTROL_LAST_REQUEST = CONTROL_RESUME,
     /* answers */
     CONTROL_OK = 0x100,
     CONTROL_ERROR,   /* one line of text, no newline */

@@ -13,6 +13,7 @@
 #include "base/sys.h"
 #include "boot/posture.h"
 #include "kernel/signal/signal.h"
+#include "kernel/task/pause.h"
 #include "kernel/task/snapshot.h"
 #include "rpc/control.h"
 #include "sentry/exec_session.h"
@@ -47,6 +48,7 @@ static int on_start(struct control_server *cs, int fd)
 static int on_state(struct control_server *cs, int fd)
 {
     const char *status = atomic_load(&cs->k->ended)  ? "stopped"
+                         : kernel_is_paused(cs->k)   ? "paused"
                          : atomic_load(&cs->started) ? "running"
                                                      : "created";
     char text[64];
@@ -123,6 +125,22 @@ static int on_kill(struct control_server *cs, int fd, const struct control_frame
     if (k.signo == LX_SIGKILL)
         enforce_end(cs->k);
     return r;
+}
+
+/* ---- PAUSE, RESUME ---- */
+
+static int on_pause(struct control_server *cs, int fd)
+{
+    int r = kernel_pause(cs->k);
+
+    if (r == -EALREADY)
+        return send_error(fd, "container is already paused");
+    return r < 0 ? send_error(fd, "a process of the container does not stop") : send_ok(fd);
+}
+
+static int on_resume(struct control_server *cs, int fd)
+{
+    return kernel_resume(cs->k) < 0 ? send_error(fd, "container not paused") : send_ok(fd);
 }
 
 /* ---- PS ---- */
@@ -204,6 +222,10 @@ int control_answer(struct control_server *cs, int fd, const struct control_frame
         return on_ps(cs, fd);
     case CONTROL_POSTURE:
         return on_posture(cs, fd);
+    case CONTROL_PAUSE:
+        return frame->len ? -EBADMSG : on_pause(cs, fd);
+    case CONTROL_RESUME:
+        return frame->len ? -EBADMSG : on_resume(cs, fd);
     case CONTROL_EXEC:
         return exec_session_begin(x, cs, fd, frame, fds);
     case CONTROL_SIGNAL:

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "kernel/signal/signal.h"
+#include "kernel/task/pause.h"
 #include "rpc/spec.h"
 #include "sentry/control_server.h"
 #include "sentry/process.h"
@@ -112,6 +113,8 @@ int exec_session_begin(struct exec_session *x, struct control_server *cs, int fd
         return control_send_text(fd, CONTROL_ERROR, "this connection has a process already");
     if (atomic_load(&cs->k->ended))
         return control_send_text(fd, CONTROL_ERROR, "container not running");
+    if (kernel_is_paused(cs->k))
+        return control_send_text(fd, CONTROL_ERROR, "cannot exec in a paused container");
     r = make(cs, &e, fds, &t, &f);
     if (r < 0)
         return f.status ? control_send_failed(fd, (uint32_t) f.status, f.text)

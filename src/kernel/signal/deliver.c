@@ -10,6 +10,7 @@
 #include "abi/linux/wait.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/restart.h"
+#include "kernel/task/pause.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/task.h"
 
@@ -230,6 +231,8 @@ bool signal_deliver(struct task *t, struct resume *how, struct signal_delivery *
     struct sigaction_entry a;
 
     for (;;) {
+        if (atomic_load(&t->work) & WORK_PAUSE)
+            pause_wait(t);
         switch (take_one(t, how, d, &a)) {
         case TAKEN_EXIT:
             return false;

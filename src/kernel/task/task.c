@@ -15,6 +15,7 @@
 #include "kernel/seccomp/seccomp.h"
 #include "kernel/syscall/native.h"
 #include "kernel/task/image.h"
+#include "kernel/task/pause.h"
 #include "kernel/task/pid.h"
 #include "kernel/time/itimer.h"
 #include "kernel/time/ktimer.h"
@@ -226,6 +227,8 @@ int task_link(struct task *t, struct tgroup *parent)
             list_add_tail(&tg->sibling, &parent->children);
     }
     list_add_tail(&t->all_link, &k->tasks);
+    if (kernel_is_paused(k))
+        atomic_fetch_or(&t->work, WORK_PAUSE);
     k->n_tasks++;
     return 0;
 }

@@ -40,7 +40,8 @@ enum { /* task.work: tested before return to the guest and in task_block() */
        WORK_STOP = 1u << 1,
        WORK_EXIT = 1u << 2, /* the group is dying or execs: leave now */
        WORK_PTRACE = 1u << 3,
-       WORK_DEAD = 1u << 4, /* the host process is gone: platform_run() will say how */
+       WORK_DEAD = 1u << 4,  /* the host process is gone: platform_run() will say how */
+       WORK_PAUSE = 1u << 5, /* the container is paused: pause.h. Does not end a sleep */
 };
 
 #define GUEST_N_RLIMITS 16

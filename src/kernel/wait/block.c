@@ -65,7 +65,7 @@ static int block(struct task *t, const struct timespec *deadline, uint32_t work_
 
 int task_block(struct task *t, const struct timespec *deadline)
 {
-    return block(t, deadline, UINT32_MAX);
+    return block(t, deadline, ~(uint32_t) WORK_PAUSE);
 }
 
 int task_block_killable(struct task *t, const struct timespec *deadline)
