@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "abi/linux/stat.h"
 #include "kernel/loader/internal.h"
 #include "kernel/mem/uaccess.h"
 #include "kernel/task/task.h"
@@ -74,7 +74,7 @@ static int open_walked(struct walkctx *w, struct path *p, struct binary *ret)
     if (r)
         goto out;
     r = -EACCES;
-    if (!S_ISREG(ret->attr.mode) || (path_mount_flags(p) & MOUNT_F_NOEXEC))
+    if ((ret->attr.mode & LX_S_IFMT) != LX_S_IFREG || (path_mount_flags(p) & MOUNT_F_NOEXEC))
         goto out;
     r = path_permission(w, p, MAY_EXEC);
     if (r)
@@ -113,7 +113,7 @@ int binary_open(struct task *t, const struct path *at, const char *name, uint32_
     if (r == 0) {
         struct node *n = path_node(&p);
 
-        if (n && S_ISLNK(n->type)) {
+        if (n && n->type == LX_S_IFLNK) {
             path_put(&p);
             r = -ELOOP; /* AT_SYMLINK_NOFOLLOW: execveat(2) */
         } else {

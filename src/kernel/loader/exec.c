@@ -9,11 +9,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "abi/linux/capability.h"
 #include "abi/linux/resource.h"
 #include "abi/linux/sched.h"
+#include "abi/linux/stat.h"
 #include "base/cleanup.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/loader/internal.h"
@@ -131,9 +131,9 @@ static int new_cred(struct task *t, struct exec_state *x)
         return -ENOMEM;
     if (!t->no_new_privs && !trace_forbids_setid(t) &&
         !(path_mount_flags(&x->bin.path) & MOUNT_F_NOSUID)) {
-        if (mode & S_ISUID)
+        if (mode & LX_S_ISUID)
             c->euid = x->bin.attr.uid;
-        if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+        if ((mode & (LX_S_ISGID | LX_S_IXGRP)) == (LX_S_ISGID | LX_S_IXGRP))
             c->egid = x->bin.attr.gid;
     }
     if (c->euid != t->cred->euid || c->egid != t->cred->egid)

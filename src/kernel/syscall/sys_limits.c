@@ -2,7 +2,7 @@
 /* getrlimit(2), setrlimit(2), prlimit(2), getrusage(2), times(2), getpriority(2), setpriority(2).
  */
 #include <errno.h>
-#include <sys/resource.h>
+#include <sys/resource.h> /* the host's call */
 
 #include "abi/linux/resource.h"
 #include "abi/linux/sched.h"

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysinfo.h>
-#include <sys/utsname.h>
+#include <sys/sysinfo.h> /* the host's call */
+#include <sys/utsname.h> /* the host's call */
 
 #include "abi/linux/resource.h"
 #include "abi/linux/utsname.h"
