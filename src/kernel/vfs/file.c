@@ -11,11 +11,14 @@
 #include "abi/linux/signal.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/task.h"
+#include "kernel/time/ktimer.h"
 #include "kernel/vfs/async.h"
 #include "kernel/vfs/locks.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/watch.h"
 #include "kernel/wait/block.h"
+
+#define NSEC 1000000000ull
 
 /* Positions at which listing goes on with the entries that only exist in our name space. */
 #define POS_GHOSTS (INT64_MAX - (1 << 16))
@@ -136,10 +139,10 @@ static ssize_t attempt(struct transfer *x)
         return ops->read(x->f, x->io, x->pos);
     for (;;) {
         ssize_t r = ops->write(x->f, x->io, x->pos);
-        if (r > 0)
-            x->done += r;
         if (r <= 0)
             return r;
+        x->done += r;
+        x->io->again = true;
         if (!ops->write_all || !x->io->left)
             return 0;
     }
@@ -150,21 +153,44 @@ static int arm(struct file *f, uint32_t events)
     return f->ops->poll_arm ? f->ops->poll_arm(f, events) : 0;
 }
 
+/* Sleeps until the file is woken: 0, -ERESTARTSYS, or -ETIMEDOUT for a driver's own deadline. */
+static int sleep_once(struct task *t, struct transfer *x, uint64_t since)
+{
+    const struct file_ops *ops = x->f->ops;
+    uint64_t until = !x->write && ops->read_until ? ops->read_until(x->f, since) : 0;
+    struct timespec ts = {.tv_sec = (time_t) (until / NSEC), .tv_nsec = (long) (until % NSEC)};
+    return task_block(t, until ? &ts : NULL);
+}
+
+/* The wait is over: what a driver has for those who cannot wait any longer; -EAGAIN: go on waiting.
+ */
+static ssize_t last_attempt(struct transfer *x, int why)
+{
+    if (x->write || !x->f->ops->read_until)
+        return why;
+    x->io->late = true;
+    ssize_t r = attempt(x);
+    x->io->late = false;
+    return r > 0 || why == -ETIMEDOUT ? r : why;
+}
+
 /* Sleeps and tries again until the answer is no longer -EAGAIN. */
 static ssize_t wait_and_retry(struct task *t, struct transfer *x)
 {
     uint32_t events = x->write ? LX_POLL_WRITABLE : LX_POLL_READABLE;
+    uint64_t since = !x->write && x->f->ops->read_until ? mono_now_ns() : 0;
     struct task_waiter tw;
     ssize_t r;
     task_wait_on(&tw, t, x->f->wq, events);
+    x->io->again = true;
     for (;;) {
         r = arm(x->f, events);
         if (r == 0)
             r = attempt(x);
         if (r != -EAGAIN)
             break;
-        r = task_block(t, NULL);
-        if (r < 0)
+        r = sleep_once(t, x, since);
+        if (r < 0 && (r = last_attempt(x, (int) r)) != -EAGAIN)
             break;
     }
     task_wait_end(&tw);

@@ -42,6 +42,12 @@ struct file_ops {
     /* -EINVAL. pos -1: at the file's own offset, moving it. O_APPEND is the driver's. */
     ssize_t (*read)(struct file *f, struct iobuf *io, int64_t pos);
     ssize_t (*write)(struct file *f, struct iobuf *io, int64_t pos);
+    /*
+     * Until when (CLOCK_MONOTONIC in ns) a read waits that began at `since`; 0: for ever, as NULL.
+     * Asked again before each sleep. When it has passed, or a signal comes, read is called once
+     * more with io->late.
+     */
+    uint64_t (*read_until)(struct file *f, uint64_t since);
     /* -ESPIPE */
     int64_t (*seek)(struct file *f, int64_t off, int whence);
     /* NULL: always IN|OUT. Level state now, no side effects. */

@@ -170,6 +170,8 @@ static int pseudo_getattr(struct node *n, struct attr *ret)
         ret->size = 64; /* as Linux shows magic links */
     if (ps->fs->owner)
         ps->fs->owner(&c, &ret->uid, &ret->gid);
+    if (pn->e->attr)
+        pn->e->attr(&c, ret);
     return 0;
 }
 
@@ -181,6 +183,10 @@ static int pseudo_setattr(struct node *n, const struct attr *a, uint32_t mask)
         mask &= ~(uint32_t) ATTR_SIZE; /* open(O_TRUNC) before a write */
     if ((mask & ATTR_SIZE) && n->type == LX_S_IFCHR)
         mask &= ~(uint32_t) ATTR_SIZE;
+    if (pnode(n)->e->setattr) {
+        struct pseudo_ctx c = ctx_of(pnode(n), NULL);
+        return pnode(n)->e->setattr(&c, a, mask);
+    }
     return mask & ~times ? -EPERM : 0;
 }
 

@@ -46,6 +46,9 @@ struct pseudo_entry {
     const struct pseudo_dynamic *dynamic; /* names known at run time; may go with children */
     int (*exists)(const struct pseudo_ctx *c); /* NULL: always; else 0 or -ENOENT */
     int (*alive)(const struct pseudo_ctx *c);  /* directories being listed; NULL: always, else 0 */
+    /* Attributes that are not the table's: changes what is filled in by it. May be NULL. */
+    void (*attr)(const struct pseudo_ctx *c, struct attr *io);
+    int (*setattr)(const struct pseudo_ctx *c, const struct attr *a, uint32_t mask); /* -EPERM */
 };
 
 struct pseudo_dynamic {
