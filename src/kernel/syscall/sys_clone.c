@@ -150,8 +150,10 @@ static int publish(struct task *t, struct task *c, const struct clone_request *q
         if (q->flags & LX_CLONE_PARENT)
             c->tg->exit_signal = t->tg->exit_signal;
         r = task_link(c, parent);
-        if (r == 0)
+        if (r == 0) {
             tgroup_join(c->tg, t->tg->pgid, t->tg->sid);
+            c->tg->tty = t->tg->tty;
+        }
     }
     if (r == 0) {
         /* A group that dies or execs meanwhile has not seen the new thread in its list: pass the

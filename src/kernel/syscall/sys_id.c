@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/ctty.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/task.h"
 
@@ -126,8 +127,25 @@ long sys_setsid(struct task *t, const uint64_t a[static 6] unused_)
     if (tg->sid != tg->tgid && e && list_empty(&e->pgrp)) {
         tgroup_join(tg, tg->tgid, tg->tgid);
         tg->tty = NULL;
+        tg->tty_old_pgrp = 0;
         r = tg->tgid;
     }
     mutex_unlock(&t->k->tasks_lock);
     return r;
+}
+
+/* The caller's terminal, as if the line had gone: vhangup(2). Without one there is nothing to do.
+ */
+long sys_vhangup(struct task *t, const uint64_t a[static 6] unused_)
+{
+    struct tty *tty;
+
+    if (!cred_capable(t->cred, LX_CAP_SYS_TTY_CONFIG))
+        return -EPERM;
+    tty = ctty_get(t);
+    if (tty) {
+        tty->ops->hang_up(tty);
+        tty_put(t->k, tty);
+    }
+    return 0;
 }

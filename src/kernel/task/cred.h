@@ -37,6 +37,7 @@ enum { /* numbers of linux/capability.h that the kernel itself asks for */
        LX_CAP_SYS_ADMIN = 21,
        LX_CAP_SYS_NICE = 23,
        LX_CAP_SYS_RESOURCE = 24,
+       LX_CAP_SYS_TTY_CONFIG = 26,
        LX_CAP_MKNOD = 27,
        LX_CAP_AUDIT_CONTROL = 30,
        LX_CAP_SETFCAP = 31,

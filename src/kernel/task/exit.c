@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/ptrace/ptrace.h"
+#include "kernel/task/ctty.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/usage.h"
 #include "kernel/time/itimer.h"
@@ -192,6 +193,7 @@ static void group_ends(struct tgroup *tg, struct list *dead)
     pid_t pgid = tg->pgid;
     bool was_orphaned = pgrp_is_orphaned(k, pgid, NULL);
 
+    ctty_leader_ends(tg);
     give_children_away(tg, dead);
     tg->zombie = true;
     if (!was_orphaned && pgrp_is_orphaned(k, pgid, tg) && pgrp_has_stopped(k, pgid))

@@ -8,6 +8,7 @@
 #include "abi/linux/sched.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/seccomp/seccomp.h"
+#include "kernel/task/ctty.h"
 #include "kernel/task/image.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/usage.h"
@@ -138,6 +139,10 @@ int task_snapshot(struct kernel *k, pid_t tid, struct task_snapshot *ret)
     s.tracer_pid = is_traced(t) ? atomic_load(&t->trace.tracer)->tid : 0;
     s.pgid = tg->pgid;
     s.sid = tg->sid;
+    if (tg->tty) {
+        s.tty_dev = tg->tty->dev;
+        s.tty_pgrp = tg->tty->pgid ? tg->tty->pgid : -1;
+    }
     s.state = state_letter(t, tg);
     memcpy(s.comm, t->comm, sizeof(s.comm));
     s.n_threads = tg->n_threads ? tg->n_threads : 1;

@@ -153,7 +153,6 @@ struct tgroup *tgroup_alloc(struct kernel *k, const struct tgroup *like)
         tg->dumpable = like->dumpable;
         tg->nice = like->nice;
         tg->oom_score_adj = like->oom_score_adj;
-        tg->tty = like->tty;
         tg->coredump_filter = like->coredump_filter;
         tg->login_set = like->login_set;
         tg->loginuid = like->loginuid;
