@@ -20,7 +20,7 @@
 
 struct do_options {
     const char *root, *cwd, *network;
-    bool ro, rw, strace;
+    bool ro, rw, strace, terminal;
     struct string_list env;
 };
 
@@ -37,6 +37,8 @@ static const struct option do_option_table[] = {
     {"env", 'e', OPTION_LIST, false, "K=V", "set a variable of its environment; may be repeated",
      O(env)},
     {"network", 0, OPTION_STRING, false, "MODE", "none (default) or host", O(network)},
+    {"terminal", 't', OPTION_FLAG, false, NULL,
+     "the three standard descriptors are a terminal that is the command's alone", O(terminal)},
     {"strace", 0, OPTION_FLAG, false, NULL, "log every system call of the program", O(strace)},
 };
 
@@ -103,6 +105,7 @@ static int fill_process(struct sandbox_spec *s, const struct do_options *o, char
     if (r < 0)
         return fail_errno(f, -r, "describing the process");
     spec_set_caller_signals(s);
+    p->terminal = o->terminal;
     p->umask = umask(022);
     umask(p->umask);
     p->cap_bounding = CAPS_DEFAULT;

@@ -253,6 +253,8 @@ static int add_mounts(struct bundle *b, struct sandbox_spec *s, struct fail *f)
             return fail(f, ENOMEM, "out of memory");
         added->size = parsed.size;
         added->mode = parsed.mode;
+        added->ptmx_mode = parsed.ptmx_mode;
+        added->gid = parsed.gid;
     }
     return r;
 }

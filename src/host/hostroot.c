@@ -17,16 +17,36 @@ struct own_mount {
     const char *source;
     uint32_t flags;
     uint32_t mode;
+    uint32_t ptmx_mode, gid; /* devpts: as config.json of other runtimes has it; 5 is "tty" */
 };
 
 static const struct own_mount own_mounts[] = {
-    {MOUNT_PROC, "/proc", "proc", MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC, 0},
-    {MOUNT_SYS, "/sys", "sysfs", MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC,
-     0},
-    {MOUNT_DEV, "/dev", "dev", MOUNT_F_NOSUID, 0},
-    {MOUNT_DEVPTS, "/dev/pts", "devpts", MOUNT_F_NOSUID | MOUNT_F_NOEXEC, 0},
-    {MOUNT_TMPFS, "/dev/shm", "tmpfs", MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_EXCLUSIVE, 01777},
-    {MOUNT_TMPFS, "/tmp", "tmpfs", MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_EXCLUSIVE, 01777},
+    {.kind = MOUNT_PROC,
+     .dest = "/proc",
+     .source = "proc",
+     .flags = MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC},
+    {.kind = MOUNT_SYS,
+     .dest = "/sys",
+     .source = "sysfs",
+     .flags = MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC},
+    {.kind = MOUNT_DEV, .dest = "/dev", .source = "dev", .flags = MOUNT_F_NOSUID},
+    {.kind = MOUNT_DEVPTS,
+     .dest = "/dev/pts",
+     .source = "devpts",
+     .flags = MOUNT_F_NOSUID | MOUNT_F_NOEXEC,
+     .mode = 0620,
+     .ptmx_mode = 0666,
+     .gid = 5},
+    {.kind = MOUNT_TMPFS,
+     .dest = "/dev/shm",
+     .source = "tmpfs",
+     .flags = MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_EXCLUSIVE,
+     .mode = 01777},
+    {.kind = MOUNT_TMPFS,
+     .dest = "/tmp",
+     .source = "tmpfs",
+     .flags = MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_EXCLUSIVE,
+     .mode = 01777},
 };
 
 int hostroot_add_mounts(struct sandbox_spec *s, const struct hostroot *h, struct fail *f)
@@ -52,6 +72,8 @@ int hostroot_add_mounts(struct sandbox_spec *s, const struct hostroot *h, struct
         if (r < 0)
             return fail(f, ENOMEM, "out of memory");
         m->mode = o->mode;
+        m->ptmx_mode = o->ptmx_mode;
+        m->gid = o->gid;
     }
     /* Standing in /tmp/work and finding it empty would surprise: the caller's directory stays in
      * sight. */

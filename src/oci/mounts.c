@@ -72,7 +72,28 @@ static const struct {
     {"devpts", MOUNT_DEVPTS}, {"mqueue", MOUNT_MQUEUE},
 };
 
-/* Options with a value. devpts' ids and modes describe what our own devpts does by itself. */
+/* The owner of a terminal is who makes it, as Linux has it without uid=. */
+static int parse_devpts(const char *o, struct mount_spec *m)
+{
+    uint64_t gid;
+    int r;
+
+    if (strncmp(o, "ptmxmode=", 9) == 0) {
+        r = parse_octal(o + 9, &m->ptmx_mode);
+        return r == 0 && m->ptmx_mode > 0777 ? -ERANGE : r;
+    }
+    if (strncmp(o, "gid=", 4) == 0) {
+        r = parse_u64(o + 4, &gid);
+        if (r == 0 && gid >= UINT32_MAX)
+            return -ERANGE;
+        if (r == 0)
+            m->gid = (uint32_t) gid;
+        return r;
+    }
+    return strncmp(o, "uid=", 4) == 0 ? 0 : -ENOENT;
+}
+
+/* Options with a value. */
 static int parse_value(const char *o, struct mount_spec *m)
 {
     uint64_t size;
@@ -93,10 +114,7 @@ static int parse_value(const char *o, struct mount_spec *m)
             m->mode = mode;
         return r;
     }
-    if (m->kind == MOUNT_DEVPTS && (strncmp(o, "ptmxmode=", 9) == 0 || strncmp(o, "gid=", 4) == 0 ||
-                                    strncmp(o, "uid=", 4) == 0))
-        return 0;
-    return -ENOENT;
+    return m->kind == MOUNT_DEVPTS ? parse_devpts(o, m) : -ENOENT;
 }
 
 static int parse_option(const char *o, struct mount_spec *m)
@@ -153,7 +171,10 @@ int oci_mount_parse(const struct oci_mount *m, size_t index, struct mount_spec *
     if (m->type && strcmp(m->type, "tmpfs") == 0)
         s.mode = 01777;
     if (m->type && strcmp(m->type, "devpts") == 0)
-        s.kind = MOUNT_DEVPTS;
+        s = (struct mount_spec){.kind = MOUNT_DEVPTS,
+                                .tree_fd = -1,
+                                .mode = 0600,
+                                .gid = UINT32_MAX};
     for (size_t i = 0; m->options && m->options[i]; i++) {
         r = parse_option(m->options[i], &s);
         if (r == -ENOENT && m->type && strncmp(m->type, "cgroup", 6) == 0)

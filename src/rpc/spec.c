@@ -107,6 +107,8 @@ static void put_mount(struct writer *w, const struct mount_spec *m)
     put_str(w, m->dest);
     put_u64(w, m->size);
     put_u32(w, m->mode);
+    put_u32(w, m->ptmx_mode);
+    put_u32(w, m->gid);
 }
 
 static void put_process(struct writer *w, const struct process_spec *p)
@@ -367,9 +369,11 @@ static void get_mount(struct reader *r, struct mount_spec *m)
     m->dest = get_path(r);
     m->size = get_u64(r);
     m->mode = get_u32(r);
+    m->ptmx_mode = get_u32(r);
+    m->gid = get_u32(r);
     if (r->error)
         return;
-    if (kind > MOUNT_MQUEUE || (m->flags & ~MOUNT_F_ALL) || (m->mode & ~07777u) ||
+    if (kind > MOUNT_MQUEUE || (m->flags & ~MOUNT_F_ALL) || ((m->mode | m->ptmx_mode) & ~07777u) ||
         (kind == MOUNT_TREE && m->tree_fd < 0 && !m->source) ||
         (!has_host_tree(kind) && m->tree_fd >= 0))
         r->error = -EBADMSG;

@@ -54,7 +54,9 @@ struct mount_spec {
                    */
     char *dest;   /* absolute guest path; "/" for the root, which comes first */
     uint64_t size; /* MOUNT_TMPFS: bytes, 0 = the kernel's default */
-    uint32_t mode; /* MOUNT_TMPFS: mode of its root, e.g. 01777 */
+    uint32_t mode; /* MOUNT_TMPFS: mode of its root, e.g. 01777; MOUNT_DEVPTS: of new terminals */
+    uint32_t ptmx_mode; /* MOUNT_DEVPTS: of ptmx in it */
+    uint32_t gid;       /* MOUNT_DEVPTS: of new terminals; UINT32_MAX: their opener's */
 };
 
 struct rlimit_spec {
@@ -76,7 +78,7 @@ struct process_spec {
     size_t n_rlimits;
     uint64_t ignored_signals; /* bit N-1: signal N begins ignored, as the caller had it */
     bool no_new_privs;
-    bool terminal; /* descriptors 0, 1 and 2 are one terminal: the slave of a host pty */
+    bool terminal; /* descriptors 0, 1 and 2 are one terminal: the slave of a host pty of its own */
 };
 
 enum network_mode { NETWORK_NONE, NETWORK_HOST, NETWORK_SANDBOX };

@@ -17,6 +17,7 @@
 #include "kernel/task/snapshot.h"
 #include "rpc/control.h"
 #include "sentry/exec_session.h"
+#include "tty/tty.h"
 
 #define MAX_CMDLINE 1024
 /* After SIGKILL for init: how long its threads may take to leave before the sandbox ends without
@@ -118,6 +119,8 @@ static int on_kill(struct control_server *cs, int fd, const struct control_frame
         return kill_created(fd, k.signo);
     /* First the answer: with the signal the whole sandbox may be gone before it could be given. */
     r = send_ok(fd);
+    if (k.signo == LX_SIGWINCH)
+        consoles_resized(cs->k); /* the caller passes on that its own terminal was resized */
     if (k.all)
         send_to_all(cs->k, k.signo);
     else

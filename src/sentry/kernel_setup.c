@@ -19,6 +19,7 @@
 #include "kernel/vfs/mount.h"
 #include "kernel/vfs/node.h"
 #include "kernel/vfs/special.h"
+#include "tty/tty.h"
 
 /* What the kernel points to for its whole life, in one piece. */
 struct parts {
@@ -71,6 +72,13 @@ static int mount_host(struct kernel *k, struct mount_spec *m, struct super **ret
     return hostfs_mount(k, &c, ret);
 }
 
+static int mount_devpts(struct kernel *k, const struct mount_spec *m, struct super **ret)
+{
+    const struct devpts_options o = {.mode = m->mode, .ptmx_mode = m->ptmx_mode, .gid = m->gid};
+
+    return devpts_mount(k, &o, ret);
+}
+
 static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret)
 {
     switch (m->kind) {
@@ -85,7 +93,7 @@ static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret
     case MOUNT_DEV:
         return dev_mount(k, ret);
     case MOUNT_DEVPTS:
-        return -EOPNOTSUPP;
+        return mount_devpts(k, m, ret);
     }
     return -EINVAL;
 }
@@ -97,12 +105,6 @@ static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
         struct super *sb;
         int r;
 
-        if (m->kind == MOUNT_DEVPTS) {
-            /* Terminals made inside come with the tty layer; /dev/pts is then missing, and nothing
-             * pretends. */
-            log_debug("no devpts for %s yet", m->dest);
-            continue;
-        }
         inventory_remove(&c->inventory, m->tree_fd);
         r = make_super(k, m, &sb);
         if (r == 0)
@@ -134,8 +136,12 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     p->specials.fifo_open = fifo_open;
     p->specials.device_open = device_open;
     p->specials.memfd_new = hostfs_memfd_new;
+    p->specials.terminal_open = terminal_open;
+    p->specials.has_console = terminal_has_console;
     k->specials = &p->specials;
     r = kernel_tasks_init(k);
+    if (r == 0)
+        r = terminals_new(k, &p->specials.terminals);
     if (r == 0)
         r = pipes_new(&p->specials.pipes);
     if (r == 0)

@@ -14,32 +14,61 @@
 #include "kernel/vfs/mount.h"
 #include "kernel/vfs/names.h"
 #include "kernel/vfs/walk.h"
+#include "tty/tty.h"
 
+#define N_STDIO      3
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* ---- descriptors ---- */
 
-static int give_descriptors(struct kernel *k, struct task *t, const struct process_request *q,
-                            struct fail *f)
+static int adopt(struct task *t, const struct process_request *q, int i, struct fail *f)
 {
-    int limit = (int) q->n_fds;
+    int limit = (int) q->n_fds, r;
+    struct file *file;
+
+    if (q->fds[i] < 0)
+        return 0; /* the caller had it closed, so has the guest */
+    r = hostfs_adopt(t->k, take_fd(&q->fds[i]), &file);
+    if (r == 0)
+        r = fd_install_at(t->files, file, i, limit, false, t);
+    return r < 0 ? fail_errno(f, -r, "giving descriptor %d to the program", i) : 0;
+}
+
+/* 0, 1 and 2 are one pty of the host's: they become one console, the session's terminal. */
+static int give_console(struct task *t, const struct process_request *q, struct fail *f)
+{
+    int limit = (int) q->n_fds, r;
+    struct file *console;
+
+    if (limit < N_STDIO || q->fds[0] < 0)
+        return fail(f, EINVAL, "there is no terminal on descriptor 0");
+    r = console_open(t->k, take_fd(&q->fds[0]), t->cred, q->is_init, &console);
+    if (r < 0)
+        return fail_errno(f, -r, "making a console of descriptor 0");
+    for (int i = 0; i < N_STDIO && r == 0; i++) {
+        q->fds[i] = close_fd(q->fds[i]);
+        r = fd_install_at(t->files, file_get(console), i, limit, false, t);
+    }
+    if (r == 0)
+        r = console_make_controlling(t, console);
+    file_put(console);
+    return r < 0 ? fail_errno(f, -r, "giving the console to the program") : 0;
+}
+
+static int give_descriptors(struct task *t, const struct process_request *q, struct fail *f)
+{
+    int i = 0, r = 0;
 
     t->files = fdtable_new();
     if (!t->files)
         return fail(f, ENOMEM, "out of memory");
-    for (int i = 0; i < limit; i++) {
-        struct file *file;
-        int r;
-
-        if (q->fds[i] < 0)
-            continue; /* the caller had it closed, so has the guest */
-        r = hostfs_adopt(k, take_fd(&q->fds[i]), &file);
-        if (r == 0)
-            r = fd_install_at(t->files, file, i, limit, false, t);
-        if (r < 0)
-            return fail_errno(f, -r, "giving descriptor %d to the program", i);
+    if (q->spec->terminal) {
+        r = give_console(t, q, f);
+        i = N_STDIO;
     }
-    return 0;
+    for (; i < (int) q->n_fds && r == 0; i++)
+        r = adopt(t, q, i, f);
+    return r;
 }
 
 /* ---- identity and limits ---- */
@@ -212,7 +241,7 @@ static int furnish(struct task *t, const struct confinement *c, const struct pro
     if (r == 0) {
         give_limits(t, c, q->spec);
         give_signals(t, q->spec);
-        r = give_descriptors(t->k, t, q, f);
+        r = give_descriptors(t, q, f);
     }
     if (r == 0)
         r = give_fs(t->k, t, q->spec, kernel_cred, f);

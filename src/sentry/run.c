@@ -16,6 +16,7 @@
 #include "sentry/control_server.h"
 #include "sentry/kernel_setup.h"
 #include "sentry/process.h"
+#include "tty/tty.h"
 
 #define N_STDIO 3
 
@@ -94,6 +95,7 @@ static int wait_end(struct kernel *k)
 {
     while (!atomic_load(&k->ended))
         (void) host_futex_wait(&k->ended, 0, FUTEX_SCOPE_PRIVATE, NULL);
+    consoles_drain(k);
     return exit_status(atomic_load(&k->exit_status));
 }
 

@@ -15,6 +15,7 @@
 #include "abi/linux/stat.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/pseudo.h"
+#include "kernel/vfs/special.h"
 
 #define TMPFS_MAGIC 0x01021994 /* what /dev is elsewhere */
 /* Linux's 64-bit st_rdev for small numbers. */
@@ -130,15 +131,10 @@ static int dev_open(const struct file_ops *ops, const struct open_args *a, struc
     return 0;
 }
 
-static int open_tty(const struct open_args *a unused_, struct file **ret unused_)
-{
-    return -ENXIO; /* no task has a controlling terminal of the sentry's own yet */
-}
-
 #define MEM_MAJOR 1
+#define TTY_MAJOR 5 /* tty, console and ptmx: the terminal driver's */
 
-int device_open(struct kernel *k unused_, uint64_t rdev, const struct open_args *a,
-                struct file **ret)
+int device_open(struct kernel *k, uint64_t rdev, const struct open_args *a, struct file **ret)
 {
     switch (rdev) {
     case RDEV(MEM_MAJOR, 3):
@@ -150,8 +146,10 @@ int device_open(struct kernel *k unused_, uint64_t rdev, const struct open_args 
     case RDEV(MEM_MAJOR, 8):
     case RDEV(MEM_MAJOR, 9):
         return dev_open(&random_ops, a, ret);
-    case RDEV(5, 0):
-        return open_tty(a, ret);
+    case RDEV(TTY_MAJOR, 0):
+    case RDEV(TTY_MAJOR, 1):
+    case RDEV(TTY_MAJOR, 2):
+        return k->specials->terminal_open(k, rdev, a, ret);
     }
     return -ENXIO;
 }
@@ -180,10 +178,19 @@ static int open_random(const struct pseudo_ctx *c unused_, const struct open_arg
     return dev_open(&random_ops, a, ret);
 }
 
-static int open_dev_tty(const struct pseudo_ctx *c unused_, const struct open_args *a,
-                        struct file **ret)
+static int open_tty(const struct pseudo_ctx *c, const struct open_args *a, struct file **ret)
 {
-    return open_tty(a, ret);
+    return c->k->specials->terminal_open(c->k, RDEV(TTY_MAJOR, 0), a, ret);
+}
+
+static int open_console(const struct pseudo_ctx *c, const struct open_args *a, struct file **ret)
+{
+    return c->k->specials->terminal_open(c->k, RDEV(TTY_MAJOR, 1), a, ret);
+}
+
+static int has_console(const struct pseudo_ctx *c)
+{
+    return c->k->specials->has_console(c->k) ? 0 : -ENOENT;
 }
 
 static ssize_t link_text(const char *text, char *dst, size_t cap)
@@ -229,7 +236,12 @@ static const struct pseudo_entry dev_table[] = {
     DEVICE("full", MEM_MAJOR, 7, open_full),
     DEVICE("random", MEM_MAJOR, 8, open_random),
     DEVICE("urandom", MEM_MAJOR, 9, open_random),
-    DEVICE("tty", 5, 0, open_dev_tty),
+    DEVICE("tty", TTY_MAJOR, 0, open_tty),
+    {.name = "console",
+     .mode = LX_S_IFCHR | 0600,
+     .rdev = RDEV(TTY_MAJOR, 1),
+     .open = open_console,
+     .exists = has_console},
     PSEUDO_LINK("fd", link_fd),
     PSEUDO_LINK("stdin", link_stdin),
     PSEUDO_LINK("stdout", link_stdout),

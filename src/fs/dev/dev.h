@@ -16,8 +16,8 @@ struct super;
 int dev_mount(struct kernel *k, struct super **ret) must_check;
 
 /*
- * For struct specials: a device node found in a host tree. null zero full random urandom and tty
- * work by their numbers; all others are -ENXIO.
+ * For struct specials: a device node found in a host tree. null zero full random urandom tty
+ * console and ptmx work by their numbers; all others are -ENXIO.
  */
 int device_open(struct kernel *k, uint64_t rdev, const struct open_args *a, struct file **ret)
     must_check;

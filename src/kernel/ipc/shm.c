@@ -12,8 +12,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/sysinfo.h>
+#include <sys/stat.h>    /* the host's call */
+#include <sys/sysinfo.h> /* the host's call */
 #include <sys/sysmacros.h>
 #include <unistd.h>
 

@@ -116,7 +116,7 @@ struct tgroup {
     uint32_t loginuid, login_session;      /* [tasks_lock] */
     struct tty *tty;                       /* [tasks_lock] controlling terminal, borrowed: ctty.h */
     pid_t tty_old_pgrp; /* [tasks_lock] of a leader: foreground group of a tty that hung up, or 0 */
-    struct itimers *itimers;               /* immutable; setitimer, POSIX timers */
+    struct itimers *itimers; /* immutable; setitimer, POSIX timers */
 };
 
 struct task {

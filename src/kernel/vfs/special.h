@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/util.h"
@@ -15,6 +16,7 @@ struct node;
 struct open_args;
 struct pipes;
 struct super;
+struct terminals;
 
 #define MEMFD_NAME_MAX 249
 
@@ -29,6 +31,11 @@ struct specials {
     /* Character device by Linux's 64-bit device number. -ENXIO for those a guest may not have. */
     int (*device_open)(struct kernel *k, uint64_t rdev, const struct open_args *a,
                        struct file **ret);
+    struct terminals *terminals; /* tty/tty.h */
+    /* /dev/tty, /dev/console and /dev/ptmx by number. -ENXIO. */
+    int (*terminal_open)(struct kernel *k, uint64_t rdev, const struct open_args *a,
+                         struct file **ret);
+    bool (*has_console)(struct kernel *k);
     struct super *memfds; /* what files of memfd_create(2) live on */
     /* An empty one, open for reading and writing. flags: LX_MFD_*; without LX_MFD_CLOEXEC, and
      * checked. */
