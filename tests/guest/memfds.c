@@ -210,6 +210,37 @@ CASE(pidfd_sends_values)
     CHECK_EQ(value, 99);
 }
 
+/* A directory of /proc does for one, as it did before there were pidfds. */
+CASE(pidfd_is_a_proc_directory)
+{
+    int pid_dir = open("/proc/self", O_RDONLY | O_DIRECTORY), fd;
+    char path[64];
+
+    CHECK(pid_dir >= 0);
+    CHECK_EQ(syscall(SYS_pidfd_send_signal, pid_dir, 0, NULL, 0), 0);
+    signal(SIGUSR1, SIG_IGN);
+    CHECK_EQ(syscall(SYS_pidfd_send_signal, pid_dir, SIGUSR1, NULL, 0), 0);
+    CHECK_ERR(syscall(SYS_pidfd_getfd, pid_dir, 0, 0), EBADF);
+    snprintf(path, sizeof(path), "/proc/%d/task/%d", getpid(), getpid());
+    fd = open(path, O_RDONLY | O_DIRECTORY);
+    CHECK_ERR(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), EBADF);
+    close(fd);
+    fd = open("/proc", O_RDONLY | O_DIRECTORY);
+    CHECK_ERR(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), EBADF);
+    close(fd);
+    fd = open("/proc/self", O_PATH);
+    CHECK_ERR(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), EBADF);
+    close(fd);
+    pid_t child = fork();
+    if (child == 0)
+        pause();
+    snprintf(path, sizeof(path), "/proc/%d", child);
+    fd = open(path, O_RDONLY | O_DIRECTORY);
+    CHECK_EQ(syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0), 0);
+    CHECK_EQ(waitpid(child, NULL, 0), child);
+    CHECK_ERR(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH);
+}
+
 CASE(pidfd_gets_descriptors)
 {
     int p[2];

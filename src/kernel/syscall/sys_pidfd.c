@@ -11,6 +11,8 @@
 #include "kernel/task/task.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
+#include "kernel/vfs/pseudo.h"
+#include "kernel/vfs/walk.h"
 
 long sys_pidfd_open(struct task *t, const uint64_t a[static 6])
 {
@@ -48,6 +50,23 @@ static int lookup(struct task *t, uint64_t fd, struct file **ret, struct tgroup 
     return 0;
 }
 
+/* A pidfd's process or, since before there were pidfds, that of a directory /proc/PID. *ret: a new
+ * reference. */
+static int process_of(struct task *t, struct file *f, struct tgroup **ret)
+{
+    struct tgroup *tg = pidfd_tgroup(f);
+    if (tg) {
+        *ret = tgroup_get(tg);
+        return 0;
+    }
+    const struct node *n = path_node(&f->path);
+    pid_t pid = n ? pseudo_process(n) : 0;
+    if (!pid)
+        return -EBADF;
+    *ret = tgroup_find_get(t->k, pid);
+    return *ret ? 0 : -ESRCH;
+}
+
 static long send_to(struct task *t, struct tgroup *tg, int signo, uint64_t info_at)
 {
     struct lx_siginfo info = kill_info(t, signo);
@@ -74,11 +93,15 @@ long sys_pidfd_send_signal(struct task *t, const uint64_t a[static 6])
         if (info.signo != (int) a[1])
             return -EINVAL;
     }
-    int r = lookup(t, a[0], &f, &tg);
+    int r = fd_lookup(t->files, (int) a[0], &f);
+    if (r < 0)
+        return r;
+    r = process_of(t, f, &tg);
+    file_put(f);
     if (r < 0)
         return r;
     long n = send_to(t, tg, (int) a[1], a[2]);
-    file_put(f);
+    tgroup_put(tg);
     return n;
 }
 

@@ -16,6 +16,9 @@
 
 #define STORE_MAX 65536u /* longest text written at once */
 
+/* Names are quickly made again, and those of processes that have ended are of no use. */
+#define MAX_DENTRIES 256
+
 struct pseudo_super {
     struct super sb; /* first */
     struct kernel *k;
@@ -28,7 +31,8 @@ struct pseudo_node {
     const struct pseudo_entry *e; /* immutable */
     int32_t pid, tid, fd;         /* immutable: see struct pseudo_ctx */
     uint32_t index;
-    bool dynamic; /* immutable: found by a lookup callback */
+    bool dynamic;    /* immutable: found by a lookup callback */
+    bool is_process; /* immutable: below it things are of one process, above it they are not */
 };
 
 static struct pseudo_node *pnode(struct node *n)
@@ -63,7 +67,7 @@ static uint64_t ino_of(const struct pseudo_entry *e, const struct pseudo_ctx *c)
 static const struct node_ops pseudo_node_ops, pseudo_magic_ops;
 
 static int node_make(struct super *sb, const struct pseudo_entry *e, const struct pseudo_ctx *c,
-                     bool dynamic, struct node **ret)
+                     bool dynamic, bool is_process, struct node **ret)
 {
     struct pseudo_node *pn = calloc(1, sizeof(*pn));
     if (!pn)
@@ -76,6 +80,7 @@ static int node_make(struct super *sb, const struct pseudo_entry *e, const struc
     pn->fd = c->fd;
     pn->index = c->index;
     pn->dynamic = dynamic;
+    pn->is_process = is_process;
     *ret = &pn->node;
     return 0;
 }
@@ -104,7 +109,7 @@ static int pseudo_lookup(struct node *dir, const char *name, size_t len, struct 
     if (dir->type != LX_S_IFDIR)
         return -ENOTDIR;
     const struct pseudo_entry *e = find(pd->e, &c, name, len, &dynamic);
-    return e ? node_make(dir->sb, e, &c, dynamic, ret) : -ENOENT;
+    return e ? node_make(dir->sb, e, &c, dynamic, c.pid != pd->pid, ret) : -ENOENT;
 }
 
 /* n NULL: a name that was not there. */
@@ -470,18 +475,27 @@ static const struct super_ops pseudo_super_ops = {
     .release = pseudo_super_release,
 };
 
+int32_t pseudo_process(const struct node *n)
+{
+    const struct pseudo_node *pn = container_of(n, const struct pseudo_node, node);
+    if (n->ops != &pseudo_node_ops || n->type != LX_S_IFDIR)
+        return 0;
+    return pn->is_process ? pn->pid : 0;
+}
+
 int pseudo_mount(struct kernel *k, const struct pseudo_fs *fs, struct super **ret)
 {
     struct pseudo_super *ps = calloc(1, sizeof(*ps));
     if (!ps)
         return -ENOMEM;
     super_init(&ps->sb, &pseudo_super_ops, fs->type_name);
+    ps->sb.max_dentries = MAX_DENTRIES;
     mutex_init(&ps->sb.tree_lock, RANK_PSEUDO_TREE);
     ps->k = k;
     ps->fs = fs;
     (void) clock_gettime(CLOCK_REALTIME, &ps->made);
     struct pseudo_ctx c = {.k = k, .fd = -1};
-    int r = node_make(&ps->sb, fs->root, &c, false, &ps->sb.root);
+    int r = node_make(&ps->sb, fs->root, &c, false, false, &ps->sb.root);
     if (r < 0) {
         super_put(&ps->sb);
         return r;

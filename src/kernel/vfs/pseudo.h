@@ -73,6 +73,12 @@ struct pseudo_fs {
 /* A new super. exclusive is false: dynamic entries are revalidated. */
 int pseudo_mount(struct kernel *k, const struct pseudo_fs *fs, struct super **ret) must_check;
 
+/*
+ * The process whose own directory n is (/proc/PID), 0 for all other nodes of any file system. It
+ * may have ended since.
+ */
+int32_t pseudo_process(const struct node *n);
+
 /* Entries are tables of these. */
 #define PSEUDO_FILE(name_, mode_, show_)                           \
     {                                                              \
