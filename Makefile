@@ -8,10 +8,10 @@ SUITES ?=
 FUZZ_SECONDS ?= 5
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test lint format sanitize tsan bench fuzz install clean
+.PHONY: help build run test lint format sanitize tsan bench fuzz cpython stress programs soak install clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z ]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 build: ## build/cloister and build/cloister-sentry
 	@scripts/bootstrap build
@@ -53,6 +53,11 @@ fuzz: ## each fuzzer for FUZZ_SECONDS
 	@scripts/bootstrap build fuzz
 	@CC=clang scripts/build $(BUILD)-fuzz -Dfuzz=true -Dunit_tests=false -Db_sanitize=address,undefined -Db_lundef=false
 	@scripts/fuzz $(BUILD)-fuzz $(FUZZ_SECONDS)
+
+cpython stress programs soak: ## long suites: CPython's tests, stress-ng's, whole programs, ten minutes of storms
+	@scripts/bootstrap build test $@
+	@scripts/build $(BUILD)
+	@CLOISTER_SUITE_LIMIT=$${CLOISTER_SUITE_LIMIT:-14400} scripts/test --build $(BUILD) $@
 
 install: build ## into PREFIX (/usr/local) below DESTDIR
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)

@@ -4,6 +4,7 @@
  * more by itself, from inside its minimal root, as "run".
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +34,8 @@ int main(int argc, char **argv)
     uint64_t handoff_fd = 0;
     int fd = -1, r;
 
+    /* As many as can be busy at once: each further one only keeps what others have freed. */
+    mallopt(M_ARENA_MAX, (int) sysconf(_SC_NPROCESSORS_ONLN));
     crash_handlers_install();
     if (argc == 2 && strcmp(argv[1], "boot") == 0) {
         r = boot_enter(&fd, &f);
