@@ -94,6 +94,7 @@ static const struct rule rules[] = {
     {SYS_sched_getaffinity, ANY}, {SYS_sched_setaffinity, ANY},    /* a stub thread and its partner share a core */
     {SYS_sched_getscheduler, ANY}, {SYS_sched_getparam, ANY}, {SYS_sched_get_priority_min, ANY},
     {SYS_sched_get_priority_max, ANY}, {SYS_getpriority, ANY},     /* asked by pthread_create and by the guest */
+    {SYS_ioprio_set, ANY},                                          /* ioprio_set(2) of the guest, on the thread that serves it */
     {SYS_setpriority, ANY},                                        /* nice(2) of the guest, on its stub; only down */
     {SYS_getcpu, ANY},                                             /* spin only while the partner is on another core */
 

@@ -268,6 +268,10 @@ pid_t platform_host_pid(const struct stub_thread *st);
 pid_t platform_host_tid(const struct stub_thread *st);
 /* The reserved region that guests must not see in their maps. */
 void platform_reserved(uint64_t *ret_start, uint64_t *ret_end);
+/* What the host counts as the address space, and as the data, of a process, and is not the guest's.
+ */
+uint64_t platform_hidden_size(const struct stub_thread *st);
+uint64_t platform_hidden_data(const struct stub_thread *st);
 /* The inaccessible mapping that an image begins with; the guest may have removed it since. */
 void platform_gap(const struct stub_thread *st, uint64_t *ret_start, uint64_t *ret_end);
 

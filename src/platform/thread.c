@@ -312,3 +312,20 @@ void platform_reserved(uint64_t *ret_start, uint64_t *ret_end)
     *ret_start = STUB_BASE;
     *ret_end = STUB_END;
 }
+
+uint64_t platform_hidden_size(const struct stub_thread *st)
+{
+    const struct stub_mm *mm = st->proc->mm;
+    return (STUB_DATA_END - STUB_BASE) + (STUB_END - STUB_SLOTS) + (mm->gap_end - mm->gap_start);
+}
+
+/* The stacks of the slots in use, and the stub's own page. */
+uint64_t platform_hidden_data(const struct stub_thread *st)
+{
+    uint64_t slots = 1;
+    mutex_lock(&st->p->lock);
+    for (size_t i = 0; i < ARRAY_LEN(st->proc->mm->slots); i++)
+        slots += (uint64_t) __builtin_popcountll(st->proc->mm->slots[i]);
+    mutex_unlock(&st->p->lock);
+    return slots * STUB_SLOT_SIZE;
+}

@@ -353,15 +353,26 @@ int proc_show_io(const struct pseudo_ctx *c, struct strbuf *out)
 
 /* ---- children ---- */
 
-/* All of a process's are shown as its first thread's: who made them is not remembered. */
+/* [tasks_lock] Is t's number that of a thread of tg? */
+static bool has_thread(const struct tgroup *tg, pid_t tid)
+{
+    const struct task *t;
+    list_for_each_entry (t, &tg->threads, tg_link)
+        if (t->tid == tid)
+            return true;
+    return false;
+}
+
+/* Those that the thread made; what is left of threads that ended is the first one's. */
 int proc_show_children(const struct pseudo_ctx *c, struct strbuf *out)
 {
-    struct tgroup *tg = c->tid == c->pid ? tgroup_find_get(c->k, c->pid) : NULL, *child;
+    struct tgroup *tg = tgroup_find_get(c->k, c->pid), *child;
     if (!tg)
-        return 0;
+        return -ESRCH;
     mutex_lock(&c->k->tasks_lock);
     list_for_each_entry (child, &tg->children, sibling)
-        sb_addf(out, "%d ", (int) child->tgid);
+        if (child->maker == c->tid || (c->tid == c->pid && !has_thread(tg, child->maker)))
+            sb_addf(out, "%d ", (int) child->tgid);
     mutex_unlock(&c->k->tasks_lock);
     tgroup_put(tg);
     return 0;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/linux/fcntl.h"
 #include "fs/proc/internal.h"
 #include "kernel/vfs/attr.h"
 #include "kernel/vfs/fdtable.h"
@@ -18,16 +19,6 @@ static int find_file(const struct pseudo_ctx *c, int fd, struct file **ret)
     r = fd_lookup_any(ft, fd, ret);
     fdtable_put(ft, NULL);
     return r < 0 ? -ENOENT : 0;
-}
-
-static bool is_open(const struct pseudo_ctx *c, int fd)
-{
-    struct fdtable *ft;
-    if (task_snapshot_files(c->k, c->tid, &ft) < 0)
-        return false;
-    bool open = fd_next(ft, fd) == fd;
-    fdtable_put(ft, NULL);
-    return open;
 }
 
 static int list(const struct pseudo_ctx *c, uint64_t cursor,
@@ -118,20 +109,39 @@ static int fd_follow(const struct pseudo_ctx *c, struct path *ret)
     return r;
 }
 
-static const struct pseudo_entry fd_entry = {
-    .name = "",
-    .mode = LX_S_IFLNK | 0700,
-    .link = fd_link,
-    .follow = fd_follow,
+/* The owner's bits tell how it was opened: proc_pid_fd(5). */
+#define FD_ENTRY(mode_)                                                                \
+    {                                                                                  \
+        .name = "", .mode = LX_S_IFLNK | (mode_), .link = fd_link, .follow = fd_follow \
+    }
+
+static const struct pseudo_entry fd_entries[] = {
+    [LX_O_RDONLY] = FD_ENTRY(0500),
+    [LX_O_WRONLY] = FD_ENTRY(0300),
+    [LX_O_RDWR] = FD_ENTRY(0700),
+    [LX_O_ACCMODE] = FD_ENTRY(0), /* open for ioctl(2) alone, or a place */
 };
+
+/* Which of them: by the flags, without the file, whose last reference must not be dropped here. */
+static const struct pseudo_entry *fd_entry_of(const struct pseudo_ctx *c, int fd)
+{
+    struct fdtable *ft;
+    if (task_snapshot_files(c->k, c->tid, &ft) < 0)
+        return NULL;
+    int64_t flags = fd_file_flags(ft, fd);
+    fdtable_put(ft, NULL);
+    if (flags < 0)
+        return NULL;
+    return &fd_entries[flags & LX_O_PATH ? LX_O_ACCMODE : (uint32_t) flags & LX_O_ACCMODE];
+}
 
 static const struct pseudo_entry *fd_lookup_name(struct pseudo_ctx *c, const char *name, size_t len)
 {
     int fd = proc_number(name, len);
-    if (fd < 0 || !is_open(c, fd))
-        return NULL;
-    c->fd = fd;
-    return &fd_entry;
+    const struct pseudo_entry *e = fd < 0 ? NULL : fd_entry_of(c, fd);
+    if (e)
+        c->fd = fd;
+    return e;
 }
 
 const struct pseudo_dynamic proc_fd_dynamic = {fd_lookup_name, list};

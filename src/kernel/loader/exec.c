@@ -19,6 +19,7 @@
 #include "kernel/loader/internal.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/syscall/native.h"
+#include "kernel/task/limits.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/usage.h"
 #include "kernel/time/itimer.h"
@@ -304,6 +305,7 @@ static struct stub_thread *change_over(struct task *t, struct exec_state *x)
     mutex_unlock(&sh->lock);
     old_image = tg->image;
     tg->image = take_ptr(&x->image);
+    tgroup_limit_image(tg);
     tg->execed = true;
     tg->n_execs++;
     tg->dumpable = !x->secure;

@@ -74,6 +74,7 @@ static int inherit(struct task *t, struct task *c, const struct clone_request *q
     c->personality = t->personality;
     c->timerslack = t->timerslack;
     c->sched_policy = t->sched_policy;
+    c->ioprio = t->ioprio;
     /* A child on the same memory starts without an alternate stack, unless its parent stands still.
      */
     if (!(f & LX_CLONE_VM) || (f & LX_CLONE_VFORK))

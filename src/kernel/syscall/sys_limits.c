@@ -8,6 +8,7 @@
 #include "abi/linux/sched.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/syscall/usage.h"
+#include "kernel/task/limits.h"
 #include "kernel/task/pid.h"
 #include "kernel/time/ktimer.h"
 #include "kernel/time/timeval.h"
@@ -27,21 +28,6 @@ static int change_limit(struct task *t, struct tgroup *tg, int res, const struct
     __atomic_store_n(&old->soft, n->cur, __ATOMIC_RELAXED);
     __atomic_store_n(&old->hard, n->max, __ATOMIC_RELAXED);
     return 0;
-}
-
-/* Limits on memory are the host's to enforce: it is the host's memory. */
-static void pass_to_host(struct tgroup *tg, int res)
-{
-    struct guest_rlimit l = tg->rlimits[res];
-    struct rlimit host = {.rlim_cur = l.soft, .rlim_max = l.hard};
-    struct task *t = list_first_or_null(&tg->threads, struct task, tg_link);
-
-    if (res != LX_RLIMIT_STACK && res != LX_RLIMIT_AS && res != LX_RLIMIT_DATA)
-        return;
-    if (t && t->st &&
-        prlimit(platform_host_pid(t->st), (enum __rlimit_resource) res, &host, NULL)) {
-        /* Refused (the host's hard limit is lower): the host's own limit stays in force. */
-    }
 }
 
 static int may_change(struct task *t, struct tgroup *tg)
@@ -75,7 +61,7 @@ static long limit(struct task *t, pid_t pid, uint64_t res, const struct lx_rlimi
     if (r == 0 && set) {
         r = change_limit(t, tg, (int) res, set);
         if (r == 0)
-            pass_to_host(tg, (int) res);
+            tgroup_limit_host(tg, (int) res);
     }
     mutex_unlock(&t->k->tasks_lock);
     tgroup_put(tg);

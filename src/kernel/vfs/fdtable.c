@@ -133,6 +133,13 @@ int fd_lookup_any(struct fdtable *ft, int fd, struct file **ret)
     return 0;
 }
 
+int64_t fd_file_flags(struct fdtable *ft, int fd)
+{
+    MUTEX_GUARD(&ft->lock);
+    struct slot *s = slot_of(ft, fd);
+    return s ? (int64_t) atomic_load_explicit(&s->f->flags, memory_order_relaxed) : -EBADF;
+}
+
 int fd_lookup(struct fdtable *ft, int fd, struct file **ret)
 {
     MUTEX_GUARD(&ft->lock);

@@ -34,6 +34,8 @@ int fd_get_cloexec(struct fdtable *ft, int fd) must_check; /* 0, 1 or -EBADF */
 int fd_set_cloexec(struct fdtable *ft, int fd, bool on) must_check;
 /* Whether a number below limit is free: open(2) asks before it makes a file. */
 bool fd_has_room(struct fdtable *ft, int limit);
+/* The flags of the open file description (LX_O_*), or -EBADF. */
+int64_t fd_file_flags(struct fdtable *ft, int fd) must_check;
 /* Does some descriptor refer to f? */
 bool fdtable_has(struct fdtable *ft, const struct file *f);
 /* Next used number >= from, or -1: for /proc/PID/fd and close_range. */
