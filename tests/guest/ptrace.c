@@ -592,13 +592,12 @@ CASE(skip_call)
 
 CASE(change_number)
 {
+    umask(0135);
     pid_t pid = at_entry(asks_getppid, SYS_getppid);
     CHECK_EQ(request(PTRACE_POKEUSER, pid, offsetof(struct user, regs.orig_rax), SYS_umask), 0);
     CHECK_EQ(request(PTRACE_POKEUSER, pid, offsetof(struct user, regs.rdi), 017), 0);
     let_go(pid, PTRACE_CONT, 0);
-    int status;
-    CHECK_EQ(waitpid(pid, &status, 0), pid);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) != (getpid() & 0xff));
+    CHECK_EXIT(pid, 0135);
 }
 
 static char out_text[] = "AAAA";

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ptrace(2): fork, exec, threads, exit, job control, and wait(2) for tracees. */
 #include "ptrace.h"
+#include <linux/filter.h>
+#include <linux/ptrace.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 
 static unsigned long message(pid_t pid)
 {
@@ -391,6 +395,71 @@ CASE(tracer_dies_before_the_zombie_is_seen)
     }
     CHECK_KILLED(pid, SIGTERM);
     CHECK_EXIT(tracer, 0);
+}
+
+/* ---- seccomp ---- */
+
+static int filtered(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | 42),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog prog = {sizeof(code) / sizeof(code[0]), code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+        return 250;
+    long r = syscall(SYS_getppid);
+    return r == -1 ? errno : (int) r;
+}
+
+static pid_t at_filter(void)
+{
+    pid_t pid = traced_child(filtered);
+    options(pid, PTRACE_O_TRACESECCOMP);
+    let_go(pid, PTRACE_CONT, 0);
+    CHECK_EQ(next_stop(pid), TRAP_OF(PTRACE_EVENT_SECCOMP));
+    CHECK_EQ(message(pid), 42);
+    return pid;
+}
+
+CASE(seccomp_event)
+{
+    pid_t pid = at_filter();
+    struct __ptrace_syscall_info i;
+    memset(&i, 0, sizeof(i));
+    CHECK_EQ(request(PTRACE_GET_SYSCALL_INFO, pid, sizeof(i), (unsigned long) &i), 84);
+    CHECK_EQ(i.op, PTRACE_SYSCALL_INFO_SECCOMP);
+    CHECK_EQ(i.seccomp.nr, SYS_getppid);
+    CHECK_EQ(i.seccomp.ret_data, 42);
+    let_go(pid, PTRACE_CONT, 0);
+    CHECK_EXIT(pid, getpid() & 0xff);
+}
+
+CASE(seccomp_event_skips)
+{
+    pid_t pid = at_filter();
+    CHECK_EQ(request(PTRACE_POKEUSER, pid, offsetof(struct user, regs.orig_rax), (unsigned long) -1), 0);
+    CHECK_EQ(request(PTRACE_POKEUSER, pid, offsetof(struct user, regs.rax), 12), 0);
+    let_go(pid, PTRACE_CONT, 0);
+    CHECK_EXIT(pid, 12);
+}
+
+CASE(seccomp_event_changes)
+{
+    umask(0135);
+    pid_t pid = at_filter();
+    CHECK_EQ(request(PTRACE_POKEUSER, pid, offsetof(struct user, regs.orig_rax), SYS_umask), 0);
+    let_go(pid, PTRACE_CONT, 0);
+    CHECK_EXIT(pid, 0135);
+}
+
+CASE(seccomp_without_option)
+{
+    pid_t pid = traced_child(filtered);
+    let_go(pid, PTRACE_CONT, 0);
+    CHECK_EXIT(pid, ENOSYS);
 }
 
 /* ---- job control ---- */

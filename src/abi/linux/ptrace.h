@@ -57,7 +57,12 @@ enum {
 #define LX_PTRACE_O_MASK         (0xffu | LX_PTRACE_O_EXITKILL)
 
 enum { LX_PTRACE_EVENTMSG_SYSCALL_ENTRY = 1, LX_PTRACE_EVENTMSG_SYSCALL_EXIT = 2 };
-enum { LX_PTRACE_SYSCALL_INFO_NONE = 0, LX_PTRACE_SYSCALL_INFO_ENTRY, LX_PTRACE_SYSCALL_INFO_EXIT };
+enum {
+    LX_PTRACE_SYSCALL_INFO_NONE = 0,
+    LX_PTRACE_SYSCALL_INFO_ENTRY,
+    LX_PTRACE_SYSCALL_INFO_EXIT,
+    LX_PTRACE_SYSCALL_INFO_SECCOMP,
+};
 
 #define LX_PTRACE_PEEKSIGINFO_SHARED 1u
 
@@ -89,6 +94,10 @@ struct lx_ptrace_syscall_info {
             int64_t rval;
             uint8_t is_error;
         } exit;
+        struct {
+            uint64_t nr, args[6];
+            uint32_t ret_data;
+        } seccomp;
     };
 };
 #define LX_AUDIT_ARCH_X86_64 0xc000003eu

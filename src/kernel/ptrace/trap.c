@@ -59,6 +59,22 @@ static void adopt_call(struct task *t)
     memcpy(t->trap.args, args, sizeof(args));
 }
 
+bool trace_seccomp(struct task *t, uint16_t data, long *ret)
+{
+    *ret = -ENOSYS;
+    if (!is_traced(t) || !(t->trace.options & 1u << LX_PTRACE_EVENT_SECCOMP))
+        return false;
+    trace_live(t, NULL);
+    trace_event(t, LX_PTRACE_EVENT_SECCOMP, data);
+    if (atomic_load(&t->work) & (WORK_EXIT | WORK_DEAD))
+        return false;
+    *ret = (long) t->resume_regs.rax;
+    if ((int32_t) t->trace.call_nr == -1)
+        return false;
+    adopt_call(t);
+    return true;
+}
+
 /* From the handler's result to how the call goes on. True: it is over, its end may be reported. */
 static bool take_result(struct task *t, struct resume *how, long result)
 {

@@ -10,6 +10,7 @@
 #include "abi/linux/wait.h"
 #include "base/bpf.h"
 #include "base/log.h"
+#include "kernel/ptrace/ptrace.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 
@@ -237,13 +238,19 @@ static bool strict_admits(struct task *t, uint64_t nr, long *ret)
     return false;
 }
 
-bool seccomp_admits(struct task *t, uint64_t nr, const uint64_t a[static 6], long *ret)
+static bool filters_admit(struct task *t, const struct seccomp_data d, bool again, long *ret);
+
+/* The tracer has its say, and may change the call, which the filters then look at once more. */
+static bool tracer_admits(struct task *t, uint16_t data, long *ret)
 {
-    const struct seccomp_data d = data_of(t, nr, a);
+    return trace_seccomp(t, data, ret) &&
+           filters_admit(t, data_of(t, t->trap.nr, t->trap.args), true, ret);
+}
+
+static bool filters_admit(struct task *t, const struct seccomp_data d, bool again, long *ret)
+{
     uint32_t verdict, data;
 
-    if (atomic_load(&t->seccomp.mode) == LX_SECCOMP_MODE_STRICT)
-        return strict_admits(t, nr, ret);
     verdict = evaluate(t, &d);
     data = verdict & LX_SECCOMP_RET_DATA;
     *ret = -ENOSYS;
@@ -259,7 +266,8 @@ bool seccomp_admits(struct task *t, uint64_t nr, const uint64_t a[static 6], lon
     case LX_SECCOMP_RET_TRAP:
         send_sigsys(t, &d, (uint16_t) data);
         return false;
-    case LX_SECCOMP_RET_TRACE:      /* nobody traces */
+    case LX_SECCOMP_RET_TRACE:
+        return again || tracer_admits(t, (uint16_t) data, ret);
     case LX_SECCOMP_RET_USER_NOTIF: /* nobody listens */
         return false;
     case LX_SECCOMP_RET_KILL_THREAD:
@@ -269,4 +277,11 @@ bool seccomp_admits(struct task *t, uint64_t nr, const uint64_t a[static 6], lon
         kill(t, &d, true);
         return false;
     }
+}
+
+bool seccomp_admits(struct task *t, uint64_t nr, const uint64_t a[static 6], long *ret)
+{
+    if (atomic_load(&t->seccomp.mode) == LX_SECCOMP_MODE_STRICT)
+        return strict_admits(t, nr, ret);
+    return filters_admit(t, data_of(t, nr, a), false, ret);
 }

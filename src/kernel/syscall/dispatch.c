@@ -25,7 +25,13 @@ long syscall_dispatch(struct task *t, uint64_t nr, const uint64_t a[static 6])
     if (t->k->strace)
         strace_enter(t, nr, a);
     long r;
-    if (atomic_load(&t->seccomp.mode) == LX_SECCOMP_MODE_DISABLED || seccomp_admits(t, nr, a, &r))
+    bool admitted = true;
+    if (atomic_load(&t->seccomp.mode) != LX_SECCOMP_MODE_DISABLED) {
+        admitted = seccomp_admits(t, nr, a, &r);
+        nr = t->trap.nr; /* the tracer's, if it was asked: a is t->trap.args */
+        d = syscall_desc(nr);
+    }
+    if (admitted)
         r = d && d->fn ? d->fn(t, a) : not_there(t, nr, d);
     if (t->k->strace)
         strace_exit(t, nr, a, r);

@@ -259,13 +259,46 @@ static long event_message(const struct call *c)
     return copy_out(c->t, uaddr(c->data), &message, sizeof(message));
 }
 
+#define UP_TO(member) \
+    (offsetof(struct lx_ptrace_syscall_info, member) + \
+     sizeof(((struct lx_ptrace_syscall_info *) 0)->member))
+
+/* What kind of stop it is, and the parts of *i that go with it. How much of *i is meaningful. */
+static size_t fill_syscall_info(const struct tracee *tr, const struct lx_user_regs *r,
+                                struct lx_ptrace_syscall_info *i)
+{
+    const uint64_t args[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
+    int code = tr->has_info ? tr->info.code : 0;
+    bool call = code == (LX_SIGTRAP | 0x80);
+
+    if (call && tr->message == LX_PTRACE_EVENTMSG_SYSCALL_ENTRY) {
+        i->op = LX_PTRACE_SYSCALL_INFO_ENTRY;
+        i->entry.nr = r->orig_rax;
+        memcpy(i->entry.args, args, sizeof(args));
+        return UP_TO(entry.args);
+    }
+    if (call && tr->message == LX_PTRACE_EVENTMSG_SYSCALL_EXIT) {
+        i->op = LX_PTRACE_SYSCALL_INFO_EXIT;
+        i->exit.rval = (int64_t) r->rax;
+        i->exit.is_error = i->exit.rval < 0 && i->exit.rval >= -ERRNO_LAST;
+        return UP_TO(exit.is_error);
+    }
+    if (code == (LX_SIGTRAP | LX_PTRACE_EVENT_SECCOMP << 8)) {
+        i->op = LX_PTRACE_SYSCALL_INFO_SECCOMP;
+        i->seccomp.nr = r->orig_rax;
+        memcpy(i->seccomp.args, args, sizeof(args));
+        i->seccomp.ret_data = (uint32_t) tr->message;
+        return UP_TO(seccomp.ret_data);
+    }
+    return offsetof(struct lx_ptrace_syscall_info, entry);
+}
+
 static long syscall_info(const struct call *c)
 {
     struct lx_ptrace_syscall_info i = {.arch = LX_AUDIT_ARCH_X86_64};
-    size_t n = offsetof(struct lx_ptrace_syscall_info, entry);
     struct sighand *sh = hold_stopped(c);
-    const struct tracee *tr = &c->tracee->trace;
     struct lx_user_regs r;
+    size_t n;
     int copied;
 
     if (!sh)
@@ -273,21 +306,7 @@ static long syscall_info(const struct call *c)
     trace_get_regs(c->tracee, &r);
     i.ip = r.rip;
     i.sp = r.rsp;
-    if (tr->has_info && tr->info.code == (LX_SIGTRAP | 0x80)) {
-        const uint64_t args[6] = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};
-
-        if (tr->message == LX_PTRACE_EVENTMSG_SYSCALL_ENTRY) {
-            i.op = LX_PTRACE_SYSCALL_INFO_ENTRY;
-            i.entry.nr = r.orig_rax;
-            memcpy(i.entry.args, args, sizeof(args));
-            n += sizeof(i.entry);
-        } else if (tr->message == LX_PTRACE_EVENTMSG_SYSCALL_EXIT) {
-            i.op = LX_PTRACE_SYSCALL_INFO_EXIT;
-            i.exit.rval = (int64_t) r.rax;
-            i.exit.is_error = i.exit.rval < 0 && i.exit.rval >= -ERRNO_LAST;
-            n += offsetof(struct lx_ptrace_syscall_info, exit.is_error) + 1 - n;
-        }
-    }
+    n = fill_syscall_info(&c->tracee->trace, &r, &i);
     mutex_unlock(&sh->lock);
     copied = copy_out(c->t, uaddr(c->data), &i, MIN(c->addr, (uint64_t) n));
     return copied ? copied : (long) n;
