@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ptrace(2): fork, exec, threads, exit, job control, and wait(2) for tracees. */
 #include "ptrace.h"
+#include <dirent.h>
 #include <linux/filter.h>
 #include <linux/ptrace.h>
 #include <linux/seccomp.h>
@@ -331,6 +332,108 @@ CASE(other_thread_is_no_tracer)
     end_child(pid);
 }
 
+#define WORKERS 4
+
+static pthread_mutex_t workers_lock = PTHREAD_MUTEX_INITIALIZER;
+static volatile bool enough;
+static volatile int turns;
+
+static void be_enough(int sig)
+{
+    (void) sig;
+    enough = true;
+}
+
+static void *worker(void *arg)
+{
+    long kind = (long) arg;
+    while (!enough) {
+        pthread_mutex_lock(&workers_lock);
+        turns++;
+        pthread_mutex_unlock(&workers_lock);
+        if (kind == 1)
+            sleep_ms(1);
+        if (kind == 2)
+            free(malloc(200000));
+        if (kind == 3 && waitpid(fork() ?: (_exit(0), 0), NULL, 0) < 0)
+            return (void *) 1;
+    }
+    return NULL;
+}
+
+static int works(void)
+{
+    pthread_t t[WORKERS];
+    int bad = 0;
+    signal(SIGUSR1, be_enough);
+    for (long i = 0; i < WORKERS; i++)
+        if (pthread_create(&t[i], NULL, worker, (void *) i))
+            return 1;
+    for (int i = 0; i < WORKERS; i++) {
+        void *r;
+        pthread_join(t[i], &r);
+        bad += r != NULL;
+    }
+    return bad;
+}
+
+static int threads_of(pid_t pid, pid_t *tids, int max)
+{
+    char name[64];
+    int n = 0;
+    snprintf(name, sizeof(name), "/proc/%d/task", pid);
+    DIR *d = opendir(name);
+    CHECK(d != NULL);
+    for (struct dirent *e; (e = readdir(d)) && n < max;)
+        if (atoi(e->d_name) > 0)
+            tids[n++] = atoi(e->d_name);
+    closedir(d);
+    return n;
+}
+
+/* Attached and let go again and again, a busy process notices nothing. */
+CASE(attach_storm)
+{
+    pid_t pid = free_child(works), tids[16];
+    sleep_ms(50);
+    for (int round = 0; round < 20; round++) {
+        int n = threads_of(pid, tids, 16);
+        for (int i = 0; i < n; i++) {
+            CHECK_EQ(request(PTRACE_SEIZE, tids[i], 0, 0), 0);
+            CHECK_EQ(request(PTRACE_INTERRUPT, tids[i], 0, 0), 0);
+        }
+        for (int i = 0; i < n; i++) {
+            int stop = next_stop(tids[i]);
+            CHECK(regs_of(tids[i]).rip != 0);
+            while (stop == SIGCHLD) {
+                let_go(tids[i], PTRACE_CONT, SIGCHLD);
+                stop = next_stop(tids[i]);
+            }
+            CHECK_EQ(stop, TRAP_OF(PTRACE_EVENT_STOP));
+        }
+        for (int i = 0; i < n; i++)
+            CHECK_EQ(request(PTRACE_DETACH, tids[i], 0, 0), 0);
+        sleep_ms(5);
+    }
+    CHECK_EQ(kill(pid, SIGUSR1), 0);
+    CHECK_EXIT(pid, 0);
+}
+
+CASE(step_storm)
+{
+    pid_t pid = traced_child(works);
+    options(pid, PTRACE_O_EXITKILL);
+    for (int i = 0; i < 3000; i++) {
+        let_go(pid, PTRACE_SINGLESTEP, 0);
+        CHECK_EQ(next_stop(pid), SIGTRAP);
+    }
+    let_go(pid, PTRACE_CONT, SIGUSR1);
+    int status;
+    while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
+        let_go(pid, PTRACE_CONT, WSTOPSIG(status));
+    CHECK(WIFEXITED(status) || WIFSIGNALED(status));
+}
+
 /* ---- exit ---- */
 
 CASE(exit_event)
@@ -440,7 +543,9 @@ CASE(seccomp_event)
 CASE(seccomp_event_skips)
 {
     pid_t pid = at_filter();
-    CHECK_EQ(request(PTRACE_POKEUSER, pid, offsetof(struct user, regs.orig_rax), (unsigned long) -1), 0);
+    CHECK_EQ(request(PTRACE_POKEUSER, pid, offsetof(struct user, regs.orig_rax),
+                     (unsigned long) -1),
+             0);
     CHECK_EQ(request(PTRACE_POKEUSER, pid, offsetof(struct user, regs.rax), 12), 0);
     let_go(pid, PTRACE_CONT, 0);
     CHECK_EXIT(pid, 12);

@@ -54,8 +54,8 @@ void trace_event(struct task *t, int event, uint64_t message);
 /* The image has changed; the thread had this number before. */
 void trace_execed(struct task *t, pid_t old_tid);
 /*
- * PTRACE_EVENT_SECCOMP, asked for by a filter of t's own. True: the call as t->trap has it now is to
- * be made; false: it is over with *ret, because nobody wants the event, or the tracer skips it.
+ * PTRACE_EVENT_SECCOMP, asked for by a filter of t's own. True: the call as t->trap has it now is
+ * to be made; false: it is over with *ret, because nobody wants the event, or the tracer skips it.
  */
 bool trace_seccomp(struct task *t, uint16_t data, long *ret) must_check;
 /* exec of a set-id program: whether the tracer forbids new rights. */

@@ -259,7 +259,7 @@ static long event_message(const struct call *c)
     return copy_out(c->t, uaddr(c->data), &message, sizeof(message));
 }
 
-#define UP_TO(member) \
+#define UP_TO(member)                                  \
     (offsetof(struct lx_ptrace_syscall_info, member) + \
      sizeof(((struct lx_ptrace_syscall_info *) 0)->member))
 
