@@ -21,6 +21,7 @@ enum lock_rank {
     RANK_FDTABLE,      /* one descriptor table */
     RANK_FSCTX,        /* root, cwd, umask */
     RANK_SIGHAND,      /* dispositions, masks, pending signals of a process */
+    RANK_UNIX_GC,      /* which unix sockets are in each other's queues */
     RANK_PIPE,         /* a pipe's or socket buffer's contents */
     RANK_TTY,          /* line discipline and pty buffers */
     RANK_FILE,         /* one open file's offset and readdir state */

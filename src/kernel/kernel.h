@@ -59,7 +59,8 @@ struct kernel {
     uint64_t epoll_mark;       /* [epoll_nest] number of the last walk over them */
     struct mutex inotify_lock; /* RANK_LEAF */
     struct list inotify_users; /* [inotify_lock] what each user has: fdobj/inotify.c */
-    bool strace;               /* immutable */
+    _Atomic uint64_t last_socket; /* inode number of the newest socket */
+    bool strace;                  /* immutable */
     bool rootless;
     _Atomic uint32_t exit_status;                 /* wait(2) status of init, valid once `ended` */
     _Atomic uint32_t ended;                       /* futex word: 1 when init is gone */

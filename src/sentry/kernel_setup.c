@@ -19,6 +19,7 @@
 #include "kernel/vfs/mount.h"
 #include "kernel/vfs/node.h"
 #include "kernel/vfs/special.h"
+#include "net/unix/unix.h"
 #include "tty/tty.h"
 
 /* What the kernel points to for its whole life, in one piece. */
@@ -138,12 +139,15 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     p->specials.memfd_new = hostfs_memfd_new;
     p->specials.terminal_open = terminal_open;
     p->specials.has_console = terminal_has_console;
+    p->specials.unix_show = unix_show;
     k->specials = &p->specials;
     r = kernel_tasks_init(k);
     if (r == 0)
         r = terminals_new(k, &p->specials.terminals);
     if (r == 0)
         r = pipes_new(&p->specials.pipes);
+    if (r == 0)
+        r = unix_net_new(&p->specials.unix_net);
     if (r == 0)
         r = vfs_new(&k->vfs);
     if (r == 0)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /proc/PID/net. The guest has no sockets and sees no interfaces, so each table is its heading, in
- * the form proc_pid_net(5) and its readers expect.
+ * /proc/PID/net. Unix sockets are shown; the guest has no others and sees no interfaces, so each
+ * other table is its heading, in the form proc_pid_net(5) and its readers expect.
  */
 #include "fs/proc/internal.h"
+#include "kernel/vfs/special.h"
 
 PROC_CONST(show_nothing, "")
 PROC_CONST(show_arp,
@@ -36,7 +37,11 @@ PROC_CONST(show_udp,
 PROC_CONST(show_udp6, "  sl  local_address                         remote_address                  "
                       "      st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref "
                       "pointer drops\n")
-PROC_CONST(show_unix, "Num       RefCount Protocol Flags    Type St Inode Path\n")
+static int show_unix(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    sb_add(out, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+    return c->k->specials->unix_show(c->k, out);
+}
 
 const struct pseudo_entry proc_net_table[] = {
     PSEUDO_FILE("arp", 0444, show_arp),          PSEUDO_FILE("dev", 0444, show_dev),

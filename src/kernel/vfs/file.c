@@ -237,6 +237,8 @@ ssize_t file_read(struct task *t, struct file *f, struct iobuf *io, int64_t pos)
     if (!f->ops->read)
         return f->ops->readdir ? -EISDIR : -EINVAL;
     int r = check_pos(f, pos);
+    if (r == 0 && f->ops->transfer)
+        return f->ops->transfer(t, f, io, false);
     return r < 0 ? r : transfer(t, &x);
 }
 
@@ -249,6 +251,8 @@ ssize_t file_write(struct task *t, struct file *f, struct iobuf *io, int64_t pos
     if (!f->ops->write)
         return -EINVAL;
     int r = check_pos(f, pos);
+    if (r == 0 && f->ops->transfer)
+        return f->ops->transfer(t, f, io, true);
     return r < 0 ? r : transfer(t, &x);
 }
 

@@ -20,6 +20,7 @@ struct task;
 struct attr;
 struct file;
 struct node;
+struct socket_ops;
 struct strbuf;
 
 struct path {
@@ -84,7 +85,12 @@ struct file_ops {
     void (*close)(struct file *f, struct task *t);
     /* Required. The last reference is gone, no locks are held; frees the containing object. */
     void (*release)(struct file *f);
-    /* Streams (pipes, stream sockets, ttys): a blocking write(2) goes on after a short one. */
+    /* Sockets: a whole read(2) or write(2) in place of the generic loop, with the timeouts and the
+     * rules for SIGPIPE that only they have. NULL: the generic one. t NULL: it must not wait. */
+    ssize_t (*transfer)(struct task *t, struct file *f, struct iobuf *io, bool write);
+    /* net/socket.h; NULL: -ENOTSOCK. */
+    const struct socket_ops *socket;
+    /* Streams (pipes, ttys): a blocking write(2) goes on after a short one. */
     bool write_all;
     /* Anonymous files: what /proc/PID/fd shows: "pipe" as pipe:[ino], with a colon as it is. NULL
      * for named files. */

@@ -71,8 +71,8 @@ int name_may_remove(const struct walk *s, const struct dentry *victim, bool as_d
 
 /* ---- creation ---- */
 
-/* The last component of s, unless it is there already. */
-static int create_last(struct walk *s, const struct create_args *a)
+/* The last component of s, unless it is there already. ret: where to put its path; may be NULL. */
+static int create_last(struct walk *s, const struct create_args *a, struct path *ret)
 {
     struct dentry *dir = s->cur.dentry, *d;
     struct super *sb = dir->node->sb;
@@ -92,18 +92,22 @@ static int create_last(struct walk *s, const struct create_args *a)
     dentry_reap(&dying);
     if (r < 0)
         return r;
-    dentry_put(d);
     vfs_saw_name(dir->node, s->last.name, s->last.len, LX_IN_CREATE, a->mode & LX_S_IFMT);
+    if (ret) {
+        *ret = (struct path){.mnt = s->cur.mnt, .dentry = d};
+        path_get(ret);
+    }
+    dentry_put(d);
     return 0;
 }
 
 static int create_name(const struct walkctx *w, const struct path *at, const char *name,
-                       const struct create_args *a)
+                       const struct create_args *a, struct path *ret)
 {
     struct walk s;
     int r = walk_to_parent(&s, w, at, name, WALK_NOFOLLOW);
     if (r == 0)
-        r = create_last(&s, a);
+        r = create_last(&s, a, ret);
     walk_end(&s);
     return r;
 }
@@ -129,14 +133,21 @@ int vfs_mknod(const struct walkctx *w, const struct path *at, const char *name, 
     default:
         return -EINVAL;
     }
-    return create_name(w, at, name, &a);
+    return create_name(w, at, name, &a, NULL);
+}
+
+int vfs_mknod_path(const struct walkctx *w, const struct path *at, const char *name, uint32_t mode,
+                   struct path *ret)
+{
+    struct create_args a = {.mode = mode, .cred = w->cred};
+    return create_name(w, at, name, &a, ret);
 }
 
 int vfs_symlink(const struct walkctx *w, const struct path *at, const char *name,
                 const char *target)
 {
     struct create_args a = {.mode = LX_S_IFLNK | 0777, .target = target, .cred = w->cred};
-    return *target ? create_name(w, at, name, &a) : -ENOENT;
+    return *target ? create_name(w, at, name, &a, NULL) : -ENOENT;
 }
 
 /* ---- link ---- */

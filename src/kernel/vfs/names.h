@@ -18,6 +18,9 @@
  * encoding. */
 int vfs_mknod(const struct walkctx *w, const struct path *at, const char *name, uint32_t mode,
               uint64_t rdev) must_check;
+/* The same, and where it now is: a new reference. bind(2). */
+int vfs_mknod_path(const struct walkctx *w, const struct path *at, const char *name, uint32_t mode,
+                   struct path *ret) must_check;
 int vfs_symlink(const struct walkctx *w, const struct path *at, const char *name,
                 const char *target) must_check;
 /* `old` is an already walked path: linkat(2) decides whether its last symlink was followed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Special files found in host trees: FIFOs and device nodes. A file system that meets one hands it
- * over here; the objects behind are fdobj's and fs/dev's, which no file system may name.
+ * Special files found in host trees: FIFOs, sockets and device nodes. A file system that meets one
+ * hands it over here; the objects behind are fdobj's and fs/dev's, which no file system may name.
  */
 #pragma once
 
@@ -15,8 +15,10 @@ struct kernel;
 struct node;
 struct open_args;
 struct pipes;
+struct strbuf;
 struct super;
 struct terminals;
+struct unix_net;
 
 #define MEMFD_NAME_MAX 249
 
@@ -36,6 +38,9 @@ struct specials {
     int (*terminal_open)(struct kernel *k, uint64_t rdev, const struct open_args *a,
                          struct file **ret);
     bool (*has_console)(struct kernel *k);
+    struct unix_net *unix_net; /* net/unix/unix.h */
+    /* The lines of /proc/net/unix. */
+    int (*unix_show)(struct kernel *k, struct strbuf *out);
     struct super *memfds; /* what files of memfd_create(2) live on */
     /* An empty one, open for reading and writing. flags: LX_MFD_*; without LX_MFD_CLOEXEC, and
      * checked. */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages: the sender's bytes, name, credentials and descriptors, in the receiver's queue. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "abi/linux/poll.h"
+#include "kernel/task/task.h"
+#include "net/unix/internal.h"
+
+/* Given ones; or the sender's own, if either side wants them: unix(7), SO_PASSCRED. */
+static void set_creds(struct unix_msg *msg, struct task *t, const struct scm *scm, bool wanted)
+{
+    if (scm && scm->has_creds) {
+        msg->creds = scm->creds;
+        msg->has_creds = true;
+    } else if (wanted && t) {
+        msg->creds = (struct lx_ucred){t->tg->tgid, t->cred->uid, t->cred->gid};
+        msg->has_creds = true;
+    }
+}
+
+int unix_msg_new(struct unix_end *from, const struct unix_end *to, struct task *t,
+                 struct sock_msg *m, size_t len, struct unix_msg **ret)
+{
+    int r = 0;
+    if (atomic_load(&from->used) >= atomic_load(&from->sndbuf))
+        return -EAGAIN;
+    struct unix_msg *msg = malloc(sizeof(*msg) + len);
+    if (!msg)
+        return -ENOMEM;
+    *msg = (struct unix_msg){.len = len};
+    ref_init(&msg->ref);
+    list_init(&msg->link);
+    msg->from = unix_end_get(from);
+    msg->charge = len + UNIX_MSG_OVERHEAD;
+    atomic_fetch_add(&from->used, msg->charge);
+    bool wanted = atomic_load(&from->pass_creds) || atomic_load(&to->pass_creds) ||
+                  !atomic_load(&to->accepted);
+    set_creds(msg, t, m->scm, wanted);
+    mutex_lock(&from->lock);
+    msg->name = unix_name_get(from->name);
+    mutex_unlock(&from->lock);
+    if (len && iobuf_take(m->io, msg->data, len) != (ssize_t) len)
+        r = -EFAULT;
+    if (r == 0 && m->scm && m->scm->n_files)
+        r = unix_rights_send(from->net, t, m->scm, &msg->rights);
+    if (r < 0) {
+        unix_msg_put(msg);
+        return r;
+    }
+    *ret = msg;
+    return 0;
+}
+
+void unix_msg_put(struct unix_msg *m)
+{
+    if (!ref_put(&m->ref))
+        return;
+    struct unix_end *from = m->from;
+    if (m->rights)
+        unix_rights_drop(from->net, m->rights);
+    unix_name_put(m->name);
+    atomic_fetch_sub(&from->used, m->charge);
+    free(m);
+    if (unix_writable(from))
+        waitq_wake(&from->wq, LX_POLL_WRITABLE | LX_POLLWRBAND);
+    unix_end_put(from);
+}
+
+void unix_msg_push(struct unix_end *to, struct unix_msg *msg)
+{
+    list_add_tail(&msg->link, &to->queue);
+    to->n_queued++;
+}
+
+struct lx_ucred unix_msg_creds(const struct unix_msg *msg)
+{
+    return msg->has_creds ? msg->creds : (struct lx_ucred) SCM_CREDS_NONE;
+}
+
+void unix_msg_show(struct unix_end *e, struct unix_msg *msg, struct sock_msg *m)
+{
+    if (m->name)
+        *m->name = msg->name ? msg->name->text : (struct sockname){.len = 0};
+    if (m->scm && atomic_load(&e->pass_creds)) {
+        m->scm->has_creds = true;
+        m->scm->creds = unix_msg_creds(msg);
+    }
+}
+
+int unix_msg_show_rights(struct unix_end *e, struct unix_msg *msg, struct sock_msg *m, bool peek)
+{
+    if (peek)
+        return m->scm ? unix_rights_copy(e->net, e, msg, m->scm) : 0;
+    mutex_lock(&e->lock);
+    struct unix_rights *r = msg->rights;
+    msg->rights = NULL;
+    mutex_unlock(&e->lock);
+    if (!r)
+        return 0;
+    if (m->scm)
+        unix_rights_receive(e->net, r, m->scm);
+    else
+        unix_rights_drop(e->net, r);
+    return 0;
+}
