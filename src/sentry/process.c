@@ -45,11 +45,11 @@ static int give_console(struct task *t, const struct process_request *q, struct 
     r = console_open(t->k, take_fd(&q->fds[0]), t->cred, q->is_init, &console);
     if (r < 0)
         return fail_errno(f, -r, "making a console of descriptor 0");
-    for (int i = 0; i < N_STDIO && r == 0; i++) {
+    for (int i = 0; i < N_STDIO && r >= 0; i++) {
         q->fds[i] = close_fd(q->fds[i]);
         r = fd_install_at(t->files, file_get(console), i, limit, false, t);
     }
-    if (r == 0)
+    if (r >= 0)
         r = console_make_controlling(t, console);
     file_put(console);
     return r < 0 ? fail_errno(f, -r, "giving the console to the program") : 0;
