@@ -10,7 +10,7 @@
 #include "host/lifecycle.h"
 
 struct create_options {
-    const char *bundle, *pid_file;
+    const char *bundle, *pid_file, *console_socket;
     uint32_t preserve_fds;
     bool detach, keep, strace;
 };
@@ -21,7 +21,8 @@ static const struct option create_option_table[] = {
     {"bundle", 'b', OPTION_STRING, false, "DIR", "the bundle's directory (default: .)", O(bundle)},
     {"pid-file", 0, OPTION_STRING, false, "FILE", "write the sandbox's process id to FILE",
      O(pid_file)},
-    {"console-socket", 0, OPTION_REFUSED, true, "PATH", "send a terminal over this socket", 0},
+    {"console-socket", 0, OPTION_STRING, false, "PATH",
+     "send the container's terminal over this socket", O(console_socket)},
     {"no-pivot", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
     {"no-new-keyring", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect",
      0},
@@ -36,7 +37,8 @@ static const struct option run_option_table[] = {
      O(pid_file)},
     {"detach", 'd', OPTION_FLAG, false, NULL, "return as soon as the program runs", O(detach)},
     {"keep", 0, OPTION_FLAG, false, NULL, "do not delete the container at its end", O(keep)},
-    {"console-socket", 0, OPTION_REFUSED, true, "PATH", "send a terminal over this socket", 0},
+    {"console-socket", 0, OPTION_STRING, false, "PATH",
+     "send the container's terminal over this socket", O(console_socket)},
     {"no-subreaper", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
     {"no-pivot", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
     {"no-new-keyring", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect",
@@ -55,10 +57,9 @@ struct made {
     struct foreground fg;
 };
 
-#define MADE_NONE                                                    \
-    {                                                                \
-        .store = {.fd = -1}, .c = CONTAINER_NONE, .s = SANDBOX_NONE, \
-        .fg = {.control_fd = -1, .signal_fd = -1},                   \
+#define MADE_NONE                                                                           \
+    {                                                                                       \
+        .store = {.fd = -1}, .c = CONTAINER_NONE, .s = SANDBOX_NONE, .fg = FOREGROUND_NONE, \
     }
 
 static void made_end(struct made *m)
@@ -76,6 +77,7 @@ static int make(struct cli *cli, const struct create_options *o, const char *id,
         .id = id,
         .bundle = o->bundle ? o->bundle : ".",
         .pid_file = o->pid_file,
+        .console_socket = o->console_socket,
         .sentry = cli->sentry,
         .foreground = foreground,
         .keep = o->keep,

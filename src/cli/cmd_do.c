@@ -15,12 +15,13 @@
 #include "host/sandbox.h"
 #include "host/specbuild.h"
 #include "host/spectree.h"
+#include "host/terminal.h"
 #include "host/tree.h"
 #include "oci/caps.h"
 
 struct do_options {
     const char *root, *cwd, *network;
-    bool ro, rw, strace, terminal;
+    bool ro, rw, strace, terminal, no_terminal;
     struct string_list env;
 };
 
@@ -38,7 +39,9 @@ static const struct option do_option_table[] = {
      O(env)},
     {"network", 0, OPTION_STRING, false, "MODE", "none (default) or host", O(network)},
     {"terminal", 't', OPTION_FLAG, false, NULL,
-     "the three standard descriptors are a terminal that is the command's alone", O(terminal)},
+     "give it a terminal (default if ours is on descriptors 0, 1 and 2)", O(terminal)},
+    {"no-terminal", 'T', OPTION_FLAG, false, NULL, "hand our descriptors over as they are",
+     O(no_terminal)},
     {"strace", 0, OPTION_FLAG, false, NULL, "log every system call of the program", O(strace)},
 };
 
@@ -105,7 +108,7 @@ static int fill_process(struct sandbox_spec *s, const struct do_options *o, char
     if (r < 0)
         return fail_errno(f, -r, "describing the process");
     spec_set_caller_signals(s);
-    p->terminal = o->terminal;
+    p->terminal = o->terminal || (!o->no_terminal && terminal_is_ours());
     p->umask = umask(022);
     umask(p->umask);
     p->cap_bounding = CAPS_DEFAULT;
@@ -134,6 +137,8 @@ static int build_spec(const struct cli *cli, const struct do_options *o, char **
     char id[32];
     int r;
 
+    if (o->terminal && o->no_terminal)
+        return fail(f, EINVAL, "options --terminal and --no-terminal exclude each other");
     if (o->ro && o->rw)
         return fail(f, EINVAL, "options --ro and --rw exclude each other");
     r = resolve_root(o->root ? o->root : "/", &root, f);
@@ -170,7 +175,8 @@ struct do_run {
     struct sandbox_spec *spec;
     struct sandbox sandbox;
     struct foreground fg;
-    int control_theirs;
+    struct host_pty pty;
+    int control_theirs, log_copy;
     char *sentry;
 };
 
@@ -180,8 +186,26 @@ static void do_run_end(struct do_run *d)
     foreground_end(&d->fg);
     d->fg.control_fd = close_fd(d->fg.control_fd);
     d->control_theirs = close_fd(d->control_theirs);
+    d->log_copy = close_fd(d->log_copy);
+    host_pty_close(&d->pty);
     sandbox_spec_free(d->spec);
     free(d->sentry);
+}
+
+static int make_terminal(struct do_run *d, struct sandbox_params *p, struct fail *f)
+{
+    int r;
+
+    if (!d->spec->process.terminal)
+        return 0;
+    r = host_pty_open(0, 0, &d->pty, f);
+    if (r == 0)
+        r = sandbox_keep_log(d->spec, &d->log_copy, f);
+    if (r < 0)
+        return r;
+    d->fg.master = take_fd(&d->pty.master);
+    p->terminal_fd = d->pty.slave;
+    return 0;
 }
 
 static int launch(const struct cli *cli, struct do_run *d, struct fail *f)
@@ -189,6 +213,7 @@ static int launch(const struct cli *cli, struct do_run *d, struct fail *f)
     struct sandbox_params p = {
         .spec = d->spec,
         .privileged = !d->spec->rootless,
+        .terminal_fd = -1,
         .signal_mask = &d->fg.saved_mask,
     };
     int pair[2], r;
@@ -197,6 +222,9 @@ static int launch(const struct cli *cli, struct do_run *d, struct fail *f)
     if (r < 0)
         return r;
     p.sentry_path = d->sentry;
+    r = make_terminal(d, &p, f);
+    if (r < 0)
+        return r;
     if (p.privileged) {
         idmap_identity(&p.ids);
         r = tree_open(d->sentry, TREE_RDONLY, &d->spec->self_fd, f);
@@ -210,6 +238,7 @@ static int launch(const struct cli *cli, struct do_run *d, struct fail *f)
     d->fg.control_fd = pair[0];
     d->control_theirs = d->spec->control_fd = pair[1];
     r = sandbox_clone(&p, &d->sandbox, f);
+    host_pty_close(&d->pty);
     d->control_theirs = close_fd(d->control_theirs);
     if (r == 0)
         r = sandbox_release(&d->sandbox, &p, f);
@@ -222,8 +251,10 @@ static int run_do(struct cli *cli, const struct command *self, int argc, char **
 {
     _cleanup_(do_run_end) struct do_run d = {
         .sandbox = SANDBOX_NONE,
-        .fg = {.control_fd = -1, .signal_fd = -1},
+        .fg = FOREGROUND_NONE,
+        .pty = HOST_PTY_NONE,
         .control_theirs = -1,
+        .log_copy = -1,
     };
     struct do_options o = {0};
     struct fail f = {0};

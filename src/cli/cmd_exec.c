@@ -13,20 +13,21 @@
 #include "host/execution.h"
 #include "host/pidfile.h"
 #include "host/specbuild.h"
+#include "host/terminal.h"
 #include "oci/caps.h"
 #include "oci/config.h"
 
 struct exec_options {
-    const char *cwd, *user, *process, *pid_file;
+    const char *cwd, *user, *process, *pid_file, *console_socket;
     struct string_list env, gids, caps;
     uint32_t preserve_fds;
-    bool detach, no_new_privs;
+    bool tty, detach, no_new_privs;
 };
 
 #define O(field) offsetof(struct exec_options, field)
 
 static const struct option exec_option_table[] = {
-    {"tty", 't', OPTION_REFUSED, false, NULL, "give the process a terminal", 0},
+    {"tty", 't', OPTION_FLAG, false, NULL, "give the process a terminal", O(tty)},
     {"detach", 'd', OPTION_FLAG, false, NULL, "return as soon as the process runs", O(detach)},
     {"pid-file", 0, OPTION_STRING, false, "FILE",
      "write the id of the process that stands for it on the host to FILE", O(pid_file)},
@@ -43,7 +44,8 @@ static const struct option exec_option_table[] = {
      O(no_new_privs)},
     {"preserve-fds", 0, OPTION_NUMBER, false, "N", "hand N further descriptors over",
      O(preserve_fds)},
-    {"console-socket", 0, OPTION_REFUSED, true, "PATH", "send a terminal over this socket", 0},
+    {"console-socket", 0, OPTION_STRING, false, "PATH", "send its terminal over this socket",
+     O(console_socket)},
     {"apparmor", 0, OPTION_REFUSED, true, "PROFILE", "an AppArmor profile", 0},
     {"process-label", 0, OPTION_REFUSED, true, "LABEL", "a SELinux label", 0},
 };
@@ -131,7 +133,7 @@ static int apply(const struct exec_options *o, char **argv, struct process_spec 
 {
     int r = replace_argv(p, argv, f);
 
-    p->terminal = false;
+    p->terminal = o->tty;
     if (r == 0 && o->cwd && o->cwd[0] != '/')
         r = fail(f, EINVAL, "option --cwd: \"%s\" is not an absolute path", o->cwd);
     if (r == 0 && o->cwd)
@@ -170,8 +172,10 @@ static int describe(const struct exec_options *o, const struct container *c, cha
         r = fail(f, EINVAL, "%s/config.json: process: missing", c->bundle);
     if (r == 0 && !o->process)
         r = apply(o, argv, &cfg->process, f);
-    if (r == 0 && cfg->process.terminal)
-        r = fail(f, ENOTSUP, "process.terminal: a terminal is not supported yet");
+    if (r == 0 && o->process && o->tty)
+        cfg->process.terminal = true;
+    if (r == 0)
+        r = terminal_check(cfg->process.terminal, o->detach, o->console_socket, f);
     if (r < 0) {
         oci_config_free(cfg);
         return r;
@@ -192,12 +196,34 @@ static int check_status(const struct container *c, struct fail *f)
     return 0;
 }
 
+/* Its slave stands for all three standard descriptors, and its master goes where it is awaited. */
+static int give_terminal(const struct exec_options *o, const struct oci_config *cfg,
+                         struct execution_request *q, struct host_pty *pty, struct execution *e,
+                         struct fail *f)
+{
+    int r;
+
+    if (!cfg->process.terminal)
+        return 0;
+    r = host_pty_open(cfg->console_rows, cfg->console_cols, pty, f);
+    if (r == 0 && o->console_socket)
+        r = host_pty_send(pty, o->console_socket, f);
+    if (r < 0)
+        return r;
+    if (!o->detach)
+        e->master = take_fd(&pty->master);
+    for (int i = 0; i < 3; i++)
+        q->stdio[i] = pty->slave;
+    return 0;
+}
+
 /* The container is let go of before its process is waited for: others may change it. */
 static int start(const struct cli *cli, const struct exec_options *o, char **argv,
                  struct execution *ret, struct fail *f)
 {
     _cleanup_(oci_config_freep) struct oci_config *cfg = NULL;
     _cleanup_(opened_close) struct opened c = OPENED_NONE;
+    _cleanup_(host_pty_close) struct host_pty pty = HOST_PTY_NONE;
     struct execution_request q = {.stdio = {0, 1, 2}, .n_preserved = o->preserve_fds};
     int r = opened_open(cli, argv[0], FOR_READ, &c, f);
 
@@ -205,6 +231,8 @@ static int start(const struct cli *cli, const struct exec_options *o, char **arg
         r = check_status(&c.c, f);
     if (r == 0)
         r = describe(o, &c.c, argv + 1, &cfg, f);
+    if (r == 0)
+        r = give_terminal(o, cfg, &q, &pty, ret, f);
     if (r < 0)
         return r;
     q.spec = &cfg->process;

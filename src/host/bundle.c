@@ -123,10 +123,6 @@ static int check_supported(const struct bundle *b, struct fail *f)
 
     if (!c->has_process)
         return fail(f, EINVAL, "process: missing");
-    if (c->process.terminal)
-        return fail(f, ENOTSUP,
-                    "process.terminal: a terminal for the container is not supported yet "
-                    "(set it to false)");
     for (size_t i = 0; i < c->n_namespaces; i++)
         if (c->namespaces[i].path && *c->namespaces[i].path)
             return fail(f, ENOTSUP,

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "host/terminal.h"
 #include "rpc/control.h"
 
 #define CONTROL_TIMEOUT_MS 10000
@@ -24,7 +25,7 @@ static void fill_signals(sigset_t *set, bool detached)
 {
     /* Of our own making: our children, our faults, what we write to. */
     static const int ours[] = {SIGCHLD, SIGPIPE, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
-    static const int job_control[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT};
+    static const int job_control[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 
     sigfillset(set);
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
@@ -37,6 +38,7 @@ int execution_prepare(struct execution *e, bool detached, struct fail *f)
 {
     sigset_t set;
 
+    e->detached = detached;
     e->buf = malloc(CONTROL_MAX_FRAME + 1);
     if (!e->buf)
         return fail(f, ENOMEM, "out of memory");
@@ -127,7 +129,7 @@ int execution_start(const struct container *c, const struct execution_request *q
 
 /* ---- while it runs ---- */
 
-static int pass_signal(struct execution *e)
+static int pass_signal(struct execution *e, const struct relay *relay)
 {
     struct signalfd_siginfo si;
     struct control_kill k = {0};
@@ -135,6 +137,14 @@ static int pass_signal(struct execution *e)
     if (read(e->signal_fd, &si, sizeof(si)) != (ssize_t) sizeof(si))
         return 0;
     k.signo = (int32_t) si.ssi_signo;
+    if (relay_is_on(relay) && k.signo == SIGWINCH) {
+        relay_resize(relay);
+        return control_send(e->control_fd, CONTROL_RESIZED, NULL, 0);
+    }
+    if (!e->detached && k.signo == SIGCONT) {
+        relay_continue(relay);
+        return 0;
+    }
     return control_send(e->control_fd, CONTROL_SIGNAL, &k, sizeof(k));
 }
 
@@ -170,24 +180,42 @@ static int read_news(struct execution *e, int *ret_status)
     return 0;
 }
 
-int execution_wait(struct execution *e, int *ret_status, struct fail *f)
+static int wait_end(struct execution *e, struct relay *relay, int *ret_status, struct fail *f)
 {
     for (;;) {
-        struct pollfd p[2] = {{.fd = e->control_fd, .events = POLLIN},
-                              {.fd = e->signal_fd, .events = POLLIN}};
+        struct pollfd p[2 + RELAY_POLLED] = {{.fd = e->control_fd, .events = POLLIN},
+                                             {.fd = e->signal_fd, .events = POLLIN}};
         int r = 0;
 
-        if (poll(p, 2, -1) < 0 && errno != EINTR)
+        relay_prepare(relay, p + 2);
+        if (poll(p, ARRAY_LEN(p), -1) < 0) {
+            if (errno == EINTR)
+                continue;
             return fail_errno(f, errno, "waiting for the process");
+        }
+        relay_move(relay, p + 2);
         if (p[0].revents)
             r = read_news(e, ret_status);
         else if (p[1].revents)
-            r = pass_signal(e);
+            r = pass_signal(e, relay);
         if (r > 0)
             return 0;
         if (r < 0 && r != -EPIPE) /* the end of the connection is read, too */
             return fail_errno(f, -r, "waiting for the process");
     }
+}
+
+int execution_wait(struct execution *e, int *ret_status, struct fail *f)
+{
+    struct relay relay = {.master = -1};
+    int r = 0;
+
+    if (e->master >= 0)
+        r = relay_begin(&relay, take_fd(&e->master), f);
+    if (r == 0)
+        r = wait_end(e, &relay, ret_status, f);
+    relay_end(&relay);
+    return r;
 }
 
 /* ---- detached ---- */
@@ -246,6 +274,7 @@ void execution_close(struct execution *e)
 {
     e->control_fd = close_fd(e->control_fd);
     e->signal_fd = close_fd(e->signal_fd);
+    e->master = close_fd(e->master);
     free(e->buf);
     e->buf = NULL;
 }

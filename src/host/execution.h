@@ -18,12 +18,14 @@
 struct execution {
     int control_fd; /* -1: none */
     int signal_fd;  /* signals to pass on */
-    char *buf;      /* for frames */
+    bool detached;
+    char *buf;  /* for frames */
+    int master; /* of the process's terminal, to be joined to ours by execution_wait(); or -1 */
 };
 
-#define EXECUTION_NONE                    \
-    {                                     \
-        .control_fd = -1, .signal_fd = -1 \
+#define EXECUTION_NONE                                  \
+    {                                                   \
+        .control_fd = -1, .signal_fd = -1, .master = -1 \
     }
 
 struct execution_request {
@@ -43,7 +45,7 @@ int execution_prepare(struct execution *e, bool detached, struct fail *f) must_c
  */
 int execution_start(const struct container *c, const struct execution_request *q,
                     struct execution *e, struct fail *f) must_check;
-/* Passes signals on until the process ends; *ret_status is what to exit with. */
+/* Passes signals and the terminal on until the process ends; *ret_status is what to exit with. */
 int execution_wait(struct execution *e, int *ret_status, struct fail *f) must_check;
 /*
  * Leaves a process of our own behind that does execution_wait() and exits with the status: for

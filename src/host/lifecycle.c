@@ -17,6 +17,7 @@
 #include "host/pidfile.h"
 #include "host/procstat.h"
 #include "host/specbuild.h"
+#include "host/terminal.h"
 #include "host/tree.h"
 #include "rpc/control.h"
 
@@ -147,6 +148,25 @@ static int bring_up(const struct create_request *rq, const struct bundle *b,
     return rq->fg ? foreground_wait_ready(rq->fg, s, f) : sandbox_wait_ready(s, f);
 }
 
+/* The master goes where it is awaited; the slave stays with us until the sandbox has it. */
+static int make_terminal(const struct create_request *rq, const struct oci_config *cfg,
+                         struct host_pty *ret, struct fail *f)
+{
+    bool wanted = cfg->process.terminal;
+    int r = terminal_check(wanted, !rq->foreground, rq->console_socket, f);
+
+    if (r < 0 || !wanted)
+        return r;
+    r = host_pty_open(cfg->console_rows, cfg->console_cols, ret, f);
+    if (r < 0)
+        return r;
+    if (rq->fg)
+        rq->fg->master = take_fd(&ret->master);
+    else
+        r = host_pty_send(ret, rq->console_socket, f);
+    return r;
+}
+
 static int make_sandbox(const struct create_request *rq, struct bundle *b, struct container *c,
                         struct sandbox *s, struct fail *f)
 {
@@ -154,12 +174,16 @@ static int make_sandbox(const struct create_request *rq, struct bundle *b, struc
         .ids = b->ids,
         .privileged = b->privileged,
         .sibling = !rq->foreground,
+        .terminal_fd = -1,
         .signal_mask = rq->signal_mask,
     };
     _cleanup_free_ char *sentry = NULL;
-    _cleanup_close_ int control = -1;
+    _cleanup_close_ int control = -1, log_copy = -1;
+    _cleanup_(host_pty_close) struct host_pty pty = HOST_PTY_NONE;
     int r = sandbox_find_sentry(rq->sentry, &sentry, f);
 
+    if (r == 0)
+        r = make_terminal(rq, b->config, &pty, f);
     if (r == 0)
         r = listen_control(c, &control, f);
     if (r == 0)
@@ -169,6 +193,9 @@ static int make_sandbox(const struct create_request *rq, struct bundle *b, struc
     p.sentry_path = sentry;
     r = fill_spec(rq, b, p.spec, sentry, f);
     p.spec->control_fd = control;
+    p.terminal_fd = pty.slave;
+    if (r == 0)
+        r = sandbox_keep_log(p.spec, &log_copy, f);
     if (r == 0)
         r = bring_up(rq, b, &p, c, s, f);
     /* A foreground container dies with us, and so with the machine: nothing to keep for after a

@@ -17,10 +17,11 @@
 
 struct create_request {
     const char *id;
-    const char *bundle;   /* directory */
-    const char *pid_file; /* or NULL */
-    const char *sentry;   /* --sentry or NULL */
-    bool keep;            /* foreground: the container stays when its program has ended */
+    const char *bundle;         /* directory */
+    const char *pid_file;       /* or NULL */
+    const char *console_socket; /* where a detached container's terminal goes; or NULL */
+    const char *sentry;         /* --sentry or NULL */
+    bool keep;                  /* foreground: the container stays when its program has ended */
     bool foreground; /* run without --detach: a plain child that starts at once and dies with us */
     bool strace, log_json;
     int log_fd; /* for the sandbox, or -1 */

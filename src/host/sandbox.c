@@ -32,7 +32,8 @@
 struct child_plan {
     int passed[MAX_PASSED];
     int n_passed;
-    int sync_fd; /* the sandbox's end */
+    int sync_fd;     /* the sandbox's end */
+    int terminal_fd; /* or -1 */
     bool die_with_parent;
     bool take_ids; /* not a plain user, who is mapped anyway */
     uint32_t uid, gid;
@@ -118,6 +119,14 @@ static int keep_capabilities(void)
     return 0;
 }
 
+static int take_terminal(const struct child_plan *p)
+{
+    for (int fd = 0; fd < SPEC_FD_SYNC && p->terminal_fd >= 0; fd++)
+        if (dup2(p->terminal_fd, fd) < 0)
+            return -errno;
+    return 0;
+}
+
 /* Moves the passed descriptors to their numbers; everything else above becomes close-on-exec. */
 static int place_descriptors(struct child_plan *p)
 {
@@ -162,7 +171,9 @@ noreturn_ static void child_main(struct child_plan *p)
         child_fail(p->sync_fd, -r, "asking for a parent-death signal");
     /* A session of its own: the caller's terminal must not send signals to stubs directly. */
     (void) setsid();
-    r = place_descriptors(p);
+    r = take_terminal(p);
+    if (r == 0)
+        r = place_descriptors(p);
     if (r < 0)
         child_fail(p->sync_fd, -r, "placing the sandbox's descriptors");
     if (sync_expect(SPEC_FD_SYNC, SYNC_GO) < 0)
@@ -238,6 +249,14 @@ static int explain_clone(struct fail *f, int err)
     return fail_errno(f, err, "making the sandbox process");
 }
 
+int sandbox_keep_log(struct sandbox_spec *s, int *ret_copy, struct fail *f)
+{
+    if (!s->process.terminal || s->log_fd < 0 || s->log_fd > 2)
+        return 0;
+    *ret_copy = s->log_fd = fcntl(s->log_fd, F_DUPFD_CLOEXEC, SPEC_FD_FIRST_FREE);
+    return *ret_copy < 0 ? fail_errno(f, errno, "copying the log's descriptor") : 0;
+}
+
 int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
 {
     struct child_plan plan = {
@@ -246,6 +265,7 @@ int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
         .uid = pick_id(p->ids.uid, p->ids.n_uid),
         .gid = pick_id(p->ids.gid, p->ids.n_gid),
         .sentry_path = p->sentry_path,
+        .terminal_fd = p->terminal_fd,
         .mask = *p->signal_mask,
     };
     _cleanup_close_ int ours = -1, theirs = -1, spec_fd = -1, sentry_fd = -1;

@@ -27,8 +27,9 @@ struct sandbox_params {
      */
     struct sandbox_spec *spec;
     struct idmap ids;
-    bool privileged;             /* we may write any id map: real root */
-    bool sibling;                /* create: the sandbox becomes a child of our own parent */
+    bool privileged; /* we may write any id map: real root */
+    bool sibling;    /* create: the sandbox becomes a child of our own parent */
+    int terminal_fd; /* becomes descriptors 0, 1 and 2 of the sandbox; -1: they are inherited */
     const char *sentry_path;     /* cloister-sentry */
     const sigset_t *signal_mask; /* the mask the sandbox starts with */
 };
@@ -48,6 +49,11 @@ struct sandbox {
  */
 int sandbox_find_sentry(const char *override, char **ret, struct fail *f) must_check;
 
+/*
+ * A log on descriptor 2 would be the guest's terminal if it gets one: *ret_copy is then a copy of
+ * ours for it, to be closed after sandbox_clone().
+ */
+int sandbox_keep_log(struct sandbox_spec *s, int *ret_copy, struct fail *f) must_check;
 int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f) must_check;
 int sandbox_release(struct sandbox *s, const struct sandbox_params *p, struct fail *f) must_check;
 int sandbox_wait_ready(struct sandbox *s, struct fail *f) must_check;

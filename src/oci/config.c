@@ -139,8 +139,15 @@ static const struct json_field user_fields[] = {
 };
 static const struct json_table user_table = JSON_TABLE(user_fields);
 
+static const struct json_field console_size_fields[] = {
+    {.name = "height", .kind = JSON_U32, .required = true, .offset = C(console_rows)},
+    {.name = "width", .kind = JSON_U32, .required = true, .offset = C(console_cols)},
+};
+static const struct json_table console_size_table = JSON_TABLE(console_size_fields);
+
 static const struct json_field process_fields[] = {
     {.name = "terminal", .kind = JSON_BOOL, .offset = C(process.terminal)},
+    {.name = "consoleSize", .kind = JSON_OBJECT, .table = &console_size_table},
     {.name = "user", .kind = JSON_OBJECT, .table = &user_table},
     {.name = "args", .kind = JSON_STRINGS, .required = true, .offset = C(process.argv)},
     {.name = "env", .kind = JSON_STRINGS, .offset = C(process.envp)},
@@ -174,6 +181,8 @@ static int read_process(struct json_reader *r, json_object *v, void *target)
         return json_fail(r, EINVAL, "args must have at least one entry");
     if (p->cwd[0] != '/')
         return json_fail(r, EINVAL, "cwd: \"%s\" is not an absolute path", p->cwd);
+    if (c->console_rows > UINT16_MAX || c->console_cols > UINT16_MAX)
+        return json_fail(r, ERANGE, "consoleSize: at most 65535");
     for (size_t i = 0; i < p->n_rlimits; i++) {
         if (p->rlimits[i].soft > p->rlimits[i].hard)
             return json_fail(r, EINVAL, "rlimits[%zu]: soft is greater than hard", i);

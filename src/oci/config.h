@@ -58,6 +58,7 @@ struct oci_config {
     char *version;
     struct process_spec process; /* capabilities already as bit sets */
     bool has_process, has_umask, has_capabilities;
+    uint32_t console_rows, console_cols; /* process.consoleSize; 0: not given */
     char *root_path;
     bool root_readonly;
     char *hostname, *domainname;

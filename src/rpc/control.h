@@ -37,7 +37,8 @@ enum control_type {
                         ERROR. `all` must be 0 */
     CONTROL_PAUSE,   /* no guest code runs after the OK; or ERROR */
     CONTROL_RESUME,  /* OK, or ERROR */
-    CONTROL_LAST_REQUEST = CONTROL_RESUME,
+    CONTROL_RESIZED, /* the host has resized a terminal of the container: OK */
+    CONTROL_LAST_REQUEST = CONTROL_RESIZED,
     /* answers */
     CONTROL_OK = 0x100,
     CONTROL_ERROR,   /* one line of text, no newline */

@@ -119,8 +119,6 @@ static int on_kill(struct control_server *cs, int fd, const struct control_frame
         return kill_created(fd, k.signo);
     /* First the answer: with the signal the whole sandbox may be gone before it could be given. */
     r = send_ok(fd);
-    if (k.signo == LX_SIGWINCH)
-        consoles_resized(cs->k); /* the caller passes on that its own terminal was resized */
     if (k.all)
         send_to_all(cs->k, k.signo);
     else
@@ -229,6 +227,9 @@ int control_answer(struct control_server *cs, int fd, const struct control_frame
         return frame->len ? -EBADMSG : on_pause(cs, fd);
     case CONTROL_RESUME:
         return frame->len ? -EBADMSG : on_resume(cs, fd);
+    case CONTROL_RESIZED:
+        consoles_resized(cs->k);
+        return send_ok(fd);
     case CONTROL_EXEC:
         return exec_session_begin(x, cs, fd, frame, fds);
     case CONTROL_SIGNAL:

@@ -44,7 +44,7 @@ def test_bad_values_name_their_path(p):
          ["process.rlimits[0].type", "RLIMIT_X"]),
         (lambda c: c["process"].update(capabilities={"effective": ["CAP_FLY"]}),
          ["process.capabilities.effective", "CAP_FLY"]),
-        (lambda c: c["process"].update(terminal=True), "process.terminal"),
+        (lambda c: c["process"].update(terminal=1), "process.terminal"),
         (lambda c: c.pop("process"), ["process", "missing"]),
         (lambda c: c.pop("root"), "root"),
         (lambda c: c.pop("ociVersion"), "ociVersion"),

@@ -95,7 +95,6 @@ def test_usage_errors(p):
     p.fails(1, "unexpected argument", "state", "a", "b")
     p.fails(1, ["--bundle", "needs a value"], "create", "x", "--bundle")
     p.fails(1, "--preserve-fds", "create", "--preserve-fds", "x", "a")
-    p.fails(1, "--console-socket", "create", "--console-socket", "/x", "a")
     p.fails(1, "--format", "list", "--format", "yaml")
     p.fails(1, "--format", "doctor", "--format", "yaml")
     p.nothing_left()

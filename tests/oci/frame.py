@@ -97,7 +97,7 @@ class Place:
             os.makedirs(os.path.join(self.rootfs, d), exist_ok=True)
         shutil.copy(source, os.path.join(self.rootfs, "bin/busybox"))
         for name in ("sh", "true", "false", "cat", "echo", "ls", "sleep", "id", "pwd", "env", "hostname", "touch",
-                     "kill", "mkdir", "rm", "dd", "grep", "mount", "ps", "wc", "yes", "head", "stat", "test"):
+                     "kill", "mkdir", "stty", "tty", "rm", "dd", "grep", "mount", "ps", "wc", "yes", "head", "stat", "test"):
             link = os.path.join(self.rootfs, "bin", name)
             if not os.path.lexists(link):
                 os.symlink("busybox", link)
