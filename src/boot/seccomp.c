@@ -117,6 +117,7 @@ static const struct rule rules[] = {
 #endif
 
     /* What is asked about the machine and ourselves. */
+    {SYS_clock_adjtime, ANY},                                      /* how the clock is kept; changing that takes a capability over the host */
     {SYS_clock_gettime, ANY}, {SYS_clock_getres, ANY}, {SYS_gettimeofday, ANY}, {SYS_time, ANY},
     {SYS_getrandom, ANY}, {SYS_sysinfo, ANY}, {SYS_uname, ANY}, {SYS_getrusage, ANY}, {SYS_times, ANY},
     {SYS_getuid, ANY}, {SYS_geteuid, ANY}, {SYS_getgid, ANY}, {SYS_getegid, ANY}, {SYS_getppid, ANY},

@@ -175,6 +175,8 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
         {SYS_arch_prctl, l.arch_prctl},
         {STUB_NR_HELLO, l.notify},
         {STUB_NR_DONATE, l.notify},
+        /* Maps again, elsewhere in the same range, a file that is mapped there: the same rights. */
+        {SYS_remap_file_pages, l.allow},
         {SYS_clock_gettime, l.clock},
         {SYS_exit_group, l.only_stub},
         {SYS_seccomp, l.seccomp},

@@ -211,7 +211,7 @@ CASE(signals_interrupt)
     catch (SIGALRM, 0);
     timer_t id;
     struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
-    struct itimerspec its = {{0, 0}, {0, 50000000}};
+    struct itimerspec its = {{0, 50000000}, {0, 50000000}};
     CHECK_EQ(timer_create(CLOCK_MONOTONIC, &ev, &id), 0);
     CHECK_EQ(timer_settime(id, 0, &its, NULL), 0);
     CHECK_ERR(mq_receive(q, buf, 10, NULL), EINTR);
@@ -219,7 +219,7 @@ CASE(signals_interrupt)
     CHECK_EQ(timer_settime(id, 0, &its, NULL), 0);
     struct timespec ts = in_ms(200);
     CHECK_ERR(mq_timedreceive(q, buf, 10, NULL, &ts), ETIMEDOUT);
-    CHECK_EQ(n_got, 2);
+    CHECK(n_got >= 2);
     mq_unlink(name);
 }
 

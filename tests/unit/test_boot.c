@@ -120,7 +120,8 @@ static void test_admitted(void **state)
         SYS_openat2,    SYS_futex,        SYS_process_vm_readv,
         SYS_exit_group, SYS_getdents64,   SYS_renameat2,
         SYS_setfsuid,   SYS_waitid,       SYS_munmap,
-        SYS_accept4,    SYS_rt_sigreturn, SYS_ioprio_set,
+        SYS_accept4,    SYS_rt_sigreturn, SYS_clock_adjtime,
+        SYS_ioprio_set,
     };
 
     (void) state;

@@ -58,3 +58,14 @@ enum { LX_PRIO_PROCESS = 0, LX_PRIO_PGRP = 1, LX_PRIO_USER = 2 };
 #define LX_PER_LINUX32        0x0008ul
 #define LX_ADDR_NO_RANDOMIZE  0x0040000ul
 #define LX_PER_CLEAR_ON_SETID 0x1d80000ul
+
+#define LX_SCHED_ATTR_SIZE_VER0 48
+
+struct lx_sched_attr {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+    uint32_t util_min, util_max;
+};

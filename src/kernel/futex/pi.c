@@ -486,6 +486,21 @@ long futex_unlock_pi(struct task *t, uint64_t addr, bool shared)
     return r;
 }
 
+/* futexes.lock held; the owner can do no more. Its reference, to be dropped after unlocking. */
+struct task *pi_bequeath_locked(struct pi_futex *pi)
+{
+    struct futex_wait *w = list_first_or_null(&pi->waiters, struct futex_wait, link);
+    struct task *next = w ? futex_wait_task(w) : NULL;
+
+    pi->inheriting = next != NULL;
+    if (next) {
+        list_del(&w->link);
+        w->state = FUTEX_INHERITS;
+        task_wake(next);
+    }
+    return pi_set_owner_locked(pi, next);
+}
+
 void futex_pi_exit(struct task *t)
 {
     struct futexes *f = t->k->futexes;
@@ -494,20 +509,8 @@ void futex_pi_exit(struct task *t)
     MUTEX_GUARD(&f->lock);
     t->futex.exited = true;
     list_for_each_entry (pi, &f->pi, link) {
-        struct futex_wait *w = list_first_or_null(&pi->waiters, struct futex_wait, link);
-        struct task *next = w ? futex_wait_task(w) : NULL;
-
-        if (pi->owner != t)
-            continue;
-        pi->inheriting = next != NULL;
-        if (next) {
-            list_del(&w->link);
-            w->state = FUTEX_INHERITS;
-        }
-        if (pi_set_owner_locked(pi, next))
-            task_put(t); /* never the last: this is t's own thread */
-        if (next)
-            task_wake(next);
+        if (pi->owner == t)
+            task_put(pi_bequeath_locked(pi)); /* never the last: this is t's own thread */
     }
 }
 

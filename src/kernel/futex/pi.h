@@ -33,6 +33,9 @@ int pi_release(struct task *t, struct pi_futex *pi, uint64_t addr, struct task *
 void pi_enlist_locked(struct pi_futex *pi, struct task *who, enum futex_wait_state state);
 /* futexes.lock held. Returns the reference to be dropped after unlocking. */
 struct task *pi_set_owner_locked(struct pi_futex *pi, struct task *owner) must_check;
+/* futexes.lock held: the first waiter inherits from an owner that can do no more. Returns the
+ * reference to be dropped after unlocking. */
+struct task *pi_bequeath_locked(struct pi_futex *pi) must_check;
 /* Sleeps in the queue that t is in until the word is t's: 0, -ETIMEDOUT, -EFAULT; when_interrupted.
  */
 long pi_wait(struct task *t, uint64_t addr, const struct timespec *deadline, long when_interrupted)

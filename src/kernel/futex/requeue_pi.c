@@ -155,8 +155,11 @@ static int move_rest(struct task *t, struct pi_futex *pi, const struct futex_key
         pi_enlist_locked(pi, futex_wait_task(w), FUTEX_QUEUED);
         moved++;
     }
-    if (moved && owner && !pi->owner)
+    if (moved && owner && !pi->owner) {
         old = pi_set_owner_locked(pi, owner);
+        if (owner->futex.exited) /* since it was given the word */
+            old = pi_bequeath_locked(pi);
+    }
     mutex_unlock(&f->lock);
     task_put(old);
     return moved;

@@ -75,6 +75,8 @@ static int inherit(struct task *t, struct task *c, const struct clone_request *q
     c->timerslack = t->timerslack;
     c->sched_policy = t->sched_policy;
     c->ioprio = t->ioprio;
+    c->mempolicy = t->mempolicy;
+    c->mempolicy_nodes = t->mempolicy_nodes;
     /* A child on the same memory starts without an alternate stack, unless its parent stands still.
      */
     if (!(f & LX_CLONE_VM) || (f & LX_CLONE_VFORK))

@@ -6,6 +6,7 @@
 
 #include "abi/linux/resource.h"
 #include "abi/linux/sched.h"
+#include "kernel/syscall/sched.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/syscall/usage.h"
 #include "kernel/task/limits.h"
@@ -200,6 +201,15 @@ static int nice_get(struct task *t unused_, struct tgroup *tg, int *value)
     return 0;
 }
 
+void sched_set_nice(struct tgroup *tg, int nice)
+{
+    if (tg->leader && tg->leader->st &&
+        setpriority(PRIO_PROCESS, (id_t) platform_host_pid(tg->leader->st), nice)) {
+        /* The host allows no more: the guest's own number still reads as it was set. */
+    }
+    tg->nice = nice;
+}
+
 static int nice_set(struct task *t, struct tgroup *tg, int *value)
 {
     const struct cred *o = tg->leader ? tg->leader->cred : t->cred;
@@ -210,11 +220,7 @@ static int nice_set(struct task *t, struct tgroup *tg, int *value)
     if (*value < tg->nice && !cred_capable(t->cred, LX_CAP_SYS_NICE) &&
         (uint64_t) (20 - *value) > tg->rlimits[LX_RLIMIT_NICE].soft)
         return -EACCES;
-    if (tg->leader && tg->leader->st &&
-        setpriority(PRIO_PROCESS, (id_t) platform_host_pid(tg->leader->st), *value)) {
-        /* The host allows no more: the guest's own number still reads as it was set. */
-    }
-    tg->nice = *value;
+    sched_set_nice(tg, *value);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "abi/linux/mman.h"
+#include "abi/linux/resource.h"
 #include "base/cleanup.h"
 #include "kernel/syscall/native.h"
 #include "kernel/syscall/syscall.h"
@@ -16,6 +17,10 @@
 #include "kernel/vfs/file.h"
 #include "kernel/vfs/walk.h"
 #include "rpc/spec.h"
+
+#define NR_MEMBARRIER   324
+#define MEMBARRIER_CPU  1u       /* MEMBARRIER_CMD_FLAG_CPU */
+#define MEMBARRIER_RSEQ (1 << 7) /* MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ */
 
 #define PAGE       4096ull
 #define O_ACCMODE_ 3u
@@ -132,6 +137,11 @@ long sys_msync(struct task *t, const uint64_t a[static 6])
     return native_call(t, t->trap.nr, a);
 }
 
+long sys_remap_file_pages(struct task *t, const uint64_t a[static 6])
+{
+    return native_call(t, t->trap.nr, a);
+}
+
 long sys_mincore(struct task *t, const uint64_t a[static 6])
 {
     return native_call(t, t->trap.nr, a);
@@ -160,17 +170,24 @@ long sys_brk(struct task *t, const uint64_t a[static 6])
 
 long sys_membarrier(struct task *t, const uint64_t a[static 6])
 {
-    return (uint32_t) a[1] ? -EINVAL : native_call(t, t->trap.nr, a);
+    const uint64_t all[6] = {a[0], 0, 0};
+
+    /* Restartable sequences on one processor: those on all are restarted, which is no less. */
+    if ((uint32_t) a[1] == MEMBARRIER_CPU && (int) a[0] == MEMBARRIER_RSEQ)
+        return native_call(t, NR_MEMBARRIER, all);
+    return (uint32_t) a[1] ? -EINVAL : native_call(t, NR_MEMBARRIER, all);
 }
 
-/* Memory is not locked: success would be a promise, and the limit for unprivileged users is small
- * anyway. */
+/* Memory is not locked: success would be a promise. The limit for the unprivileged is smaller than
+ * any process. */
 long sys_mlockall(struct task *t, const uint64_t a[static 6])
 {
     if (!a[0] || (a[0] & ~(uint64_t) (LX_MCL_CURRENT | LX_MCL_FUTURE | LX_MCL_ONFAULT)) ||
         a[0] == LX_MCL_ONFAULT)
         return -EINVAL;
-    return cred_capable(t->cred, 14 /* CAP_IPC_LOCK */) ? -ENOMEM : -EPERM;
+    return cred_capable(t->cred, 14 /* CAP_IPC_LOCK */) || tgroup_rlimit(t->tg, LX_RLIMIT_MEMLOCK)
+               ? -ENOMEM
+               : -EPERM;
 }
 
 long sys_munlockall(struct task *t unused_, const uint64_t a[static 6] unused_)

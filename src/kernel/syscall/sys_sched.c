@@ -10,18 +10,19 @@
 #include "abi/linux/resource.h"
 #include "abi/linux/sched.h"
 #include "kernel/syscall/native.h"
+#include "kernel/syscall/sched.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 #include "kernel/time/timeval.h"
 
 #define CPU_BYTES_MAX 128 /* 1,024 processors, as glibc's cpu_set_t */
 
-static struct task *target(struct task *t, uint64_t pid)
+struct task *sched_target(struct task *t, uint64_t pid)
 {
     return (pid_t) pid ? task_find_get(t->k, (pid_t) pid) : task_get(t);
 }
 
-static bool may_schedule(const struct task *t, const struct task *o)
+bool sched_permitted(const struct task *t, const struct task *o)
 {
     return t->cred->euid == o->cred->uid || t->cred->euid == o->cred->euid ||
            cred_capable(t->cred, LX_CAP_SYS_NICE);
@@ -34,7 +35,7 @@ long sys_sched_yield(struct task *t, const uint64_t a[static 6])
 
 long sys_sched_getaffinity(struct task *t, const uint64_t a[static 6])
 {
-    struct task *o = target(t, a[0]);
+    struct task *o = sched_target(t, a[0]);
     cpu_set_t set;
     size_t bytes = sizeof(unsigned long);
     int r;
@@ -71,10 +72,10 @@ long sys_sched_setaffinity(struct task *t, const uint64_t a[static 6])
     r = copy_in(t, &set, uaddr(a[2]), n);
     if (r)
         return r;
-    o = target(t, a[0]);
+    o = sched_target(t, a[0]);
     if (!o)
         return -ESRCH;
-    r = may_schedule(t, o) ? 0 : -EPERM;
+    r = sched_permitted(t, o) ? 0 : -EPERM;
     mutex_lock(&o->k->tasks_lock);
     if (r == 0)
         r = o->st ? platform_set_affinity(o->st, &set) : -ESRCH;
@@ -90,7 +91,7 @@ long sys_sched_setaffinity(struct task *t, const uint64_t a[static 6])
     return 0;
 }
 
-static long policy_ok(int policy, int prio)
+long sched_policy_check(int policy, int prio)
 {
     switch (policy & ~LX_SCHED_RESET_ON_FORK) {
     case LX_SCHED_OTHER:
@@ -117,11 +118,11 @@ long sys_sched_setscheduler(struct task *t, const uint64_t a[static 6])
     r = copy_in(t, &prio, uaddr(a[2]), sizeof(prio));
     if (r)
         return r;
-    o = target(t, a[0]);
+    o = sched_target(t, a[0]);
     if (!o)
         return -ESRCH;
-    r = policy_ok(policy, prio);
-    if (r == 0 && !may_schedule(t, o))
+    r = sched_policy_check(policy, prio);
+    if (r == 0 && !sched_permitted(t, o))
         r = -EPERM;
     if (r == 0) {
         mutex_lock(&t->k->tasks_lock);
@@ -139,7 +140,7 @@ long sys_sched_getscheduler(struct task *t, const uint64_t a[static 6])
 
     if ((pid_t) a[0] < 0)
         return -EINVAL;
-    o = target(t, a[0]);
+    o = sched_target(t, a[0]);
     if (!o)
         return -ESRCH;
     r = o->sched_policy;
@@ -154,7 +155,7 @@ long sys_sched_getparam(struct task *t, const uint64_t a[static 6])
 
     if ((pid_t) a[0] < 0 || !a[1])
         return -EINVAL;
-    o = target(t, a[0]);
+    o = sched_target(t, a[0]);
     if (!o)
         return -ESRCH;
     task_put(o);
@@ -172,10 +173,10 @@ long sys_sched_setparam(struct task *t, const uint64_t a[static 6])
     r = copy_in(t, &prio, uaddr(a[1]), sizeof(prio));
     if (r)
         return r;
-    o = target(t, a[0]);
+    o = sched_target(t, a[0]);
     if (!o)
         return -ESRCH;
-    r = policy_ok(o->sched_policy, prio);
+    r = sched_policy_check(o->sched_policy, prio);
     task_put(o);
     return r;
 }
@@ -210,7 +211,7 @@ long sys_sched_rr_get_interval(struct task *t, const uint64_t a[static 6])
 
     if ((pid_t) a[0] < 0)
         return -EINVAL;
-    o = target(t, a[0]);
+    o = sched_target(t, a[0]);
     if (!o)
         return -ESRCH;
     task_put(o);

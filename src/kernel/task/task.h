@@ -174,6 +174,8 @@ struct task {
     struct tracee trace;             /* ptrace(2): as one who is traced */
     struct list tracees;             /* [tasks_lock] tracee.link: whom it traces */
     uint16_t ioprio;                 /* [tasks_lock] class and level, 0: never chosen */
+    uint32_t mempolicy;              /* mode and flags: set_mempolicy(2) */
+    bool mempolicy_nodes;            /* it names the one node there is */
     int sched_policy;                /* [tasks_lock] as the guest set it */
     uint32_t host_fsuid, host_fsgid; /* what this sentry thread has set on the host */
     _Atomic int32_t
