@@ -106,16 +106,6 @@ static int choose_cgroup(struct bundle *b, const char *id, struct fail *f)
     return 0;
 }
 
-/* The usual entries lie below /proc and /sys, where everything is our own and nothing needs hiding.
- */
-static void warn_paths(const char *what, char *const *paths)
-{
-    for (size_t i = 0; paths && paths[i]; i++)
-        if (!path_is_below(paths[i], "/proc") && !path_is_below(paths[i], "/sys"))
-            log_warn("%s[%zu]: %s is not supported outside /proc and /sys yet and is left out",
-                     what, i, paths[i]);
-}
-
 /* What this runtime cannot do, told by name rather than done halfway. */
 static int check_supported(const struct bundle *b, struct fail *f)
 {
@@ -134,8 +124,6 @@ static int check_supported(const struct bundle *b, struct fail *f)
     if (c->hooks[HOOK_START_CONTAINER].n)
         return fail(f, ENOTSUP,
                     "hooks.startContainer: hooks inside the container are not supported yet");
-    warn_paths("linux.maskedPaths", c->masked_paths);
-    warn_paths("linux.readonlyPaths", c->readonly_paths);
     if (*c->noted)
         log_warn("config.json asks for what is not supported yet and is left out: %s", c->noted);
     return 0;
@@ -220,6 +208,20 @@ static int add_bind(struct bundle *b, struct sandbox_spec *s, size_t index,
     return r < 0 ? fail_wrap(f, r, "mounts[%zu]", index) : 0;
 }
 
+/* linux.readonlyPaths and maskedPaths: on top of everything else. */
+static int cover_paths(struct sandbox_spec *s, enum mount_kind kind, const char *what,
+                       char *const *paths, struct fail *f)
+{
+    for (size_t i = 0; paths && paths[i]; i++) {
+        struct mount_spec *m;
+        if (paths[i][0] != '/')
+            return fail(f, EINVAL, "%s[%zu]: \"%s\" is not an absolute path", what, i, paths[i]);
+        if (spec_add_mount(s, kind, paths[i], "tmpfs", MOUNT_F_RDONLY, &m) < 0)
+            return fail(f, ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
 static int add_mounts(struct bundle *b, struct sandbox_spec *s, struct fail *f)
 {
     struct tree_source root = {
@@ -252,6 +254,10 @@ static int add_mounts(struct bundle *b, struct sandbox_spec *s, struct fail *f)
         added->ptmx_mode = parsed.ptmx_mode;
         added->gid = parsed.gid;
     }
+    if (r == 0)
+        r = cover_paths(s, MOUNT_READONLY, "linux.readonlyPaths", b->config->readonly_paths, f);
+    if (r == 0)
+        r = cover_paths(s, MOUNT_MASK, "linux.maskedPaths", b->config->masked_paths, f);
     return r;
 }
 

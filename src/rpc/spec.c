@@ -373,7 +373,7 @@ static void get_mount(struct reader *r, struct mount_spec *m)
     m->gid = get_u32(r);
     if (r->error)
         return;
-    if (kind > MOUNT_MQUEUE || (m->flags & ~MOUNT_F_ALL) || ((m->mode | m->ptmx_mode) & ~07777u) ||
+    if (kind > MOUNT_MASK || (m->flags & ~MOUNT_F_ALL) || ((m->mode | m->ptmx_mode) & ~07777u) ||
         (kind == MOUNT_TREE && m->tree_fd < 0 && !m->source) ||
         (!has_host_tree(kind) && m->tree_fd >= 0))
         r->error = -EBADMSG;

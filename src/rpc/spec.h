@@ -31,7 +31,9 @@ enum mount_kind {
     MOUNT_SYS,
     MOUNT_DEV,
     MOUNT_DEVPTS,
-    MOUNT_MQUEUE, /* a tmpfs as far as the guest can tell */
+    MOUNT_MQUEUE,   /* a tmpfs as far as the guest can tell */
+    MOUNT_READONLY, /* what is at `dest` once more, read-only; nothing where nothing is */
+    MOUNT_MASK,     /* an empty directory or the null device over what is at `dest`; the same */
 };
 
 /* Guest-visible mount flags; the sentry enforces them for every kind. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "abi/linux/stat.h"
 #include "base/log.h"
 #include "fdobj/pipe.h"
 #include "fs/dev/dev.h"
@@ -95,8 +96,34 @@ static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret
         return dev_mount(k, ret);
     case MOUNT_DEVPTS:
         return mount_devpts(k, m, ret);
+    case MOUNT_READONLY:
+    case MOUNT_MASK:
+        break; /* no file systems of their own: cover() */
     }
     return -EINVAL;
+}
+
+/* linux.readonlyPaths and maskedPaths. What is not there needs no cover. */
+static int cover(struct kernel *k, const struct mount_spec *m)
+{
+    struct super *sb;
+    struct path at;
+    int r;
+
+    if (m->kind == MOUNT_READONLY) {
+        r = vfs_mount_readonly(k->vfs, m->dest);
+    } else {
+        r = vfs_lookup(k->vfs, m->dest, &at);
+        if (r == 0) {
+            const bool is_dir = path_node(&at)->type == LX_S_IFDIR;
+
+            path_put(&at);
+            r = mask_mount(k, is_dir, &sb);
+        }
+        if (r == 0)
+            r = vfs_mount(k->vfs, sb, m->dest, m->flags, "tmpfs");
+    }
+    return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 }
 
 static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
@@ -106,6 +133,12 @@ static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
         struct super *sb;
         int r;
 
+        if (m->kind == MOUNT_READONLY || m->kind == MOUNT_MASK) {
+            r = cover(k, m);
+            if (r < 0)
+                return fail_errno(f, -r, "covering %s", m->dest);
+            continue;
+        }
         inventory_remove(&c->inventory, m->tree_fd);
         r = make_super(k, m, &sb);
         if (r == 0)

@@ -139,6 +139,21 @@ def test_real_root_is_shared_or_readonly(p):
 
 
 @both
+def test_real_masked_and_readonly_paths(p):
+    p.config["linux"]["maskedPaths"] = ["/proc/meminfo", "/proc/sys/fs", "/etc", "/not/there", "/proc/nor/there"]
+    p.config["linux"]["readonlyPaths"] = ["/data", "/proc/sys/kernel", "/nor/this"]
+    assert out(p, "wc -c < /proc/meminfo; ls /proc/sys/fs | wc -l; ls -A /etc | wc -l; "
+                  "cat /proc/sys/kernel/ostype") == "0\n0\n0\nLinux\n"
+    r = sh(p, "echo x > /data/f; echo y > /etc/f; echo z > /proc/sys/fs/f; mkdir /data/d")
+    assert r.code != 0 and r.err.count("Read-only file system") == 4, r
+    assert os.listdir(os.path.join(p.rootfs, "data")) == [], os.listdir(os.path.join(p.rootfs, "data"))
+    assert out(p, "ls -d /not /nor 2>/dev/null; echo") == "\n"
+    p.config["linux"]["maskedPaths"] = ["relative"]
+    r = sh(p, "true")
+    assert r.code != 0 and "linux.maskedPaths[0]" in r.err, r
+
+
+@both
 def test_real_tmpfs(p):
     assert out(p, "echo x > /tmp/f && cat /tmp/f") == "x\n"
     assert not os.path.exists(os.path.join(p.rootfs, "tmp/f"))

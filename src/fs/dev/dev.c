@@ -262,3 +262,18 @@ int dev_mount(struct kernel *k, struct super **ret)
 {
     return pseudo_mount(k, &dev_fs, ret);
 }
+
+static const struct pseudo_entry empty_table[] = {{0}};
+static const struct pseudo_entry mask_dir = PSEUDO_DIR("", 0755, empty_table);
+static const struct pseudo_entry mask_file = DEVICE("", MEM_MAJOR, 3, open_null);
+
+int mask_mount(struct kernel *k, bool is_dir, struct super **ret)
+{
+    static const struct pseudo_fs dir = {.type_name = "tmpfs",
+                                         .magic = TMPFS_MAGIC,
+                                         .root = &mask_dir};
+    static const struct pseudo_fs file = {.type_name = "tmpfs",
+                                          .magic = TMPFS_MAGIC,
+                                          .root = &mask_file};
+    return pseudo_mount(k, is_dir ? &dir : &file, ret);
+}

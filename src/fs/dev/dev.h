@@ -21,3 +21,5 @@ int dev_mount(struct kernel *k, struct super **ret) must_check;
  */
 int device_open(struct kernel *k, uint64_t rdev, const struct open_args *a, struct file **ret)
     must_check;
+/* For places that nothing is to be seen of: an empty directory, or the null device. */
+int mask_mount(struct kernel *k, bool is_dir, struct super **ret) must_check;

@@ -266,3 +266,38 @@ int vfs_mount(struct vfs *v, struct super *sb, const char *dest, uint32_t flags,
     }
     return r;
 }
+
+int vfs_lookup(struct vfs *v, const char *path, struct path *ret)
+{
+    struct walkctx w;
+    struct cred *root = cred_alloc(0);
+    if (!root)
+        return -ENOMEM;
+    root->cap_effective = UINT64_MAX;
+    int r = walkctx_init_root(&w, v, root);
+    if (r == 0) {
+        r = path_walk(&w, NULL, path, 0, ret);
+        walkctx_done(&w);
+    }
+    cred_put(root);
+    return r;
+}
+
+/* The two share their super, but no names: what is below was reachable by one path only. */
+int vfs_mount_readonly(struct vfs *v, const char *dest)
+{
+    struct path at;
+    struct mount *m = NULL;
+    int r = vfs_lookup(v, dest, &at);
+    if (r < 0)
+        return r;
+    r = mount_alloc(v, at.mnt->sb, path_node(&at), at.mnt->flags | MOUNT_F_RDONLY, at.mnt->source,
+                    &m);
+    if (r < 0) {
+        path_put(&at);
+        return r;
+    }
+    (void) super_get(m->sb);
+    publish(v, m, &at);
+    return 0;
+}

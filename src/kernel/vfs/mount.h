@@ -25,6 +25,11 @@ int vfs_new(struct vfs **ret) must_check;
 int vfs_mount(struct vfs *v, struct super *sb, const char *dest, uint32_t flags, const char *source)
     must_check;
 
+/* What stands at an absolute guest path, links followed: new references. */
+int vfs_lookup(struct vfs *v, const char *path, struct path *ret) must_check;
+/* What stands at `dest`, once more and read-only. -ENOENT. */
+int vfs_mount_readonly(struct vfs *v, const char *dest) must_check;
+
 /* sync(2): all that is mounted. Errors have nobody to go to. */
 void vfs_sync(struct vfs *v);
 
