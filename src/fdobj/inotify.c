@@ -54,7 +54,6 @@ struct watch {
     struct inotify *in; /* immutable, referenced */
     struct path place;  /* immutable, referenced: keeps the node */
     int wd;             /* immutable */
-    bool once;          /* [super.watch_lock] one event and no more */
     struct list link;   /* [in.watches_lock] */
 };
 
@@ -145,7 +144,7 @@ static bool watch_event(struct mark *m, const struct watch_event *e)
 {
     struct watch *w = watch_of(m);
     queue(w->in, w->wd, e);
-    if (!w->once || (e->mask & LX_IN_IGNORED))
+    if (!(m->mask & LX_IN_ONESHOT) || (e->mask & LX_IN_IGNORED))
         return true;
     queue(w->in, w->wd, &ignored);
     return false;
@@ -190,8 +189,7 @@ static int change_watch(struct watch *w, uint32_t mask)
 {
     if (mask & LX_IN_MASK_CREATE)
         return -EEXIST;
-    mask = mark_change(&w->mark, mask & KEPT_BITS, mask & LX_IN_MASK_ADD);
-    w->once = mask & LX_IN_ONESHOT;
+    (void) mark_change(&w->mark, mask & KEPT_BITS, mask & LX_IN_MASK_ADD);
     return w->wd;
 }
 
@@ -204,7 +202,6 @@ static int new_watch(struct inotify *in, const struct path *p, uint32_t mask)
     w->in = in;
     w->place = *p;
     w->wd = in->last_wd + 1;
-    w->once = mask & LX_IN_ONESHOT;
     int r = mark_add(&w->mark, path_node(p), &mark_ops, mask & KEPT_BITS);
     if (r < 0) {
         free(w);
