@@ -40,7 +40,7 @@ _cloister()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return
         ;;
-    --log | --pid-file | --sentry | --process)
+    --log | --pid-file | --sentry | --process | --resources)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
@@ -66,7 +66,7 @@ _cloister()
         return
     fi
     case $command in
-    start | exec | pause | resume | state | kill | delete | ps | posture)
+    start | exec | events | update | pause | resume | state | kill | delete | ps | posture)
         mapfile -t COMPREPLY < <(compgen -W "$(_cloister_containers "$program")" -- "$word")
         ;;
     help)

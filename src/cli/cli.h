@@ -35,9 +35,9 @@ struct command {
     int (*run)(struct cli *cli, const struct command *self, int argc, char **argv);
 };
 
-extern const struct command cmd_do, cmd_run, cmd_create, cmd_start, cmd_exec, cmd_pause, cmd_resume,
-    cmd_state, cmd_kill, cmd_delete, cmd_list, cmd_ps, cmd_spec, cmd_posture, cmd_doctor,
-    cmd_features;
+extern const struct command cmd_do, cmd_run, cmd_create, cmd_start, cmd_exec, cmd_events,
+    cmd_update, cmd_pause, cmd_resume, cmd_state, cmd_kill, cmd_delete, cmd_list, cmd_ps, cmd_spec,
+    cmd_posture, cmd_doctor, cmd_features;
 
 /* Says "cloister: COMMAND: text" on stderr (and in the log file, in its format); returns the status
  * to exit with. */

@@ -14,9 +14,9 @@
 #endif
 
 static const struct command *const commands[] = {
-    &cmd_do,     &cmd_run,     &cmd_create, &cmd_start,    &cmd_exec, &cmd_pause,
-    &cmd_resume, &cmd_state,   &cmd_kill,   &cmd_delete,   &cmd_list, &cmd_ps,
-    &cmd_spec,   &cmd_posture, &cmd_doctor, &cmd_features,
+    &cmd_do,     &cmd_run,   &cmd_create, &cmd_start,   &cmd_exec,   &cmd_events,
+    &cmd_update, &cmd_pause, &cmd_resume, &cmd_state,   &cmd_kill,   &cmd_delete,
+    &cmd_list,   &cmd_ps,    &cmd_spec,   &cmd_posture, &cmd_doctor, &cmd_features,
 };
 
 #define G(field) offsetof(struct cli, field)

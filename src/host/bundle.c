@@ -16,10 +16,6 @@
 #include "host/spectree.h"
 #include "oci/caps.h"
 
-/* The host needs tasks of its own for each guest task: a sentry thread and a stub thread, and a few
- * more. */
-#define HOST_TASKS(guest) ((guest) > (INT64_MAX - 64) / 2 ? (guest) : 2 * (guest) + 64)
-
 static int find_rootfs(struct bundle *b, struct fail *f)
 {
     _cleanup_free_ char *joined = NULL;
@@ -83,7 +79,7 @@ static int choose_cgroup(struct bundle *b, const char *id, struct fail *f)
     int r;
 
     b->limits.memory = c->memory_limit;
-    b->limits.pids = c->pids_limit > 0 ? HOST_TASKS(c->pids_limit) : 0;
+    b->limits.pids = c->pids_limit > 0 ? cgroup_host_tasks(c->pids_limit) : 0;
     if (!b->privileged) {
         /* The pids limit holds all the same: the application kernel counts its tasks. */
         if (c->memory_limit > 0)

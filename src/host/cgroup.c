@@ -154,6 +154,20 @@ int cgroup_make(const char *path, const struct cgroup_limits *l, pid_t pid, stru
     return r;
 }
 
+void cgroup_file(const char *path, const char *controller, const char *name, char *buf, size_t cap)
+{
+    if (cgroup_version() == 2)
+        snprintf(buf, cap, TOP "%s/%s", path, name);
+    else
+        snprintf(buf, cap, TOP "/%s%s/%s", controller, path, name);
+}
+
+/* A sentry thread and a stub thread each, and a few more. */
+int64_t cgroup_host_tasks(int64_t guest)
+{
+    return guest > (INT64_MAX - 64) / 2 ? guest : 2 * guest + 64;
+}
+
 static void freezer_file(const char *path, char *buf, size_t cap)
 {
     if (cgroup_version() == 2)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -28,6 +29,10 @@ int cgroup_check_path(const char *path, char **ret, struct fail *f) must_check;
 /* Makes the group, sets the limits and moves pid into it. Removes it again on failure. */
 int cgroup_make(const char *path, const struct cgroup_limits *l, pid_t pid, struct fail *f)
     must_check;
+/* The path of one of the group's files; `controller` says where on version 1. */
+void cgroup_file(const char *path, const char *controller, const char *name, char *buf, size_t cap);
+/* The host needs tasks of its own for each guest task: what a limit of n becomes there. */
+int64_t cgroup_host_tasks(int64_t guest);
 /* Whether the group lies where there is a freezer. */
 bool cgroup_can_freeze(const char *path);
 /* Stops all its processes, or lets them go on, and waits until it is so. */

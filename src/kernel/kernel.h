@@ -48,7 +48,7 @@ struct kernel {
     struct tgroup *init;     /* [tasks_lock] the first thread group; its end is the container's */
     uint32_t last_pid;       /* [tasks_lock] */
     uint32_t n_tasks;        /* [tasks_lock] */
-    uint32_t max_tasks;      /* immutable */
+    uint32_t max_tasks;      /* [tasks_lock] */
     _Atomic uint32_t paused; /* 1: no guest code may run; task/pause.h */
 
     uint32_t login_sessions;           /* [tasks_lock] given so far: /proc/PID/sessionid */

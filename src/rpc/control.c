@@ -219,6 +219,11 @@ int control_parse_exec(const struct control_frame *f, const struct control_fds *
     return 0;
 }
 
+int control_parse_limits(const struct control_frame *f, struct control_limits *ret)
+{
+    return take_payload(f, CONTROL_LIMITS, ret, sizeof(*ret));
+}
+
 int control_parse_started(const struct control_frame *f, struct control_started *ret)
 {
     return take_payload(f, CONTROL_STARTED, ret, sizeof(*ret));

@@ -27,7 +27,8 @@ enum control_type {
     /* requests */
     CONTROL_START = 1, /* let the created init run; no payload; OK, or ERROR if it runs already */
     CONTROL_KILL,      /* struct control_kill; OK, or ERROR */
-    CONTROL_STATE,     /* TEXT: {"status": "created"|"running"|"paused"|"stopped"} */
+    CONTROL_STATE, /* TEXT: {"status": "created"|"running"|"paused"|"stopped", "tasks", "maxTasks"}
+                    */
     CONTROL_PS, /* TEXT: {"processes": [{"pid", "ppid", "uid", "cmd"}...]}, the guest's numbers */
     CONTROL_POSTURE, /* TEXT: the posture as JSON */
     CONTROL_EXEC,    /* struct control_exec and descriptors; STARTED, FAILED or ERROR; when the new
@@ -38,7 +39,8 @@ enum control_type {
     CONTROL_PAUSE,   /* no guest code runs after the OK; or ERROR */
     CONTROL_RESUME,  /* OK, or ERROR */
     CONTROL_RESIZED, /* the host has resized a terminal of the container: OK */
-    CONTROL_LAST_REQUEST = CONTROL_RESIZED,
+    CONTROL_LIMITS,  /* struct control_limits; OK */
+    CONTROL_LAST_REQUEST = CONTROL_LIMITS,
     /* answers */
     CONTROL_OK = 0x100,
     CONTROL_ERROR,   /* one line of text, no newline */
@@ -53,6 +55,11 @@ enum control_type {
 struct control_kill {
     int32_t signo; /* 1..64, Linux numbers */
     uint32_t all;  /* 0: init alone; 1: every guest process */
+};
+
+/* Payload of CONTROL_LIMITS. */
+struct control_limits {
+    uint32_t pids_max; /* guest tasks admitted from now on; 0: the default */
 };
 
 /*
@@ -122,6 +129,7 @@ int control_recv_fds(int fd, char *buf, size_t cap, struct control_frame *ret,
 int control_parse_kill(const struct control_frame *f, struct control_kill *ret) must_check;
 int control_parse_exec(const struct control_frame *f, const struct control_fds *fds,
                        struct control_exec *ret) must_check;
+int control_parse_limits(const struct control_frame *f, struct control_limits *ret) must_check;
 int control_parse_started(const struct control_frame *f, struct control_started *ret) must_check;
 int control_parse_exited(const struct control_frame *f, struct control_exited *ret) must_check;
 /* ret_text points into the frame. */

@@ -52,9 +52,15 @@ static int on_state(struct control_server *cs, int fd)
                          : kernel_is_paused(cs->k)   ? "paused"
                          : atomic_load(&cs->started) ? "running"
                                                      : "created";
-    char text[64];
+    uint32_t n, max;
+    char text[128];
 
-    snprintf(text, sizeof(text), "{\"status\":\"%s\"}", status);
+    mutex_lock(&cs->k->tasks_lock);
+    n = cs->k->n_tasks;
+    max = cs->k->max_tasks;
+    mutex_unlock(&cs->k->tasks_lock);
+    snprintf(text, sizeof(text), "{\"status\":\"%s\",\"tasks\":%u,\"maxTasks\":%u}", status, n,
+             max);
     return control_send_text(fd, CONTROL_TEXT, text);
 }
 
@@ -144,6 +150,19 @@ static int on_resume(struct control_server *cs, int fd)
     return kernel_resume(cs->k) < 0 ? send_error(fd, "container not paused") : send_ok(fd);
 }
 
+/* ---- LIMITS ---- */
+
+static int on_limits(struct control_server *cs, int fd, const struct control_frame *frame)
+{
+    struct control_limits l;
+    int r = control_parse_limits(frame, &l);
+
+    if (r < 0)
+        return r;
+    kernel_limit_tasks(cs->k, l.pids_max);
+    return send_ok(fd);
+}
+
 /* ---- PS ---- */
 
 static void add_command(struct kernel *k, const struct task_snapshot *s, struct strbuf *out)
@@ -230,6 +249,8 @@ int control_answer(struct control_server *cs, int fd, const struct control_frame
     case CONTROL_RESIZED:
         consoles_resized(cs->k);
         return send_ok(fd);
+    case CONTROL_LIMITS:
+        return on_limits(cs, fd, frame);
     case CONTROL_EXEC:
         return exec_session_begin(x, cs, fd, frame, fds);
     case CONTROL_SIGNAL:

@@ -21,6 +21,7 @@ static void parse_all(const struct control_frame *f, const struct control_fds *f
 {
     struct control_kill k;
     struct control_exec e;
+    struct control_limits l;
     struct control_started s;
     struct control_exited x;
     const char *text;
@@ -31,7 +32,8 @@ static void parse_all(const struct control_frame *f, const struct control_fds *f
     if (control_parse_exec(f, fds, &e) == 0 &&
         1u + (unsigned) __builtin_popcount(e.stdio) + e.preserved != fds->n)
         abort();
-    if (control_parse_started(f, &s) == 0 || control_parse_exited(f, &x) == 0)
+    if (control_parse_limits(f, &l) == 0 || control_parse_started(f, &s) == 0 ||
+        control_parse_exited(f, &x) == 0)
         return;
     if (control_parse_failed(f, &status, &text) == 0 && strlen(text) > CONTROL_MAX_PAYLOAD)
         abort();

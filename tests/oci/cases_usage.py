@@ -7,7 +7,7 @@ import subprocess
 
 from frame import CLOISTER, ROOT, fake
 
-COMMANDS = ["do", "run", "create", "start", "exec", "pause", "resume", "state", "kill", "delete", "list", "ps", "spec", "posture", "doctor",
+COMMANDS = ["do", "run", "create", "start", "exec", "pause", "resume", "events", "update", "state", "kill", "delete", "list", "ps", "spec", "posture", "doctor",
             "features"]
 MAN = os.path.join(ROOT, "docs/man")
 
@@ -84,7 +84,7 @@ def test_usage_errors(p):
     p.fails(1, ["--log-format", "yaml"], "--log-format", "yaml", "list")
     p.fails(1, ["log file", "/nonexistent/x"], "--log", "/nonexistent/x", "list")
     p.fails(1, "--systemd-cgroup", "--systemd-cgroup", "list")
-    for c in ("start", "state", "kill", "delete", "ps", "posture", "create", "pause", "resume"):
+    for c in ("start", "state", "kill", "delete", "ps", "posture", "create", "pause", "resume", "events", "update"):
         p.fails(1, "missing argument: CONTAINER", c)
         p.fails(1, ["unknown option", "--nope"], c, "--nope", "x")
     for c in ("run", "do"):

@@ -33,14 +33,19 @@ int kernel_tasks_init(struct kernel *k)
     list_init(&k->inotify_users);
     htab_init(&k->pids);
     list_init(&k->tasks);
-    if (k->max_tasks == 0)
-        k->max_tasks = KERNEL_PID_MAX / 2;
+    kernel_limit_tasks(k, k->max_tasks);
     clock_gettime(CLOCK_MONOTONIC, &k->boot_mono);
     clock_gettime(CLOCK_REALTIME, &k->boot_real);
     int r = futexes_new(&k->futexes);
     if (r == 0)
         r = ipc_new(&k->ipc);
     return r ? r : timer_base_new(&k->timers);
+}
+
+void kernel_limit_tasks(struct kernel *k, uint32_t max)
+{
+    MUTEX_GUARD(&k->tasks_lock);
+    k->max_tasks = max ? max : KERNEL_PID_MAX / 2;
 }
 
 struct task *task_get(struct task *t)

@@ -197,6 +197,8 @@ enum task_state {
  * task_create(); the rest of *k is zero or set by the caller.
  */
 int kernel_tasks_init(struct kernel *k) must_check;
+/* How many tasks are admitted from now on; 0: the default. */
+void kernel_limit_tasks(struct kernel *k, uint32_t max);
 
 /* New references. NULL when there is none. The kernel's tasks_lock is taken inside. */
 struct task *task_find_get(struct kernel *k, pid_t tid);
