@@ -1049,4 +1049,21 @@ CASE(interrupted_timed_futex)
     CHECK_EXIT(pid, 0);
 }
 
+CASE(step_out_of_timed_futex)
+{
+    pid_t pid = free_child(times_out);
+    sleep_ms(50);
+    CHECK_EQ(request(PTRACE_ATTACH, pid, 0, 0), 0);
+    CHECK_EQ(next_stop(pid), SIGSTOP);
+    unsigned long long at = regs_of(pid).rip;
+    let_go(pid, PTRACE_SINGLESTEP, 0);
+    CHECK_EQ(next_stop(pid), SIGTRAP);
+    CHECK_EQ(regs_of(pid).rip, at);
+    let_go(pid, PTRACE_SINGLESTEP, 0);
+    CHECK_EQ(next_stop(pid), SIGTRAP);
+    CHECK(regs_of(pid).rip > at && regs_of(pid).rip < at + 16);
+    let_go(pid, PTRACE_CONT, 0);
+    CHECK_EXIT(pid, 0);
+}
+
 GUEST_MAIN

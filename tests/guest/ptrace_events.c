@@ -332,6 +332,45 @@ CASE(other_thread_is_no_tracer)
     end_child(pid);
 }
 
+static void *asks_for_ever(void *arg)
+{
+    for (;;)
+        syscall(SYS_getuid);
+    return arg;
+}
+
+static int asks_in_thread(void)
+{
+    pthread_t t;
+    return pthread_create(&t, NULL, asks_for_ever, NULL) ? 1 : pause_for_ever();
+}
+
+static int threads_of(pid_t pid, pid_t *tids, int max);
+
+CASE(calls_of_all_threads_are_seen)
+{
+    pid_t pid = free_child(asks_in_thread), tids[2];
+    while (threads_of(pid, tids, 2) < 2)
+        sleep_ms(5);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(request(PTRACE_SEIZE, tids[i], 0, PTRACE_O_TRACESYSGOOD), 0);
+        CHECK_EQ(request(PTRACE_INTERRUPT, tids[i], 0, 0), 0);
+        CHECK_EQ(next_stop(tids[i]), TRAP_OF(PTRACE_EVENT_STOP));
+        let_go(tids[i], PTRACE_SYSCALL, 0);
+    }
+    pid_t other = tids[0] == pid ? tids[1] : tids[0];
+    for (int i = 0; i < 6; i++) {
+        CHECK_EQ(next_stop(other), SIGTRAP | 0x80);
+        CHECK_EQ(regs_of(other).orig_rax, SYS_getuid);
+        let_go(other, PTRACE_SYSCALL, 0);
+    }
+    CHECK_EQ(kill(pid, SIGKILL), 0);
+    int status;
+    while (waitpid(other, &status, __WALL) == other && WIFSTOPPED(status)) {
+    }
+    CHECK_KILLED(pid, SIGKILL);
+}
+
 #define WORKERS 4
 
 static pthread_mutex_t workers_lock = PTHREAD_MUTEX_INITIALIZER;

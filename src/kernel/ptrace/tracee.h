@@ -51,6 +51,7 @@ struct tracee {
     bool bases_changed;        /* stop */
     bool forced_tf;            /* own: the trap flag in the stub's registers is ours */
     bool into_handler;         /* own: stepping has built a handler's frame */
+    bool seen;                 /* own: the stub has been told to answer nothing */
     bool exit_due;             /* own: the end of rt_sigreturn(2) is still to be reported */
     uint64_t debug_regs[4];    /* stop: addresses; nothing is ever armed */
 };

@@ -137,12 +137,17 @@ void trace_hide_step(struct task *t)
 
 void trace_before_run(struct task *t, struct resume *how, struct signal_delivery *frame)
 {
+    bool traced = is_traced(t);
+
     trace_hide_step(t);
-    if (!is_traced(t))
-        return;
-    if (!platform_natives_trapped(t->st) && task_see_natives(t)) {
+    if (traced && task_see_natives(t)) {
         /* It is being killed: platform_run() will say so. */
+    } else if (!traced && t->trace.seen) {
+        task_publish_facts(t); /* the stub may answer again */
     }
+    t->trace.seen = traced;
+    if (!traced)
+        return;
     if (!steps(t))
         return;
     if (how->signal) {
