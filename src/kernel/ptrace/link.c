@@ -18,7 +18,7 @@ static void link_locked(struct task *t, struct task *tracer, bool seized, uint32
     atomic_store(&tr->tracer, tracer);
     tr->options = options;
     tr->seized = seized;
-    tr->trap_due = tr->stopped = tr->listening = false;
+    tr->trap_due = tr->notify_due = tr->stopped = tr->listening = false;
     tr->mode = TRACE_CONT;
     tr->message = 0;
     list_add_tail(&tr->link, &tracer->tracees);
@@ -37,7 +37,7 @@ static struct task *unlink_with(struct task *t, int inject)
     atomic_store(&tr->tracer, NULL);
     list_del(&tr->link);
     tr->options = 0;
-    tr->seized = tr->trap_due = false;
+    tr->seized = tr->trap_due = tr->notify_due = false;
     trace_resume_locked(t, TRACE_CONT, inject);
     if (t->tg->stopping && !t->tg->exiting)
         atomic_fetch_or(&t->work, WORK_STOP); /* it has to stand still with the others */

@@ -77,6 +77,11 @@ void trace_resume_locked(struct task *t, enum trace_mode mode, int inject)
     task_wake(t);
 }
 
+static bool is_due(const struct tracee *tr)
+{
+    return tr->trap_due || tr->notify_due;
+}
+
 /* The stop itself. sighand.lock is held on entry and at the end. */
 static struct sighand *sleep_stopped(struct task *t, struct sighand *sh, int code)
 {
@@ -85,7 +90,7 @@ static struct sighand *sleep_stopped(struct task *t, struct sighand *sh, int cod
     while (tr->stopped && !must_go_locked(t, code)) {
         struct trace_request *rq = trace_take_request_locked(t);
 
-        if (tr->listening && tr->trap_due)
+        if (tr->listening && is_due(tr))
             break;
         mutex_unlock(&sh->lock);
         if (rq) {
@@ -186,14 +191,17 @@ bool trace_signal(struct task *t, struct resume *how, struct lx_siginfo *info)
 
 bool trace_job_due_locked(const struct task *t)
 {
-    return is_traced(t) && (t->trace.trap_due || (t->tg->stopping && !t->stop_joined));
+    return is_traced(t) && (is_due(&t->trace) || (t->tg->stopping && !t->stop_joined));
 }
 
 void trace_notify_job_locked(struct task *t, bool cont)
 {
     if (!is_traced(t) || (cont && !t->trace.seized))
         return;
-    t->trace.trap_due = true;
+    if (cont)
+        t->trace.notify_due = true;
+    else
+        t->trace.trap_due = true;
     atomic_fetch_or(&t->work, WORK_PTRACE);
     signal_poke_locked(t);
 }
@@ -208,7 +216,7 @@ void trace_job_stop(struct task *t, struct resume *how)
 
     trace_live(t, how);
     sh = sighand_lock(tg);
-    t->trace.trap_due = false;
+    t->trace.trap_due = t->trace.notify_due = false;
     seized = t->trace.seized;
     signo = tg->stopping ? tg->stop_signal : LX_SIGTRAP;
     stop_join_locked(t);
@@ -233,9 +241,15 @@ void trace_job_stop(struct task *t, struct resume *how)
 int trace_notify(struct task *t, int code, uint64_t message)
 {
     struct lx_siginfo info = {.signo = LX_SIGTRAP, .code = code};
+    struct sighand *sh;
 
     info.rt.pid = t->tid;
     info.rt.uid = t->cred->uid;
+    /* Such a stop will do for a PTRACE_INTERRUPT. Before a signal is taken none is due, and what
+     * comes later is another stop. */
+    sh = sighand_lock(t->tg);
+    t->trace.trap_due = false;
+    mutex_unlock(&sh->lock);
     return trace_stop(t, code, &info, &message);
 }
 

@@ -35,6 +35,7 @@ struct tracee {
     bool stopped;                /* [sighand.lock] */
     bool listening;              /* [sighand.lock] PTRACE_LISTEN: stopped, but serves nothing */
     bool reported;               /* [sighand.lock] wait(2) has consumed this stop */
+    bool notify_due;             /* [sighand.lock] the same, for SIGCONT: other stops do not do */
     bool trap_due;          /* [sighand.lock] a stop is wanted: PTRACE_INTERRUPT and its like */
     int code;               /* [sighand.lock] of the stop: signal | event << 8 */
     uint64_t message;       /* [sighand.lock] for PTRACE_GETEVENTMSG */

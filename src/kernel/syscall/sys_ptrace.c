@@ -439,8 +439,7 @@ static long interrupt(const struct call *c)
         r = -ESRCH;
     } else if (c->tracee->trace.seized) {
         r = 0;
-        if (!c->tracee->trace.stopped || c->tracee->trace.listening)
-            trace_notify_job_locked(c->tracee, false);
+        trace_notify_job_locked(c->tracee, false);
     }
     mutex_unlock(&sh->lock);
     return r;
