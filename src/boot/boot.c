@@ -14,6 +14,7 @@
 #include "boot/caps.h"
 #include "boot/chroot.h"
 #include "boot/landlock.h"
+#include "boot/loopback.h"
 #include "boot/posture.h"
 #include "boot/reexec.h"
 #include "boot/seccomp.h"
@@ -82,6 +83,9 @@ int boot_enter(int *ret_handoff_fd, struct fail *f)
         r = only_inventory(&inv, s, f);
     if (r == 0 && s->die_with_parent)
         r = caps_die_with_parent(f);
+    if (r < 0)
+        return r;
+    r = loopback_up(s, f);
     if (r < 0)
         return r;
     handoff_collect(&h);

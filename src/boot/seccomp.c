@@ -8,6 +8,8 @@
 #include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -16,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
@@ -35,6 +38,8 @@ enum check {
     NO_EXEC,  /* third argument: protection without PROT_EXEC; no new code in the sentry */
     THREAD,   /* a thread of this process, no new process and no new namespace */
     NOT_HERE, /* ENOSYS: glibc then falls back to a form whose arguments can be checked */
+    SOCKET,   /* Internet sockets, stream or datagram, that do not wait */
+    OPTION,   /* second argument: a level of options that is the socket's own or its protocol's */
     IOCTL,    /* second argument on the list of requests below */
     PRCTL,    /* first argument on the list of options below */
     N_CHECKS,
@@ -122,7 +127,10 @@ static const struct rule rules[] = {
     {SYS_getrandom, ANY}, {SYS_sysinfo, ANY}, {SYS_uname, ANY}, {SYS_getrusage, ANY}, {SYS_times, ANY},
     {SYS_getuid, ANY}, {SYS_geteuid, ANY}, {SYS_getgid, ANY}, {SYS_getegid, ANY}, {SYS_getppid, ANY},
 
-    /* Sockets that we were born with (control) or that the guest inherited as stdio; none can be made. */
+    /* Internet sockets of the guest, in the sandbox's own network namespace. */
+    {SYS_socket, SOCKET}, {SYS_bind, ANY}, {SYS_connect, ANY}, {SYS_listen, ANY}, {SYS_setsockopt, OPTION},
+
+    /* The same, and sockets that we were born with (control) or that the guest inherited as stdio. */
     {SYS_accept4, ANY}, {SYS_recvmsg, ANY}, {SYS_sendmsg, ANY}, {SYS_recvfrom, ANY}, {SYS_sendto, ANY},
     {SYS_shutdown, ANY}, {SYS_getsockopt, ANY}, {SYS_getsockname, ANY}, {SYS_getpeername, ANY},
 };
@@ -133,9 +141,18 @@ static const uint32_t ioctls[] = {
     /* Terminals of the guest's stdio. Never TIOCSTI, TIOCSCTTY, TIOCLINUX: they act on whoever owns the terminal. */
     TCGETS, TCSETS, TCSETSW, TCSETSF, TCFLSH, TCSBRK, TCXONC, TIOCGWINSZ, TIOCSWINSZ, TIOCOUTQ, FIONREAD,
     TIOCGPGRP, TIOCGSID,
+    /* sockets: urgent data, questions about interfaces */
+    SIOCATMARK, SIOCGIFCONF, SIOCGIFNAME, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFDSTADDR, SIOCGIFBRDADDR, SIOCGIFNETMASK,
+    SIOCGIFMETRIC, SIOCGIFMTU, SIOCGIFHWADDR, SIOCGIFINDEX, SIOCGIFTXQLEN,
     /* files: attributes, cheap copies */
     FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FICLONE, FICLONERANGE,
 };
+
+static const uint32_t families[] = {AF_INET, AF_INET6};
+static const uint32_t socket_types[] = {
+    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+};
+static const uint32_t option_levels[] = {SOL_SOCKET, SOL_IP, IPPROTO_TCP, IPPROTO_UDP, SOL_IPV6};
 
 static const uint32_t prctls[] = {
     PR_SET_NAME, /* threads are told apart in ps */
@@ -170,6 +187,14 @@ static void place_checks(struct bpf *b, const int *label, int refuse)
 {
     bpf_place(b, label[IOCTL]);
     one_of(b, 1, ioctls, ARRAY_LEN(ioctls), label[ANY], refuse);
+    int family_ok = bpf_label(b);
+
+    bpf_place(b, label[SOCKET]);
+    one_of(b, 0, families, ARRAY_LEN(families), family_ok, refuse);
+    bpf_place(b, family_ok);
+    one_of(b, 1, socket_types, ARRAY_LEN(socket_types), label[ANY], refuse);
+    bpf_place(b, label[OPTION]);
+    one_of(b, 1, option_levels, ARRAY_LEN(option_levels), label[ANY], refuse);
     bpf_place(b, label[PRCTL]);
     one_of(b, 0, prctls, ARRAY_LEN(prctls), label[ANY], refuse);
     bpf_place(b, label[NO_EXEC]);

@@ -35,7 +35,7 @@ struct kernel {
     struct platform *platform;       /* immutable */
     struct vfs *vfs;                 /* immutable; mount table and file system types */
     struct timer_base *timers;       /* immutable; kernel/time/ktimer.h */
-    struct poller *poller;           /* set before the first task runs: fs/host/poller.h */
+    struct poller *poller;           /* set before the first task runs: kernel/wait/poller.h */
     struct futexes *futexes;         /* immutable; kernel/futex/futex.h */
     struct ipc *ipc;                 /* immutable; kernel/ipc/ipc.h */
     const struct specials *specials; /* immutable: FIFOs and device nodes, kernel/vfs/special.h */

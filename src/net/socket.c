@@ -198,9 +198,11 @@ static ssize_t try_connect(struct sock_call *c)
     return socket_ops_of(c->s)->connect(c->s, c->t, c->name, &c->wait);
 }
 
-static ssize_t try_connect_done(struct sock_call *c)
+/* One that has begun: how it has ended. */
+static ssize_t try_connected(struct sock_call *c)
 {
-    return socket_ops_of(c->s)->connect_done(c->s);
+    ssize_t r = try_connect(c);
+    return r == -EALREADY || r == -EINPROGRESS ? -EAGAIN : r;
 }
 
 int socket_connect(struct task *t, struct socket *s, const struct sockname *name)
@@ -214,9 +216,9 @@ int socket_connect(struct task *t, struct socket *s, const struct sockname *name
     if (!socket_ops_of(s)->connect)
         return -EOPNOTSUPP;
     ssize_t r = run_call(&c, is_nonblock(s));
-    if ((r != -EINPROGRESS && r != -EALREADY) || is_nonblock(s) || !socket_ops_of(s)->connect_done)
+    if ((r != -EINPROGRESS && r != -EALREADY) || is_nonblock(s))
         return (int) r;
-    c.attempt = try_connect_done;
+    c.attempt = try_connected;
     r = run_call(&c, false);
     return r == -EAGAIN ? -EINPROGRESS : (int) r;
 }
@@ -291,7 +293,8 @@ ssize_t socket_recv(struct task *t, struct socket *s, struct sock_msg *m)
         .s = s, .t = t, .m = m, .attempt = try_recv, .dir = SOCK_RCV, .events = LX_POLL_READABLE};
     if (!socket_ops_of(s)->recv)
         return -EOPNOTSUPP;
-    m->nonblock = !t || (m->flags & LX_MSG_DONTWAIT) || is_nonblock(s);
+    m->nonblock = !t || (m->flags & LX_MSG_DONTWAIT) || is_nonblock(s) ||
+                  (s->family != LX_AF_UNIX && (m->flags & LX_MSG_ERRQUEUE));
     m->target = m->flags & LX_MSG_WAITALL ? m->io->left
                                           : MIN((size_t) atomic_load(&s->rcvlowat), m->io->left);
     ssize_t r = run_call(&c, m->nonblock);

@@ -62,10 +62,10 @@ struct sock_msg {
  */
 struct socket_ops {
     int (*bind)(struct socket *s, struct task *t, const struct sockname *name);
-    /* -EINPROGRESS: begun; the socket becomes writable, and connect_done tells. */
+    /* -EINPROGRESS, -EALREADY: begun; called again once the socket is writable, it tells the end.
+     */
     int (*connect)(struct socket *s, struct task *t, const struct sockname *name,
                    struct shared_waitq **wait);
-    int (*connect_done)(struct socket *s);
     int (*listen)(struct socket *s, struct task *t, int backlog);
     int (*accept)(struct socket *s, struct task *t, struct socket **ret);
     int (*getname)(struct socket *s, bool peer, struct sockname *ret);

@@ -20,6 +20,7 @@
 #include "kernel/vfs/mount.h"
 #include "kernel/vfs/node.h"
 #include "kernel/vfs/special.h"
+#include "kernel/wait/poller.h"
 #include "net/unix/unix.h"
 #include "tty/tty.h"
 
@@ -179,6 +180,8 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
         r = terminals_new(k, &p->specials.terminals);
     if (r == 0)
         r = pipes_new(&p->specials.pipes);
+    if (r == 0)
+        r = poller_new(&k->poller);
     if (r == 0)
         r = unix_net_new(&p->specials.unix_net);
     if (r == 0)

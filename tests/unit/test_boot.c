@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -61,10 +62,6 @@ static void test_refused(void **state)
         SYS_move_mount,
         SYS_fsopen,
         SYS_mount_setattr,
-        SYS_socket,
-        SYS_connect,
-        SYS_bind,
-        SYS_listen,
         SYS_bpf,
         SYS_perf_event_open,
         SYS_keyctl,
@@ -147,6 +144,19 @@ static void test_arguments(void **state)
     assert_int_equal(answer(SYS_ioctl, 3, TIOCGWINSZ, 0), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_ioctl, 3, TIOCSTI, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_ioctl, 3, 0x541c /* TIOCLINUX */, 0), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+                     SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_socket, AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+                     SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_socket, AF_INET, SOCK_STREAM, 0), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socket, AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+                     SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+                     SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socket, 16 /* AF_NETLINK */, SOCK_DGRAM, 0), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_setsockopt, 3, SOL_SOCKET, SO_REUSEADDR), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_setsockopt, 3, 263 /* SOL_PACKET */, 1), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_ioctl, 3, 0x8914 /* SIOCSIFFLAGS */, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_prctl, PR_SET_NAME, 0, 0), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_prctl, PR_SET_MM, 0, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_prctl, PR_SET_DUMPABLE, 0, 0), SECCOMP_RET_TRAP);

@@ -18,9 +18,9 @@
 #include "abi/linux/stat.h"
 #include "base/cleanup.h"
 #include "fs/host/internal.h"
-#include "fs/host/poller.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/task.h"
+#include "kernel/wait/poller.h"
 
 struct adopted {
     struct file file;       /* first */

@@ -2,13 +2,17 @@
 /* recvfrom(2), recvmsg(2), recvmmsg(2). */
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "abi/linux/time.h"
+#include "base/cleanup.h"
 #include "kernel/syscall/sock.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 #include "kernel/wait/poll_set.h"
 #include "net/scm.h"
+
+#define CONTROL_ROOM 16384u /* for what the host says */
 
 long sys_recvfrom(struct task *t, const uint64_t a[static 6])
 {
@@ -41,6 +45,10 @@ static int control_out(struct cmsg_writer *w, struct sock_msg *m, const struct u
     int r = 0;
     w->at = u->h.control;
     w->left = u->h.control ? u->h.controllen : 0;
+    if (m->control) { /* as the host has made it */
+        w->used = MIN(m->control_len, (size_t) w->left);
+        return copy_out(w->t, uaddr(w->at), m->control, w->used);
+    }
     if (scm->has_creds)
         r = cmsg_write(w, LX_SOL_SOCKET, LX_SCM_CREDENTIALS, &scm->creds, sizeof(scm->creds));
     if (r == 0)
@@ -71,6 +79,13 @@ static ssize_t recv_one(struct task *t, struct socket *s, uint64_t hdr, struct u
     struct scm scm = {.files = NULL};
     struct sock_msg m = {.io = &u->io, .flags = flags, .name = &name, .scm = &scm};
     struct cmsg_writer w = {.t = t};
+    _cleanup_free_ uint8_t *control = NULL;
+    if (s->family != LX_AF_UNIX && u->h.control && u->h.controllen) {
+        m.control_cap = MIN(u->h.controllen, (uint64_t) CONTROL_ROOM);
+        m.control = control = calloc(1, m.control_cap);
+        if (!control)
+            return -ENOBUFS;
+    }
     ssize_t n = socket_recv(t, s, &m);
     if (n < 0)
         return n;

@@ -8,6 +8,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fdtable.h"
+#include "net/inet/inet.h"
 #include "net/unix/unix.h"
 
 #define TYPE_FLAGS (LX_SOCK_NONBLOCK | LX_SOCK_CLOEXEC)
@@ -43,12 +44,23 @@ long sys_socket(struct task *t, const uint64_t a[static 6])
     uint32_t kind = (uint32_t) a[1];
     struct socket *s;
     int r = check_kind(family, kind);
-    if (r == 0 && family != LX_AF_UNIX)
+    if (r < 0)
+        return r;
+    type = (int) (kind & LX_SOCK_TYPE_MASK);
+    switch (family) {
+    case LX_AF_UNIX:
+        r = unix_kind(type, protocol, &type);
+        if (r == 0)
+            r = unix_socket_new(t, type, kind & LX_SOCK_NONBLOCK, &s);
+        break;
+    case LX_AF_INET:
+    case LX_AF_INET6:
+        r = inet_socket_new(t, family, type, protocol, kind & LX_SOCK_NONBLOCK, &s);
+        break;
+    default:
         r = -EAFNOSUPPORT;
-    if (r == 0)
-        r = unix_kind((int) (kind & LX_SOCK_TYPE_MASK), protocol, &type);
-    if (r == 0)
-        r = unix_socket_new(t, type, kind & LX_SOCK_NONBLOCK, &s);
+        break;
+    }
     return r < 0 ? r : task_fd_install(t, &s->file, kind & LX_SOCK_CLOEXEC);
 }
 
@@ -81,7 +93,7 @@ long sys_socketpair(struct task *t, const uint64_t a[static 6])
     struct socket *x, *y;
     int r = check_kind(family, kind);
     if (r == 0 && family != LX_AF_UNIX)
-        r = -EAFNOSUPPORT;
+        r = family == LX_AF_INET || family == LX_AF_INET6 ? -EOPNOTSUPP : -EAFNOSUPPORT;
     if (r == 0)
         r = unix_kind((int) (kind & LX_SOCK_TYPE_MASK), protocol, &type);
     if (r == 0)

@@ -32,6 +32,7 @@ enum { /* numbers of linux/capability.h that the kernel itself asks for */
        LX_CAP_SETGID = 6,
        LX_CAP_SETUID = 7,
        LX_CAP_SETPCAP = 8,
+       LX_CAP_NET_BIND_SERVICE = 10,
        LX_CAP_NET_ADMIN = 12,
        LX_CAP_SYS_CHROOT = 18,
        LX_CAP_SYS_PTRACE = 19,

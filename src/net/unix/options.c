@@ -6,6 +6,7 @@
 
 #include "abi/linux/poll.h"
 #include "kernel/task/task.h"
+#include "net/interfaces.h"
 #include "net/unix/internal.h"
 
 #define BUF_MAX       212992u     /* net.core.wmem_max */
@@ -172,7 +173,7 @@ long unix_ioctl(struct file *f, struct task *t, uint32_t cmd, uint64_t arg)
     else if (cmd == LX_SIOCOUTQ)
         n = (int32_t) MIN(atomic_load(&e->used), (size_t) INT32_MAX);
     else
-        r = -ENOTTY;
+        return interface_ioctl(t, cmd, arg);
     return r < 0 ? r : copy_out(t, uaddr(arg), &n, sizeof(n));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See poller.h. An event names its source by a number, so that a late one finds nobody. */
-#include "fs/host/poller.h"
+#include "kernel/wait/poller.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes between guests and host sockets: send(2), recv(2). They pass through a buffer of ours, as a
+ * message must be whole and control messages are checked. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "kernel/task/task.h"
+#include "net/inet/internal.h"
+#include "net/scm.h"
+
+#define PIECE   65536u /* of a stream, at a time */
+#define MSG_MAX 65536u /* the longest datagram there is, and more */
+
+#define SEND_FLAGS  (LX_MSG_OOB | LX_MSG_DONTROUTE | LX_MSG_EOR | LX_MSG_CONFIRM | LX_MSG_MORE)
+#define RECV_FLAGS  (LX_MSG_OOB | LX_MSG_PEEK | LX_MSG_TRUNC | LX_MSG_ERRQUEUE)
+#define SHOWN_FLAGS (LX_MSG_OOB | LX_MSG_TRUNC | LX_MSG_CTRUNC | LX_MSG_EOR | LX_MSG_ERRQUEUE)
+
+static bool is_stream(const struct socket *s)
+{
+    return s->type == LX_SOCK_STREAM;
+}
+
+/* What may be sent beside the data: addresses, times to live, segment sizes. */
+static const struct {
+    int32_t level, type;
+} sendable[] = {
+    {LX_SOL_IP, 1},    /* IP_TOS */
+    {LX_SOL_IP, 2},    /* IP_TTL */
+    {LX_SOL_IP, 8},    /* IP_PKTINFO */
+    {LX_SOL_IPV6, 50}, /* IPV6_PKTINFO */
+    {LX_SOL_IPV6, 52}, /* IPV6_HOPLIMIT */
+    {LX_SOL_IPV6, 67}, /* IPV6_TCLASS */
+    {LX_SOL_UDP, 103}, /* UDP_SEGMENT */
+};
+
+static bool may_send(const struct cmsg *c)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sendable); i++)
+        if (sendable[i].level == c->level && sendable[i].type == c->type)
+            return true;
+    return false;
+}
+
+/* Descriptors and credentials mean nothing to these sockets; no number of ours is ever named. */
+static bool means_nothing(const struct cmsg *c)
+{
+    return c->level == LX_SOL_SOCKET && (c->type == LX_SCM_RIGHTS || c->type == LX_SCM_CREDENTIALS);
+}
+
+/* How many bytes of it may go on: all, or none. */
+static ssize_t check_control(const struct sock_msg *m)
+{
+    struct cmsg c;
+    size_t at = 0;
+    bool drop = false;
+    int r = 0;
+    while (m->control && (r = cmsg_next(m->control, m->control_len, &at, &c)) == 1) {
+        if (means_nothing(&c))
+            drop = true;
+        else if (!may_send(&c))
+            return -EINVAL;
+    }
+    return r < 0 ? r : drop || !m->control ? 0 : (ssize_t) m->control_len;
+}
+
+ssize_t inet_send(struct socket *s, struct task *t unused_, struct sock_msg *m,
+                  struct shared_waitq **wait unused_)
+{
+    size_t want = is_stream(s) ? MIN(m->io->left, (size_t) PIECE) : m->io->left;
+    struct iobuf before = *m->io;
+    ssize_t control = check_control(m);
+    if (control < 0)
+        return control;
+    if (want > MSG_MAX)
+        return -EMSGSIZE;
+    if (m->flags & LX_MSG_FASTOPEN)
+        return -EOPNOTSUPP;
+    _cleanup_free_ uint8_t *buf = malloc(want ? want : 1);
+    if (!buf)
+        return -ENOBUFS;
+    if (want && iobuf_take(m->io, buf, want) != (ssize_t) want)
+        return -EFAULT;
+    struct iovec iov = {buf, want};
+    struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (m->name) {
+        h.msg_name = m->name->bytes;
+        h.msg_namelen = m->name->len;
+    }
+    if (control) {
+        h.msg_control = m->control;
+        h.msg_controllen = (size_t) control;
+    }
+    ssize_t n =
+        sendmsg(inet_of(s)->fd, &h, (int) (m->flags & SEND_FLAGS) | MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0)
+        n = -errno;
+    if (n < (ssize_t) want) { /* not all of it: the rest is still to be taken */
+        *m->io = before;
+        if (n > 0)
+            iobuf_skip(m->io, (size_t) n);
+    }
+    return n;
+}
+
+static void show(struct sock_msg *m, const struct msghdr *h)
+{
+    m->out_flags |= (uint32_t) h->msg_flags & SHOWN_FLAGS;
+    m->control_len = h->msg_controllen;
+    if (m->name)
+        m->name->len = (uint32_t) MIN((size_t) h->msg_namelen, sizeof(m->name->bytes));
+}
+
+ssize_t inet_recv(struct socket *s, struct task *t unused_, struct sock_msg *m)
+{
+    size_t room = MIN(m->io->left, (size_t) (is_stream(s) ? PIECE : MSG_MAX));
+    _cleanup_free_ uint8_t *buf = malloc(room ? room : 1);
+    if (!buf)
+        return -ENOBUFS;
+    struct iovec iov = {buf, room};
+    struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (m->name) {
+        h.msg_name = m->name->bytes;
+        h.msg_namelen = sizeof(m->name->bytes);
+    }
+    if (m->control) {
+        h.msg_control = m->control;
+        h.msg_controllen = m->control_cap;
+    }
+    ssize_t n = recvmsg(inet_of(s)->fd, &h, (int) (m->flags & RECV_FLAGS) | MSG_DONTWAIT);
+    if (n < 0)
+        return -errno;
+    show(m, &h);
+    if (m->flags & (LX_MSG_PEEK | LX_MSG_OOB))
+        m->stop = true;
+    size_t data = MIN((size_t) n, room);
+    if (is_stream(s) && (m->flags & LX_MSG_TRUNC)) /* tcp(7): thrown away */
+        iobuf_skip(m->io, data);
+    else if (data && iobuf_put(m->io, buf, data) != (ssize_t) data)
+        return -EFAULT;
+    return n;
+}
