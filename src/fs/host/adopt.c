@@ -267,6 +267,7 @@ static void adopted_release(struct file *f)
 static const struct file_ops stream_ops = {
     .read = adopted_read,
     .write = adopted_write,
+    .seek = adopted_seek, /* the host knows: ESPIPE for streams, 0 for devices like /dev/null */
     .poll = adopted_poll,
     .poll_arm = adopted_arm,
     .ioctl = adopted_ioctl,
