@@ -14,6 +14,7 @@
 #include "rpc/spec.h"
 #include "sentry/control_server.h"
 #include "sentry/process.h"
+#include "tty/tty.h"
 
 #define N_STDIO 3
 #define EXITED  1u /* tgroup.exit_wq: POLLIN */
@@ -133,6 +134,8 @@ int exec_session_signal(struct exec_session *x, int fd, const struct control_fra
     if (!x->tg)
         return control_send_text(fd, CONTROL_ERROR, "process not running");
     info.signo = k.signo;
+    if (k.signo == LX_SIGWINCH)
+        consoles_resized(x->tg->k); /* the caller passes on that its own terminal was resized */
     if (signal_send_group(x->tg, &info) < 0)
         return control_send_text(fd, CONTROL_ERROR, "too many signals are pending");
     return control_send(fd, CONTROL_OK, NULL, 0);
