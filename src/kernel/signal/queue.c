@@ -21,39 +21,46 @@ struct sigentry {
 void sigqueue_init(struct sigqueue *q)
 {
     q->set = 0;
+    q->count = 0;
     list_init(&q->entries);
 }
 
 unsigned sigqueue_count(const struct sigqueue *q)
 {
-    unsigned n = 0;
+    return q->count;
+}
 
-    for (const struct list *l = q->entries.next; l != &q->entries; l = l->next)
-        n++;
-    return n;
+/* Is it queued although the limit is reached? Of these a queue has few: one per timer or number. */
+static bool is_exempt(const struct lx_siginfo *info)
+{
+    return info->code == LX_SI_TIMER || info->signo < LX_SIGRTMIN;
 }
 
 int sigqueue_add(struct sigqueue *q, const struct lx_siginfo *info, uint64_t limit)
 {
-    struct sigentry *e;
+    struct sigentry *e = NULL;
     bool rt = info->signo >= LX_SIGRTMIN;
 
     if (!rt && (q->set & SIGBIT(info->signo)))
         return 0;
-    if (rt && sigqueue_count(q) >= limit)
+    if (q->count < limit || is_exempt(info))
+        e = malloc(sizeof(*e));
+    if (!e && rt && info->code < 0)
         return -EAGAIN;
-    e = malloc(sizeof(*e));
-    if (!e) {
-        if (rt)
-            return -EAGAIN;
-        /* The signal itself must not be lost: it is delivered without its details. */
-        q->set |= SIGBIT(info->signo);
-        return 0;
-    }
+    q->set |= SIGBIT(info->signo);
+    if (!e)
+        return 0; /* the signal itself must not be lost: it is delivered without its details */
     e->info = *info;
     list_add_tail(&e->link, &q->entries);
-    q->set |= SIGBIT(info->signo);
+    q->count++;
     return 0;
+}
+
+static void drop(struct sigqueue *q, struct sigentry *e)
+{
+    list_del(&e->link);
+    free(e);
+    q->count--;
 }
 
 bool sigqueue_timer_again(struct sigqueue *q, int timer_id, int n)
@@ -98,8 +105,7 @@ bool sigqueue_take(struct sigqueue *q, uint64_t set, struct lx_siginfo *ret)
         q->set &= ~SIGBIT(signo);
     if (found) {
         *ret = found->info;
-        list_del(&found->link);
-        free(found);
+        drop(q, found);
     } else {
         *ret = (struct lx_siginfo){.signo = signo, .code = LX_SI_USER};
     }
@@ -116,10 +122,8 @@ void sigqueue_flush(struct sigqueue *q, uint64_t set)
         struct sigentry *e = container_of(l, struct sigentry, link);
 
         next = l->next;
-        if (set & SIGBIT(e->info.signo)) {
-            list_del(&e->link);
-            free(e);
-        }
+        if (set & SIGBIT(e->info.signo))
+            drop(q, e);
     }
     q->set &= ~set;
 }

@@ -171,6 +171,21 @@ static bool is_fatal_locked(const struct sighand *sh, int signo)
            !(SIGBIT(signo) & (DEFAULT_IGNORED | STOP_SIGNALS));
 }
 
+/* How many entries the queue of t (NULL: the group's) may have: RLIMIT_SIGPENDING is for all of the
+ * process together, where Linux counts all of the user's processes. */
+static uint64_t room_locked(const struct tgroup *tg, const struct task *t)
+{
+    uint64_t limit = tg->rlimits[LX_RLIMIT_SIGPENDING].soft;
+    uint64_t others = t ? sigqueue_count(&tg->pending) : 0;
+    const struct task *o;
+
+    list_for_each_entry (o, &tg->threads, tg_link) {
+        if (o != t)
+            others += sigqueue_count(&o->pending);
+    }
+    return limit > others ? limit - others : 0;
+}
+
 int signal_send_locked(struct tgroup *tg, struct task *t, const struct lx_siginfo *info)
 {
     struct sighand *sh = tg->sighand;
@@ -185,12 +200,9 @@ int signal_send_locked(struct tgroup *tg, struct task *t, const struct lx_siginf
     if (ignored_locked(sh, t ? t : tg->leader, signo))
         return 0;
 
-    r = sigqueue_add(t ? &t->pending : &tg->pending, info, tg->rlimits[LX_RLIMIT_SIGPENDING].soft);
-    if (r) {
-        /* kill(2) and the kernel's own signals are not refused for want of a queue slot. */
-        if (info->code < 0)
-            return r;
-    }
+    r = sigqueue_add(t ? &t->pending : &tg->pending, info, room_locked(tg, t));
+    if (r)
+        return r;
     wake_waiters_locked(tg, t, signo);
 
     target = t ? (wants(t, signo) ? t : NULL) : choose_locked(tg, signo);

@@ -29,6 +29,7 @@ struct signal_delivery;
 struct sigqueue {
     uint64_t set;        /* [sighand.lock] signals with at least one entry */
     struct list entries; /* [sighand.lock] struct sigentry, in order of arrival */
+    unsigned count;      /* [sighand.lock] entries */
 };
 
 struct sigaction_entry {
@@ -83,7 +84,8 @@ struct sighand *sighand_copy(struct tgroup *tg);
 struct sighand *sighand_lock(struct tgroup *tg);
 void sighand_put(struct sighand *sh);
 void sigqueue_init(struct sigqueue *q);
-/* sighand.lock held. -EAGAIN: limit reached (real-time signals only). */
+/* sighand.lock held. With `limit` entries in the queue already, or without memory, sigqueue(3) and
+ * tkill(2) of a real-time signal are refused with -EAGAIN; others are noted without details. */
 int sigqueue_add(struct sigqueue *q, const struct lx_siginfo *info, uint64_t limit) must_check;
 /* Adds n overruns to the queued signal of this POSIX timer; false when there is none. */
 bool sigqueue_timer_again(struct sigqueue *q, int timer_id, int n);

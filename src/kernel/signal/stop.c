@@ -10,6 +10,8 @@
 #include "kernel/task/task.h"
 #include "kernel/wait/block.h"
 
+#define NS_PER_TICK 10000000u /* USER_HZ is 100 */
+
 void stop_begin_locked(struct task *t, int signo)
 {
     struct tgroup *tg = t->tg;
@@ -62,6 +64,7 @@ void stop_notify_parent(struct tgroup *tg, int code)
     struct lx_siginfo info = {.signo = LX_SIGCHLD, .code = code};
     struct tgroup *parent;
     struct sighand *sh;
+    uint64_t utime_ns, stime_ns;
     bool quiet;
 
     mutex_lock(&k->tasks_lock);
@@ -69,6 +72,9 @@ void stop_notify_parent(struct tgroup *tg, int code)
     if (parent) {
         info.chld.pid = tg->tgid;
         info.chld.uid = tg->leader ? tg->leader->cred->uid : 0;
+        tgroup_cpu_time(tg, &utime_ns, &stime_ns);
+        info.chld.utime = (int64_t) (utime_ns / NS_PER_TICK);
+        info.chld.stime = (int64_t) (stime_ns / NS_PER_TICK);
         info.chld.status = code == LX_CLD_CONTINUED ? LX_SIGCONT : tg->stop_signal;
         sh = sighand_lock(parent);
         quiet = sh->actions[LX_SIGCHLD - 1].handler == LX_SIG_IGN ||

@@ -70,8 +70,8 @@ static int kill_everybody(struct task *t, const struct lx_siginfo *info, int sig
         if (o != list_first_entry(&tg->threads, struct task, tg_link) || tg == t->tg ||
             tg == t->k->init)
             continue;
-        if (send(t, tg, info, signo) != -EPERM)
-            r = 0;
+        (void) send(t, tg, info, signo);
+        r = 0; /* also when it was not allowed: Linux tells only that there was somebody */
     }
     return r;
 }
@@ -151,15 +151,15 @@ long sys_tgkill(struct task *t, const uint64_t a[static 6])
     return send_thread(t, tgid == -1 ? -2 : tgid, (pid_t) a[1], &info, (int) a[2]);
 }
 
-/* A process may not pass itself off as the kernel or as kill(2) towards others: sigqueue(3),
- * rt_sigqueueinfo(2). */
+/* A thread may not pass itself off as the kernel or as kill(2) towards others, not even of its own
+ * process: sigqueue(3), rt_sigqueueinfo(2). */
 static int get_info(struct task *t, uint64_t addr, pid_t to, int signo, struct lx_siginfo *info)
 {
     int r = copy_in(t, info, uaddr(addr), sizeof(*info));
 
     if (r)
         return r;
-    if ((info->code >= 0 || info->code == LX_SI_TKILL) && to != t->tg->tgid)
+    if ((info->code >= 0 || info->code == LX_SI_TKILL) && to != t->tid)
         return -EPERM;
     info->signo = signo;
     return 0;
@@ -188,6 +188,6 @@ long sys_rt_tgsigqueueinfo(struct task *t, const uint64_t a[static 6])
 
     if (tgid <= 0 || (pid_t) a[1] <= 0)
         return -EINVAL;
-    r = get_info(t, a[3], tgid, (int) a[2], &info);
+    r = get_info(t, a[3], (pid_t) a[1], (int) a[2], &info);
     return r ? r : send_thread(t, tgid, (pid_t) a[1], &info, (int) a[2]);
 }
