@@ -90,7 +90,8 @@ struct signal_delivery {
     uint8_t info[128]; /* siginfo_t */
     uint64_t handler, restorer;
     uint64_t stack; /* frame is built below this address: the alternate stack's top or rsp - 128 */
-    uint64_t saved_mask;     /* uc_sigmask: what rt_sigreturn restores */
+    uint64_t stack_floor; /* the frame must stay above: it is on the alternate stack; 0: wherever */
+    uint64_t saved_mask;  /* uc_sigmask: what rt_sigreturn restores */
     uint64_t ss_sp, ss_size; /* uc_stack */
     uint32_t ss_flags;
     int signo;

@@ -17,6 +17,7 @@ static void put_signal(struct channel *ch, const struct signal_delivery *s)
     to->handler = s->handler;
     to->restorer = s->restorer;
     to->stack = s->stack;
+    to->stack_floor = s->stack_floor;
     to->saved_mask = s->saved_mask;
     to->ss_sp = s->ss_sp;
     to->ss_size = s->ss_size;

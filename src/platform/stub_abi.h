@@ -123,7 +123,7 @@ struct stub_program {
 
 struct stub_signal {
     uint8_t info[128];
-    uint64_t handler, restorer, stack, saved_mask, ss_sp, ss_size;
+    uint64_t handler, restorer, stack, stack_floor, saved_mask, ss_sp, ss_size;
     uint32_t ss_flags;
     int32_t signo;
     uint32_t more, no_restart;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a handler does to a waiting call: the two lists of signal(7), "Interruption of system calls",
- * each call with and without SA_RESTART, and what a stop does to it.
+ * What a handler does to a waiting call: the two lists of signal(7), "Interruption of system
+ * calls", each call with and without SA_RESTART, and what a stop does to it.
  */
 #include "guest.h"
 #include <linux/futex.h>
@@ -287,8 +287,7 @@ static long call_futex_timed(void)
 
 static void *shared(void)
 {
-    return CHECK_MAP(
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    return CHECK_MAP(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 }
 
 CASE(futexes)

@@ -111,11 +111,13 @@ static void fill_frame(struct task *t, const struct sigaction_entry *a,
 
     if (!t->altstack.size)
         flags |= LX_SS_DISABLE;
-    else if (on_altstack(t, sp))
-        flags |= LX_SS_ONSTACK;
     d->ss_flags = flags;
-    if ((a->flags & LX_SA_ONSTACK) && !(flags & (LX_SS_DISABLE | LX_SS_ONSTACK)))
+    if (on_altstack(t, sp)) {
+        d->stack_floor = t->altstack.sp;
+    } else if ((a->flags & LX_SA_ONSTACK) && !(flags & LX_SS_DISABLE)) {
         d->stack = t->altstack.sp + t->altstack.size;
+        d->stack_floor = t->altstack.sp;
+    }
     if (t->altstack.flags & LX_SS_AUTODISARM) {
         t->altstack.sp = t->altstack.size = 0;
         t->altstack.flags = LX_SS_DISABLE;

@@ -31,15 +31,17 @@ bool frame_push(struct frame *f, const struct stub_signal *s)
 {
     struct stub_regs *r = &f->uc.regs;
     uint64_t sp = s->stack, fp = 0;
+    size_t size = 0;
 
     if (f->uc.fpstate) {
-        size_t size = frame_fpstate_size((void *) f->uc.fpstate);
-        sp = (sp - size) & ~63ul;
-        fp = sp;
-        if (stub_copy((void *) fp, (const void *) f->uc.fpstate, size))
-            return false;
+        size = frame_fpstate_size((void *) f->uc.fpstate);
+        fp = sp = (sp - size) & ~63ul;
     }
     sp = ((sp - sizeof(struct frame)) & ~15ul) - 8;
+    if (sp <= s->stack_floor) /* not into what lies below the alternate stack */
+        return false;
+    if (fp && stub_copy((void *) fp, (const void *) f->uc.fpstate, size))
+        return false;
 
     struct frame g;
     g.restorer = s->restorer;
