@@ -113,6 +113,7 @@ static void give_limits(struct task *t, const struct confinement *c, const struc
         if (p->rlimits[i].resource < GUEST_N_RLIMITS)
             t->tg->rlimits[p->rlimits[i].resource] =
                 (struct guest_rlimit){p->rlimits[i].soft, p->rlimits[i].hard};
+    cpu_limit_update(&t->tg->cpu_limit);
 }
 
 /* ---- working directory ---- */

@@ -63,6 +63,8 @@ static long limit(struct task *t, pid_t pid, uint64_t res, const struct lx_rlimi
         r = change_limit(t, tg, (int) res, set);
         if (r == 0)
             tgroup_limit_host(tg, (int) res);
+        if (r == 0 && res == LX_RLIMIT_CPU)
+            cpu_limit_update(&tg->cpu_limit);
     }
     mutex_unlock(&t->k->tasks_lock);
     tgroup_put(tg);

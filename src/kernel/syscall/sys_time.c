@@ -6,55 +6,33 @@
 #include "kernel/restart.h"
 #include "kernel/syscall/native.h"
 #include "kernel/syscall/syscall.h"
-#include "kernel/task/usage.h"
+#include "kernel/task/task.h"
+#include "kernel/time/cpuclock.h"
 #include "kernel/time/ktimer.h"
 #include "kernel/time/timeval.h"
 #include "kernel/wait/block.h"
 
-#define CPUCLOCK_VIRT      1u /* user time alone */
-#define CPUCLOCK_BAD       3u
-#define CPUCLOCK_PERTHREAD 4u
+#define CPU_POLL_NS 1000000u
 
-/*
- * clock_getcpuclockid(3): another process's or thread's clock, encoded in a negative id. A thread's
- * is for its own process, and a process has one by its leader's number only.
- */
 static int cpu_clock(struct task *t, int id, uint64_t *ret)
 {
-    pid_t pid = (pid_t) ~((unsigned) id >> 3 | 0xe0000000u);
-    bool thread = (unsigned) id & CPUCLOCK_PERTHREAD;
-    unsigned which = (unsigned) id & 3;
-    struct task *o = pid ? task_find_get(t->k, pid) : task_get(t);
-    struct usage u = {0};
-    int r = !o || which == CPUCLOCK_BAD ? -EINVAL : 0;
+    struct cpu_clock c;
+    int r = cpu_clock_find(t, id, &c);
 
-    if (r == 0 && pid && (thread ? o->tg != t->tg : o->tg->tgid != pid))
-        r = -EINVAL;
-    if (r == 0) {
-        mutex_lock(&t->k->tasks_lock);
-        if (thread)
-            task_usage(o, &u);
-        else
-            tgroup_cpu_time(o->tg, &u.utime_ns, &u.stime_ns);
-        mutex_unlock(&t->k->tasks_lock);
-    }
-    task_put(o);
-    *ret = which == CPUCLOCK_VIRT ? u.utime_ns : u.utime_ns + u.stime_ns;
-    return r;
+    if (r)
+        return r;
+    *ret = cpu_clock_read(&c);
+    cpu_clock_put(&c);
+    return 0;
 }
 
 static int read_clock(struct task *t, int id, uint64_t *ret)
 {
     struct timespec ts;
 
-    if (id < 0)
+    if (is_cpu_clock(id))
         return cpu_clock(t, id, ret);
     switch (id) {
-    /* Number 0 in that encoding is the caller. */
-    case LX_CLOCK_PROCESS_CPUTIME_ID:
-        return cpu_clock(t, -6, ret);
-    case LX_CLOCK_THREAD_CPUTIME_ID:
-        return cpu_clock(t, -2, ret);
     case LX_CLOCK_REALTIME:
     case LX_CLOCK_MONOTONIC:
     case LX_CLOCK_MONOTONIC_RAW:
@@ -85,7 +63,7 @@ long sys_clock_gettime(struct task *t, const uint64_t a[static 6])
     int r;
 
     if ((int) a[0] == LX_CLOCK_PROCESS_CPUTIME_ID || (int) a[0] == LX_CLOCK_THREAD_CPUTIME_ID)
-        return native_call(t, t->trap.nr, a);
+        return native_call(t, t->trap.nr, a); /* seen by a filter or a tracer */
     r = read_clock(t, (int) a[0], &ns);
     if (r)
         return r;
@@ -188,6 +166,53 @@ long sys_nanosleep(struct task *t, const uint64_t a[static 6])
     return r ? r : sleep_for(t, ns, a[1]);
 }
 
+/*
+ * Processor time cannot be waited for: it is looked at when it could have been reached at the
+ * earliest. A relative sleep that a signal ends tells the rest, and goes on if no handler runs.
+ */
+static long sleep_until_cpu_time(struct task *t)
+{
+    uint64_t until = t->restart.args[0], rem = t->restart.args[1], now;
+    int id = (int) t->restart.args[2], r;
+
+    for (;;) {
+        struct timespec deadline;
+        unsigned n = __atomic_load_n(&t->tg->n_threads, __ATOMIC_RELAXED);
+        uint64_t left;
+
+        r = cpu_clock(t, id, &now);
+        if (r || now >= until)
+            return r;
+        left = (until - now) / (n ? n : 1);
+        deadline = host_timespec_from_ns(mono_now_ns() + (left > CPU_POLL_NS ? left : CPU_POLL_NS));
+        r = task_block(t, &deadline);
+        if (r == -ERESTARTSYS)
+            break;
+    }
+    if (rem) {
+        struct lx_timespec left = timespec_from_ns(until - now);
+
+        r = copy_out(t, uaddr(rem), &left, sizeof(left));
+        if (r)
+            return r;
+    }
+    t->restart.fn = sleep_until_cpu_time;
+    return -ERESTART_RESTARTBLOCK;
+}
+
+static long sleep_on_cpu_time(struct task *t, int id, uint64_t ns, bool absolute, uint64_t rem)
+{
+    uint64_t now;
+    int r = cpu_clock(t, id, &now);
+
+    if (r)
+        return r;
+    t->restart.args[0] = absolute ? ns : now + ns;
+    t->restart.args[1] = absolute ? 0 : rem;
+    t->restart.args[2] = (uint64_t) (int64_t) id;
+    return sleep_until_cpu_time(t);
+}
+
 long sys_clock_nanosleep(struct task *t, const uint64_t a[static 6])
 {
     struct lx_timespec ts;
@@ -201,6 +226,8 @@ long sys_clock_nanosleep(struct task *t, const uint64_t a[static 6])
     case LX_CLOCK_TAI:
     case LX_CLOCK_PROCESS_CPUTIME_ID:
         break;
+    case LX_CLOCK_THREAD_CPUTIME_ID:
+        return -EINVAL; /* it would not go on */
     case LX_CLOCK_REALTIME_ALARM:
     case LX_CLOCK_BOOTTIME_ALARM:
         return -EPERM;
@@ -209,15 +236,17 @@ long sys_clock_nanosleep(struct task *t, const uint64_t a[static 6])
     case LX_CLOCK_MONOTONIC_COARSE:
         return -EOPNOTSUPP;
     default:
-        return -EINVAL;
+        if (id >= 0)
+            return -EINVAL;
+        break;
     }
     r = copy_in(t, &ts, uaddr(a[2]), sizeof(ts));
     if (r == 0)
         r = ns_from_timespec(&ts, &ns);
     if (r)
         return r;
-    if (id == LX_CLOCK_PROCESS_CPUTIME_ID)
-        return -EOPNOTSUPP; /* rare: nobody sleeps on processor time */
+    if (is_cpu_clock(id))
+        return sleep_on_cpu_time(t, id, ns, a[1] & LX_TIMER_ABSTIME, a[3]);
     if (!(a[1] & LX_TIMER_ABSTIME))
         return sleep_for(t, ns, a[3]);
 

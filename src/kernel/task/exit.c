@@ -330,8 +330,10 @@ void task_exit(struct task *t, bool guest_gone)
         task_leave_memory(t);
     else
         futex_pi_exit(t);
-    if (tg->n_threads == 1)
+    if (tg->n_threads == 1) {
         itimers_stop(tg->itimers, false);
+        cpu_limit_stop(&tg->cpu_limit);
+    }
     release_resources(t);
     if (t->vfork_done)
         completion_done(take_ptr(&t->vfork_done));

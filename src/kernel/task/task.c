@@ -68,6 +68,7 @@ void tgroup_put(struct tgroup *tg)
         return;
     sigqueue_flush(&tg->pending, UINT64_MAX);
     itimers_free(tg->itimers);
+    cpu_limit_stop(&tg->cpu_limit);
     image_put(tg->image);
     sighand_put(tg->sighand);
     while ((l = list_pop(&tg->old_sighands)))
@@ -167,6 +168,7 @@ struct tgroup *tgroup_alloc(struct kernel *k, const struct tgroup *like)
         for (int i = 0; i < GUEST_N_RLIMITS; i++)
             tg->rlimits[i] = (struct guest_rlimit){LX_RLIM_INFINITY, LX_RLIM_INFINITY};
     }
+    cpu_limit_init(&tg->cpu_limit, tg);
     return tg;
 }
 
@@ -225,6 +227,7 @@ int task_link(struct task *t, struct tgroup *parent)
     }
     mutex_unlock(&sh->lock);
     if (first) {
+        cpu_limit_update(&tg->cpu_limit);
         e->tg = tg;
         tg->parent = parent;
         if (parent)

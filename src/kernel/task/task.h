@@ -24,6 +24,7 @@
 #include "kernel/ptrace/tracee.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/cred.h"
+#include "kernel/time/cpu_limit.h"
 #include "kernel/wait/waitq.h"
 #include "platform/platform.h"
 
@@ -116,7 +117,8 @@ struct tgroup {
     uint32_t loginuid, login_session;      /* [tasks_lock] */
     struct tty *tty;                       /* [tasks_lock] controlling terminal, borrowed: ctty.h */
     pid_t tty_old_pgrp; /* [tasks_lock] of a leader: foreground group of a tty that hung up, or 0 */
-    struct itimers *itimers; /* immutable; setitimer, POSIX timers */
+    struct itimers *itimers;    /* immutable; setitimer, POSIX timers */
+    struct cpu_limit cpu_limit; /* RLIMIT_CPU */
 };
 
 struct task {

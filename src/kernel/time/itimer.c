@@ -15,22 +15,28 @@
 
 #include "base/strbuf.h"
 #include "kernel/task/task.h"
+#include "kernel/time/cpuclock.h"
 #include "kernel/time/ktimer.h"
 #include "kernel/time/timeval.h"
 
 #define MAX_POSIX_TIMERS 4096
 #define CPU_POLL_MIN_NS  1000000ull
 
-enum basis { BASIS_MONO, BASIS_REAL, BASIS_VIRTUAL, BASIS_PROF };
+enum basis { BASIS_MONO, BASIS_REAL, BASIS_VIRTUAL, BASIS_PROF, BASIS_CPU };
+
+struct basis_clock {
+    enum basis basis;
+    struct cpu_clock cpu; /* BASIS_CPU: its task is referenced */
+};
 
 struct gtimer {
     struct ktimer kt;
     struct itimers *owner;
-    struct list link; /* [itimers.lock] POSIX timers */
-    enum basis basis;
+    struct list link;          /* [itimers.lock] POSIX timers */
+    struct basis_clock clock;  /* immutable */
     bool is_posix, armed;      /* armed: [itimers.lock] */
     uint64_t expiry, interval; /* [itimers.lock] ns on the basis's clock */
-    int id, signo, notify, clock;
+    int id, signo, notify, clock_id;
     uint64_t value;
     struct task *target; /* SIGEV_THREAD_ID: referenced */
     int overrun;         /* [itimers.lock] of the last delivered signal */
@@ -45,18 +51,25 @@ struct itimers {
     unsigned n_posix;  /* [lock] */
 };
 
-static uint64_t basis_now(struct tgroup *tg, enum basis b)
+/* No locks held. */
+static uint64_t clock_now(struct tgroup *tg, const struct basis_clock *c)
 {
     uint64_t u, s;
 
-    if (b == BASIS_MONO)
+    switch (c->basis) {
+    case BASIS_MONO:
         return mono_now_ns();
-    if (b == BASIS_REAL)
+    case BASIS_REAL:
         return real_now_ns();
+    case BASIS_CPU:
+        return cpu_clock_read(&c->cpu);
+    default:
+        break;
+    }
     mutex_lock(&tg->k->tasks_lock);
     tgroup_cpu_time(tg, &u, &s);
     mutex_unlock(&tg->k->tasks_lock);
-    return b == BASIS_VIRTUAL ? u : u + s;
+    return c->basis == BASIS_VIRTUAL ? u : u + s;
 }
 
 /* itimers.lock held. */
@@ -65,7 +78,7 @@ static void arm_locked(struct gtimer *g, uint64_t now)
     struct kernel *k = g->owner->tg->k;
     uint64_t left = g->expiry > now ? g->expiry - now : 0;
 
-    if (g->basis == BASIS_VIRTUAL || g->basis == BASIS_PROF) {
+    if (g->clock.basis != BASIS_MONO && g->clock.basis != BASIS_REAL) {
         unsigned n = __atomic_load_n(&g->owner->tg->n_threads, __ATOMIC_RELAXED);
 
         left /= n ? n : 1;
@@ -97,7 +110,7 @@ static void send_expiry(struct gtimer *g, int overruns)
 static void fire(struct ktimer *kt)
 {
     struct gtimer *g = container_of(kt, struct gtimer, kt);
-    uint64_t now = basis_now(g->owner->tg, g->basis), missed = 0;
+    uint64_t now = clock_now(g->owner->tg, &g->clock), missed = 0;
     bool due = false;
 
     mutex_lock(&g->owner->lock);
@@ -119,7 +132,7 @@ static void fire(struct ktimer *kt)
 
 static void gtimer_init(struct gtimer *g, struct itimers *it, enum basis b, int signo)
 {
-    *g = (struct gtimer){.owner = it, .basis = b, .signo = signo};
+    *g = (struct gtimer){.owner = it, .clock = {.basis = b}, .signo = signo};
     ktimer_init(&g->kt, fire);
     list_init(&g->link);
 }
@@ -144,8 +157,8 @@ struct itimers *itimers_new(struct tgroup *tg)
 static void posix_free(struct gtimer *g)
 {
     ktimer_cancel_sync(g->owner->tg->k, &g->kt);
-    if (g->target)
-        task_put(g->target);
+    task_put(g->target);
+    cpu_clock_put(&g->clock.cpu);
     free(g);
 }
 
@@ -195,7 +208,7 @@ static void set_timer(struct gtimer *g, bool absolute, uint64_t value, uint64_t 
                       uint64_t *ret_value, uint64_t *ret_interval)
 {
     struct itimers *it = g->owner;
-    uint64_t now = basis_now(it->tg, g->basis);
+    uint64_t now = clock_now(it->tg, &g->clock);
 
     mutex_lock(&it->lock);
     read_locked(g, now, ret_value, ret_interval);
@@ -227,7 +240,7 @@ int itimer_get(struct tgroup *tg, int which, uint64_t *ret_value, uint64_t *ret_
     if (which < 0 || which > 2)
         return -EINVAL;
     g = &tg->itimers->it[which];
-    now = basis_now(tg, g->basis);
+    now = clock_now(tg, &g->clock);
     mutex_lock(&tg->itimers->lock);
     read_locked(g, now, ret_value, ret_interval);
     mutex_unlock(&tg->itimers->lock);
@@ -248,20 +261,35 @@ static struct gtimer *find_locked(struct itimers *it, int id)
     return NULL;
 }
 
-static int basis_of(int clock, enum basis *ret)
+/* Of timer `id`: a copy with a reference of its own. -EINVAL. */
+static int clock_of(struct itimers *it, int id, struct basis_clock *ret)
 {
+    struct gtimer *g;
+
+    MUTEX_GUARD(&it->lock);
+    g = find_locked(it, id);
+    if (!g)
+        return -EINVAL;
+    *ret = g->clock;
+    if (ret->cpu.task)
+        task_get(ret->cpu.task);
+    return 0;
+}
+
+static int find_clock(struct task *t, int clock, struct basis_clock *ret)
+{
+    *ret = (struct basis_clock){.basis = BASIS_MONO};
+    if (is_cpu_clock(clock)) {
+        ret->basis = BASIS_CPU;
+        return cpu_clock_find(t, clock, &ret->cpu);
+    }
     switch (clock) {
     case LX_CLOCK_REALTIME:
     case LX_CLOCK_TAI:
-        *ret = BASIS_REAL;
+        ret->basis = BASIS_REAL;
         return 0;
     case LX_CLOCK_MONOTONIC:
     case LX_CLOCK_BOOTTIME:
-        *ret = BASIS_MONO;
-        return 0;
-    case LX_CLOCK_PROCESS_CPUTIME_ID:
-    case LX_CLOCK_THREAD_CPUTIME_ID:
-        *ret = BASIS_PROF;
         return 0;
     case LX_CLOCK_REALTIME_ALARM:
     case LX_CLOCK_BOOTTIME_ALARM:
@@ -271,36 +299,51 @@ static int basis_of(int clock, enum basis *ret)
     }
 }
 
-int posix_timer_create(struct task *t, int clock, const struct lx_sigevent *ev, int *ret_id)
+static int check_event(struct task *t, const struct lx_sigevent *ev, struct task **ret_target)
 {
-    struct itimers *it = t->tg->itimers;
     struct task *target = NULL;
-    enum basis b;
-    struct gtimer *g;
-    int notify = ev ? ev->notify : LX_SIGEV_SIGNAL, r = basis_of(clock, &b);
 
-    if (r)
-        return r;
-    if (notify != LX_SIGEV_NONE && (ev && (ev->signo < 1 || ev->signo > LX_NSIG)))
+    *ret_target = NULL;
+    if (!ev)
+        return 0;
+    if (ev->notify != LX_SIGEV_NONE && (ev->signo < 1 || ev->signo > LX_NSIG))
         return -EINVAL;
-    if (notify == (LX_SIGEV_SIGNAL | LX_SIGEV_THREAD_ID)) {
+    if (ev->notify == (LX_SIGEV_SIGNAL | LX_SIGEV_THREAD_ID)) {
         target = task_find_get(t->k, ev->tid);
         if (!target || target->tg != t->tg) {
             task_put(target);
             return -EINVAL;
         }
-    } else if (notify != LX_SIGEV_SIGNAL && notify != LX_SIGEV_NONE && notify != LX_SIGEV_THREAD) {
+    } else if (ev->notify != LX_SIGEV_SIGNAL && ev->notify != LX_SIGEV_NONE &&
+               ev->notify != LX_SIGEV_THREAD) {
         return -EINVAL;
     }
-    g = malloc(sizeof(*g));
+    *ret_target = target;
+    return 0;
+}
+
+int posix_timer_create(struct task *t, int clock, const struct lx_sigevent *ev, int *ret_id)
+{
+    struct itimers *it = t->tg->itimers;
+    struct basis_clock c;
+    struct task *target;
+    struct gtimer *g;
+    int r = find_clock(t, clock, &c);
+
+    if (r)
+        return r;
+    r = check_event(t, ev, &target);
+    g = r ? NULL : malloc(sizeof(*g));
     if (!g) {
-        task_put(target);
-        return -EAGAIN;
+        task_put(r ? NULL : target);
+        cpu_clock_put(&c.cpu);
+        return r ? r : -EAGAIN;
     }
-    gtimer_init(g, it, b, ev ? ev->signo : LX_SIGALRM);
+    gtimer_init(g, it, c.basis, ev ? ev->signo : LX_SIGALRM);
+    g->clock = c;
     g->is_posix = true;
-    g->notify = notify;
-    g->clock = clock;
+    g->notify = ev ? ev->notify : LX_SIGEV_SIGNAL;
+    g->clock_id = clock;
     g->target = target;
 
     mutex_lock(&it->lock);
@@ -324,19 +367,19 @@ int posix_timer_set(struct task *t, int id, bool absolute, uint64_t value, uint6
                     uint64_t *ret_value, uint64_t *ret_interval)
 {
     struct itimers *it = t->tg->itimers;
+    struct basis_clock c;
     struct gtimer *g;
-    enum basis b;
     uint64_t now;
+    int r = clock_of(it, id, &c);
+
+    if (r)
+        return r;
+    now = clock_now(t->tg, &c);
+    cpu_clock_put(&c.cpu);
 
     mutex_lock(&it->lock);
-    g = find_locked(it, id);
-    b = g ? g->basis : BASIS_MONO;
-    mutex_unlock(&it->lock);
-    now = basis_now(t->tg, b);
-
-    mutex_lock(&it->lock);
-    g = find_locked(it, id);
-    if (!g || g->basis != b) {
+    g = find_locked(it, id); /* a new one by that number has another clock: its owner's race */
+    if (!g) {
         mutex_unlock(&it->lock);
         return -EINVAL;
     }
@@ -357,20 +400,21 @@ int posix_timer_set(struct task *t, int id, bool absolute, uint64_t value, uint6
 int posix_timer_get(struct task *t, int id, uint64_t *ret_value, uint64_t *ret_interval)
 {
     struct itimers *it = t->tg->itimers;
-    uint64_t now[4];
+    struct basis_clock c;
     struct gtimer *g;
-    int r = -EINVAL;
+    uint64_t now;
+    int r = clock_of(it, id, &c);
 
-    for (int b = 0; b < 4; b++)
-        now[b] = basis_now(t->tg, (enum basis) b);
+    if (r)
+        return r;
+    now = clock_now(t->tg, &c);
+    cpu_clock_put(&c.cpu);
     mutex_lock(&it->lock);
     g = find_locked(it, id);
-    if (g) {
-        read_locked(g, now[g->basis], ret_value, ret_interval);
-        r = 0;
-    }
+    if (g)
+        read_locked(g, now, ret_value, ret_interval);
     mutex_unlock(&it->lock);
-    return r;
+    return g ? 0 : -EINVAL;
 }
 
 int posix_timer_overrun(struct task *t, int id)
@@ -431,7 +475,7 @@ void posix_timers_format(struct tgroup *tg, struct strbuf *out)
                 (unsigned long long) g->value);
         sb_addf(out, "notify: %s/%s.%d\nClockID: %d\n",
                 how[(size_t) notify < ARRAY_LEN(how) ? notify : 0], g->target ? "tid" : "pid",
-                g->target ? (int) g->target->tid : (int) tg->tgid, g->clock);
+                g->target ? (int) g->target->tid : (int) tg->tgid, g->clock_id);
     }
     mutex_unlock(&it->lock);
 }
