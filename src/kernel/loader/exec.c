@@ -16,6 +16,7 @@
 #include "abi/linux/stat.h"
 #include "base/cleanup.h"
 #include "kernel/ipc/ipc.h"
+#include "kernel/loader/filecaps.h"
 #include "kernel/loader/internal.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/syscall/native.h"
@@ -28,6 +29,7 @@
 #include "kernel/wait/block.h"
 #include "rpc/spec.h"
 
+#define ALL_CAPS       ((1ull << (LX_CAP_LAST + 1)) - 1)
 #define SCRIPT_DEPTH   5 /* a script whose interpreter is a script, and so on: execve(2) */
 #define ARG_STRING_MAX (128u << 10) /* MAX_ARG_STRLEN */
 #define ARG_TOTAL_MAX  (6ull << 20) /* whatever the stack limit is */
@@ -120,13 +122,53 @@ static int find_binary(struct task *t, struct exec_args *a, struct exec_state *x
     return r;
 }
 
-/* credentials(7), capabilities(7): "Transformation of capabilities during execve()", without file
- * capabilities. */
+/*
+ * capabilities(7), "Transformation of capabilities during execve()": what the file gives, what root
+ * gets because it is root, and what is ambient. Sets c's capabilities; *ret_more: the program has
+ * more than a user without root's id would have. -EPERM: the file asks for what may not be had.
+ */
+static int new_caps(struct task *t, const struct binary *bin, struct cred *c, bool *ret_more)
+{
+    const struct cred *old = t->cred;
+    struct file_caps f = {0};
+    bool is_setid = c->euid != old->uid || c->egid != old->gid, effective;
+    uint64_t permitted = 0;
+    int has = 0;
+
+    if (!(path_mount_flags(&bin->path) & MOUNT_F_NOSUID))
+        has = file_caps_get(&bin->path, &f);
+    if (has < 0)
+        return has;
+    effective = f.effective;
+    if (has) {
+        permitted = (f.permitted & c->cap_bounding) | (f.inheritable & c->cap_inheritable);
+        /* A program that does not know of capabilities must not run with half of them. */
+        if (f.effective && (f.permitted & ALL_CAPS & ~permitted))
+            return -EPERM;
+    }
+    /* A set-uid-root program with capabilities of its own has those alone. */
+    if (!(c->securebits & LX_SECBIT_NOROOT) && !(has && c->uid != 0 && c->euid == 0)) {
+        if (c->uid == 0 || c->euid == 0)
+            permitted = c->cap_inheritable | c->cap_bounding;
+        effective = effective || c->euid == 0;
+    }
+    if (t->no_new_privs || trace_forbids_setid(t))
+        permitted &= old->cap_permitted;
+    if (has || is_setid)
+        c->cap_ambient = 0;
+    *ret_more = c->uid != 0 && (effective || (permitted & ~c->cap_ambient));
+    c->cap_permitted = permitted | c->cap_ambient;
+    c->cap_effective = effective ? c->cap_permitted : c->cap_ambient;
+    return 0;
+}
+
+/* credentials(7): set-uid and set-gid bits, then capabilities. */
 static int new_cred(struct task *t, struct exec_state *x)
 {
     struct cred *c = cred_copy(t->cred);
     uint32_t mode = x->bin.attr.mode;
-    bool root;
+    bool more;
+    int r;
 
     if (!c)
         return -ENOMEM;
@@ -137,23 +179,15 @@ static int new_cred(struct task *t, struct exec_state *x)
         if ((mode & (LX_S_ISGID | LX_S_IXGRP)) == (LX_S_ISGID | LX_S_IXGRP))
             c->egid = x->bin.attr.gid;
     }
-    if (c->euid != t->cred->euid || c->egid != t->cred->egid)
-        c->cap_ambient = 0;
-    root = !(c->securebits & LX_SECBIT_NOROOT);
-    if (root && (c->uid == 0 || c->euid == 0)) {
-        c->cap_permitted = c->cap_inheritable | c->cap_bounding;
-        c->cap_effective = c->euid == 0 ? c->cap_permitted : c->cap_ambient;
-    } else {
-        c->cap_permitted = c->cap_effective = c->cap_ambient;
-    }
-    if (t->no_new_privs) {
-        c->cap_permitted &= t->cred->cap_permitted;
-        c->cap_effective &= c->cap_permitted;
+    r = new_caps(t, &x->bin, c, &more);
+    if (r) {
+        cred_put(c);
+        return r;
     }
     c->suid = c->fsuid = c->euid;
     c->sgid = c->fsgid = c->egid;
     c->securebits &= ~(uint32_t) LX_SECBIT_KEEP_CAPS;
-    x->secure = c->uid != c->euid || c->gid != c->egid;
+    x->secure = c->uid != c->euid || c->gid != c->egid || more;
     x->cred = c;
     return 0;
 }
@@ -309,6 +343,8 @@ static struct stub_thread *change_over(struct task *t, struct exec_state *x)
     tg->execed = true;
     tg->n_execs++;
     tg->dumpable = !x->secure;
+    if (x->secure)
+        tg->pdeath_signal = 0;
     memcpy(t->comm, x->comm, sizeof(t->comm));
     mutex_unlock(&k->tasks_lock);
     image_put(old_image);

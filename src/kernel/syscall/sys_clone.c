@@ -400,3 +400,18 @@ long sys_unshare(struct task *t, const uint64_t a[static 6])
     }
     return 0;
 }
+
+/* There is one name space of each kind, and nobody in a container may enter another. */
+long sys_setns(struct task *t, const uint64_t a[static 6])
+{
+    const uint64_t kinds = LX_CLONE_NAMESPACES | LX_CLONE_NEWTIME;
+    struct file *f;
+    bool is_process;
+    int r = fd_lookup(t->files, (int) a[0], &f);
+
+    if (r)
+        return r;
+    is_process = pidfd_tgroup(f) != NULL;
+    file_put(f);
+    return !is_process || !a[1] || (a[1] & ~kinds) ? -EINVAL : -EPERM;
+}

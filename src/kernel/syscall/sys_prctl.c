@@ -9,6 +9,8 @@
 #include "kernel/syscall/native.h"
 #include "kernel/syscall/seccomp.h"
 #include "kernel/syscall/syscall.h"
+#include "kernel/task/image.h"
+#include "kernel/task/snapshot.h"
 #include "kernel/task/task.h"
 
 static long set_name(struct task *t, uint64_t addr)
@@ -146,6 +148,48 @@ static long no_new_privs(struct task *t, const uint64_t a[static 6])
     return 0;
 }
 
+/* How a memory failure is to be told: kept, there is none to tell of. */
+static long mce_kill(struct task *t, const uint64_t a[static 6])
+{
+    uint64_t policy = a[2];
+
+    if (a[3] || a[4])
+        return -EINVAL;
+    switch (a[1]) {
+    case LX_PR_MCE_KILL_CLEAR:
+        if (a[2])
+            return -EINVAL;
+        policy = LX_PR_MCE_KILL_DEFAULT;
+        break;
+    case LX_PR_MCE_KILL_SET:
+        if (policy > LX_PR_MCE_KILL_DEFAULT)
+            return -EINVAL;
+        break;
+    default:
+        return -EINVAL;
+    }
+    mutex_lock(&t->k->tasks_lock);
+    t->tg->mce_kill = (uint8_t) policy;
+    mutex_unlock(&t->k->tasks_lock);
+    return 0;
+}
+
+/* The whole vector's size, of which no more than asked for is copied. */
+static long get_auxv(struct task *t, const uint64_t a[static 6])
+{
+    uint64_t auxv[IMAGE_AUXV_MAX][2];
+    ssize_t n;
+    int r;
+
+    if (a[3] || a[4])
+        return -EINVAL;
+    n = task_snapshot_auxv(t->k, t->tg->tgid, auxv[0], sizeof(auxv));
+    if (n < 0)
+        return n;
+    r = copy_out(t, uaddr(a[1]), auxv, MIN((size_t) n, (size_t) a[2]));
+    return r ? r : n;
+}
+
 long sys_prctl(struct task *t, const uint64_t a[static 6])
 {
     struct tgroup *tg = t->tg;
@@ -206,10 +250,23 @@ long sys_prctl(struct task *t, const uint64_t a[static 6])
         return prctl_set_seccomp(t, a[1], a[2]);
     case LX_PR_GET_TID_ADDRESS:
         return copy_out(t, uaddr(a[1]), &t->clear_child_tid, sizeof(t->clear_child_tid));
+    case LX_PR_SET_TSC: /* reading it cannot be forbidden here */
+        return a[1] == LX_PR_TSC_ENABLE ? 0 : -EINVAL;
     case LX_PR_GET_THP_DISABLE:
-        return 0;
+        return a[1] || a[2] || a[3] || a[4] ? -EINVAL : tg->thp_disable;
+    case LX_PR_SET_THP_DISABLE: /* advice, and no more than kept */
+        return a[2] || a[3] || a[4] ? -EINVAL : set_flag(t, &tg->thp_disable, a[1]);
+    case LX_PR_MCE_KILL:
+        return mce_kill(t, a);
     case LX_PR_MCE_KILL_GET:
-        return 2;
+        return a[1] || a[2] || a[3] || a[4] ? -EINVAL : tg->mce_kill;
+    case LX_PR_GET_AUXV:
+        return get_auxv(t, a);
+    case LX_PR_SET_MM:
+        return -EPERM; /* as without CAP_SYS_RESOURCE of the host */
+    case LX_PR_SET_IO_FLUSHER:
+    case LX_PR_GET_IO_FLUSHER:
+        return cred_capable(t->cred, LX_CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
     default:
         return -EINVAL; /* as a kernel built without the option */
     }

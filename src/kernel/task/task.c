@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "abi/linux/prctl.h"
 #include "abi/linux/resource.h"
 #include "kernel/ipc/ipc.h"
 #include "kernel/seccomp/seccomp.h"
@@ -154,9 +155,12 @@ struct tgroup *tgroup_alloc(struct kernel *k, const struct tgroup *like)
     sigqueue_init(&tg->pending);
     clock_gettime(CLOCK_MONOTONIC, &tg->start);
     tg->dumpable = true;
+    tg->mce_kill = LX_PR_MCE_KILL_DEFAULT;
     if (like) {
         memcpy(tg->rlimits, like->rlimits, sizeof(tg->rlimits));
         tg->dumpable = like->dumpable;
+        tg->thp_disable = like->thp_disable;
+        tg->mce_kill = like->mce_kill;
         tg->nice = like->nice;
         tg->oom_score_adj = like->oom_score_adj;
         tg->coredump_filter = like->coredump_filter;

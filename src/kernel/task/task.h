@@ -109,6 +109,8 @@ struct tgroup {
     struct io_count own_io;                /* [tasks_lock] of threads that have ended */
     uint64_t host_utime_ns, host_stime_ns; /* [tasks_lock] of the present stub, as told last */
     bool dumpable, child_subreaper;        /* [tasks_lock] */
+    bool thp_disable;                      /* [tasks_lock] as asked for */
+    uint8_t mce_kill;                      /* [tasks_lock] LX_PR_MCE_KILL_* */
     int nice;                              /* [tasks_lock] */
     int pdeath_signal;                     /* [tasks_lock] */
     uint32_t oom_score_adj;                /* [tasks_lock] as written to /proc, int stored as is */
