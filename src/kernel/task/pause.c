@@ -17,8 +17,9 @@
 
 #include "kernel/task/task.h"
 
-#define LOOKS   2000 /* how often kernel_pause() looks before it gives up */
-#define LOOK_NS 1000000
+#define LOOKS      5000 /* how often kernel_pause() looks before it gives up */
+#define LOOK_NS    1000000
+#define TELL_AGAIN 50 /* looks after which it asks once more: a kick is a request */
 
 bool kernel_is_paused(const struct kernel *k)
 {
@@ -57,7 +58,7 @@ int kernel_pause(struct kernel *k)
     running = any_runs(k, true);
     for (int i = 0; running && i < LOOKS; i++) {
         (void) nanosleep(&while_, NULL);
-        running = any_runs(k, false);
+        running = any_runs(k, i % TELL_AGAIN == TELL_AGAIN - 1);
     }
     if (!running)
         return 0;
