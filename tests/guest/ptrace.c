@@ -2,12 +2,43 @@
 /* ptrace(2): attaching and letting go, memory, registers, calls, steps, signals. */
 #include "ptrace.h"
 #include <elf.h>
+#include <linux/capability.h>
 #include <linux/ptrace.h>
 #include <sys/prctl.h>
 
 static volatile long shared_word = 0x1122334455667788;
 
 /* ---- attaching ---- */
+
+static int drop_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {{0}};
+    return (int) syscall(SYS_capset, &head, none);
+}
+
+/* The same user with less rights: nothing that would give it those of the other. */
+CASE(rights_of_the_other_are_needed)
+{
+    if (getuid() != 0)
+        SKIP("not root");
+    pid_t pid = free_child(pause_for_ever), other = (pid_t) CHECK_OK(fork());
+    if (other == 0) {
+        char name[32], byte;
+        struct iovec local = {&byte, 1}, remote = {(void *) (uintptr_t) &shared_word, 1};
+        CHECK_EQ(drop_capabilities(), 0);
+        CHECK_ERR(request(PTRACE_ATTACH, pid, 0, 0), EPERM);
+        CHECK_ERR(process_vm_readv(pid, &local, 1, &remote, 1, 0), EPERM);
+        CHECK_ERR(process_vm_writev(pid, &local, 1, &remote, 1, 0), EPERM);
+        snprintf(name, sizeof(name), "/proc/%d/mem", pid);
+        CHECK_ERR(open(name, O_RDWR), EACCES);
+        snprintf(name, sizeof(name), "/proc/%d/maps", pid);
+        CHECK_ERR(open(name, O_RDONLY), EACCES);
+        _exit(0);
+    }
+    CHECK_EXIT(other, 0);
+    end_child(pid);
+}
 
 CASE(traceme_stops_at_signal)
 {

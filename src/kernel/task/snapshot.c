@@ -393,7 +393,8 @@ bool task_may_inspect(struct task *opener, pid_t tid)
         o = t->cred;
         ok = t->tg == opener->tg || cred_capable(c, LX_CAP_SYS_PTRACE) ||
              (c->fsuid == o->uid && c->fsuid == o->euid && c->fsuid == o->suid &&
-              c->fsgid == o->gid && c->fsgid == o->egid && c->fsgid == o->sgid && t->tg->dumpable);
+              c->fsgid == o->gid && c->fsgid == o->egid && c->fsgid == o->sgid && t->tg->dumpable &&
+              !(o->cap_permitted & ~c->cap_effective));
     }
     mutex_unlock(&k->tasks_lock);
     return ok;
