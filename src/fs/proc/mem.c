@@ -31,11 +31,6 @@ static uint32_t count_execs(const struct task *t)
     return t->tg->n_execs;
 }
 
-static bool is_gone(struct mem_file *m)
-{
-    return count_execs(m->t) != m->n_execs;
-}
-
 /* One piece, through private memory. Bytes, 0 at the end of the transfer, or errno. */
 static ssize_t move(struct mem_file *m, struct iobuf *io, uint64_t addr, bool write)
 {
@@ -45,9 +40,9 @@ static ssize_t move(struct mem_file *m, struct iobuf *io, uint64_t addr, bool wr
         return -EIO; /* splice and its like: nobody to wait for the stub */
     if (write) {
         ssize_t r = iobuf_take(io, buf, n);
-        return r <= 0 ? r : trace_memory(io->t, m->t, addr, buf, (size_t) r, true);
+        return r <= 0 ? r : trace_memory(io->t, m->t, m->n_execs, addr, buf, (size_t) r, true);
     }
-    ssize_t r = trace_memory(io->t, m->t, addr, buf, n, false);
+    ssize_t r = trace_memory(io->t, m->t, m->n_execs, addr, buf, n, false);
     return r <= 0 ? r : iobuf_put(io, buf, (size_t) r);
 }
 
@@ -56,8 +51,6 @@ static ssize_t transfer(struct file *f, struct iobuf *io, int64_t pos, bool writ
     struct mem_file *m = mem_of(f);
     bool own = pos < 0;
     ssize_t done = 0, r = 0;
-    if (is_gone(m))
-        return 0;
     if (own) {
         mutex_lock(&f->pos_lock);
         pos = f->pos;

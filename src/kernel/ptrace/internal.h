@@ -34,6 +34,7 @@ struct trace_request {
     int (*fn)(struct task *t, struct trace_request *rq); /* on the tracee's thread */
     int result;                                          /* valid once done */
     uint64_t addr;
+    uint32_t image; /* of trace_memory() */
     bool write;
     size_t n; /* bytes of data; fn may lessen it */
     uint8_t data[];

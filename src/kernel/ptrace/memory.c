@@ -11,8 +11,22 @@
 
 #define PAGE 4096u
 
+/* tasks_lock held. */
+static bool is_image(const struct task *t, uint32_t image)
+{
+    return image == TRACE_ANY_IMAGE || image == t->tg->n_execs;
+}
+
+/* t stands still, and so does its image. */
 static int force(struct task *t, struct trace_request *rq)
 {
+    bool same;
+
+    mutex_lock(&t->k->tasks_lock);
+    same = is_image(t, rq->image);
+    mutex_unlock(&t->k->tasks_lock);
+    if (!same)
+        return -ESRCH;
     return platform_force(t->st, rq->addr, rq->data, rq->n, rq->write);
 }
 
@@ -36,8 +50,8 @@ static struct task *find_stopped(struct task *t, struct task **ret_tracer)
     return found;
 }
 
-static int force_piece(struct task *self, struct task *t, uint64_t addr, void *buf, size_t n,
-                       bool write)
+static int force_piece(struct task *self, struct task *t, uint32_t image, uint64_t addr, void *buf,
+                       size_t n, bool write)
 {
     struct trace_request *rq = trace_request_new(n);
     struct task *server, *tracer;
@@ -47,6 +61,7 @@ static int force_piece(struct task *self, struct task *t, uint64_t addr, void *b
         return -ENOMEM;
     rq->fn = force;
     rq->addr = addr;
+    rq->image = image;
     rq->write = write;
     if (write)
         memcpy(rq->data, buf, n);
@@ -61,15 +76,15 @@ static int force_piece(struct task *self, struct task *t, uint64_t addr, void *b
     return r == -EINTR ? r : r ? -EIO : 0;
 }
 
-ssize_t trace_memory(struct task *self, struct task *t, uint64_t addr, void *buf, size_t n,
-                     bool write)
+ssize_t trace_memory(struct task *self, struct task *t, uint32_t image, uint64_t addr, void *buf,
+                     size_t n, bool write)
 {
     struct stub_thread *st;
     size_t done = 0;
     ssize_t r = 0;
 
     mutex_lock(&t->k->tasks_lock);
-    st = t->st;
+    st = is_image(t, image) ? t->st : NULL;
     if (st)
         platform_get(st);
     mutex_unlock(&t->k->tasks_lock);
@@ -83,7 +98,7 @@ ssize_t trace_memory(struct task *self, struct task *t, uint64_t addr, void *buf
         r = write ? platform_write_remote(st, from, at, piece)
                   : platform_read_remote(st, at, from, piece);
         if (r <= 0)
-            r = force_piece(self, t, from, at, piece, write) ?: (ssize_t) piece;
+            r = force_piece(self, t, image, from, at, piece, write) ?: (ssize_t) piece;
         if (r <= 0)
             break;
         done += (size_t) r;

@@ -22,11 +22,13 @@ static inline bool is_traced(const struct task *t)
 
 /*
  * Guest memory of t, whatever its protection if a thread of that process is in a ptrace-stop; self:
- * the calling thread's task. Bytes moved, less than n where nothing is mapped, or -EIO, -ESRCH,
- * -EINTR. No locks held.
+ * the calling thread's task. image: the tgroup.n_execs whose memory it must be, for who was given
+ * the right to it earlier. Bytes moved, less than n where nothing is mapped, or -EIO, -ESRCH (also
+ * for another image), -EINTR. No locks held.
  */
-ssize_t trace_memory(struct task *self, struct task *t, uint64_t addr, void *buf, size_t n,
-                     bool write) must_check;
+#define TRACE_ANY_IMAGE UINT32_MAX
+ssize_t trace_memory(struct task *self, struct task *t, uint32_t image, uint64_t addr, void *buf,
+                     size_t n, bool write) must_check;
 
 /* ---- own thread, no locks held: task/run.c ---- */
 

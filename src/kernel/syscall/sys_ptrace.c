@@ -34,7 +34,7 @@ static struct sighand *hold_stopped(const struct call *c)
 static long peek(const struct call *c)
 {
     uint64_t word;
-    ssize_t n = trace_memory(c->t, c->tracee, c->addr, &word, sizeof(word), false);
+    ssize_t n = trace_memory(c->t, c->tracee, TRACE_ANY_IMAGE, c->addr, &word, sizeof(word), false);
 
     if (n != (ssize_t) sizeof(word))
         return n == -EINTR ? -EINTR : -EIO;
@@ -44,7 +44,7 @@ static long peek(const struct call *c)
 static long poke(const struct call *c)
 {
     uint64_t word = c->data;
-    ssize_t n = trace_memory(c->t, c->tracee, c->addr, &word, sizeof(word), true);
+    ssize_t n = trace_memory(c->t, c->tracee, TRACE_ANY_IMAGE, c->addr, &word, sizeof(word), true);
 
     if (n != (ssize_t) sizeof(word))
         return n == -EINTR ? -EINTR : -EIO;
@@ -363,7 +363,9 @@ static long peek_siginfo(const struct call *c)
         return r;
     if ((q.flags & ~LX_PTRACE_PEEKSIGINFO_SHARED) || q.nr < 0)
         return -EINVAL;
-    for (; n < q.nr; n++) {
+    /* Each look counts from the head of the queue, and queues may be long: not for who has to go.
+     */
+    for (; n < q.nr && !(atomic_load(&c->t->work) & (WORK_EXIT | WORK_DEAD)); n++) {
         struct task *o = c->tracee;
         struct sighand *sh = hold_stopped(c);
         bool found;
