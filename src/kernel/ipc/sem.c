@@ -507,6 +507,8 @@ static long all_values(struct task *t, int id, int cmd, uint64_t array)
         return r;
     mutex_lock(&ipc->lock);
     r = ipc_find(&ipc->sem, id, &o) ? -EIDRM : 0;
+    if (r == 0 && (set_of(o)->n != n || ipc_may(t, o, cmd == LX_SETALL ? WRITE_BITS : READ_BITS)))
+        r = -EIDRM; /* the numbers have gone round meanwhile: it is another set's */
     for (unsigned i = 0; r == 0 && i < n; i++) {
         if (cmd == LX_SETALL)
             set_value(t, set_of(o), i, v[i]);
