@@ -68,13 +68,18 @@ static struct mqueue *queue_of(struct file *f)
     return f->ops == &mq_ops ? container_of(f, struct mq_file, file)->q : NULL;
 }
 
+static uint64_t cost(size_t len)
+{
+    return sizeof(struct mq_message) + len;
+}
+
 static void drop_messages(struct mqueue *q)
 {
     struct mq_message *m, *next;
 
     MUTEX_GUARD(&q->ipc->lock);
     list_for_each_entry_safe (m, next, &q->messages, link) {
-        q->ipc->msg_bytes -= sizeof(*m) + m->len;
+        q->ipc->msg_bytes -= cost(m->len);
         list_del(&m->link);
         free(m);
     }
@@ -311,14 +316,10 @@ static long try_send(void *arg)
 {
     struct mq_call *c = arg;
     struct mqueue *q = c->q;
-    uint64_t bytes = sizeof(*c->m) + c->m->len;
 
     MUTEX_GUARD(&q->ipc->lock);
     if (q->n >= q->maxmsg)
         return -EAGAIN;
-    if (q->ipc->msg_bytes + bytes > ALL_BYTES_MAX)
-        return -ENOMEM;
-    q->ipc->msg_bytes += bytes;
     if (!q->n && !q->receivers)
         take_notification(c);
     insert(q, c->m);
@@ -342,7 +343,7 @@ static long try_receive(void *arg)
         return -EAGAIN;
     list_del(&c->m->link);
     q->n--;
-    q->ipc->msg_bytes -= sizeof(*c->m) + c->m->len;
+    q->ipc->msg_bytes -= cost(c->m->len);
     waitq_wake(&q->wq, LX_POLL_WRITABLE);
     return 0;
 }
@@ -368,6 +369,36 @@ static bool opened_for(struct file *f, uint32_t mode)
     return have == mode || have == LX_O_RDWR;
 }
 
+/* A message to be filled. It counts from here on: senders may wait by the thousand. */
+static int new_message(struct mqueue *q, size_t len, uint32_t prio, struct mq_message **ret)
+{
+    struct mq_message *m;
+
+    MUTEX_GUARD(&q->ipc->lock);
+    if (q->ipc->msg_bytes + cost(len) > ALL_BYTES_MAX)
+        return -ENOMEM;
+    m = malloc(sizeof(*m) + len);
+    if (!m)
+        return -ENOMEM;
+    q->ipc->msg_bytes += cost(len);
+    m->prio = prio;
+    m->len = len;
+    list_init(&m->link);
+    *ret = m;
+    return 0;
+}
+
+/* One that was not sent; NULL does nothing. */
+static void free_message(struct mqueue *q, struct mq_message *m)
+{
+    if (!m)
+        return;
+    mutex_lock(&q->ipc->lock);
+    q->ipc->msg_bytes -= cost(m->len);
+    mutex_unlock(&q->ipc->lock);
+    free(m);
+}
+
 long mq_send(struct task *t, struct file *f, uint64_t msg, uint64_t len, uint32_t prio,
              const struct timespec *deadline)
 {
@@ -378,16 +409,13 @@ long mq_send(struct task *t, struct file *f, uint64_t msg, uint64_t len, uint32_
         return -EBADF;
     if (len > c.q->msgsize)
         return -EMSGSIZE;
-    c.m = malloc(sizeof(*c.m) + len);
-    if (!c.m)
-        return -ENOMEM;
-    c.m->prio = prio;
-    c.m->len = len;
-    list_init(&c.m->link);
+    r = new_message(c.q, len, prio, &c.m);
+    if (r < 0)
+        return r;
     r = copy_in(t, c.m->text, uaddr(msg), len);
     if (r == 0)
         r = until_done(&c, f, LX_POLL_WRITABLE, deadline, try_send);
-    free(c.m);
+    free_message(c.q, c.m);
     if (c.tell) {
         if (c.info.signo)
             (void) signal_send_group(c.tell, &c.info);
