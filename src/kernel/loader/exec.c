@@ -93,6 +93,7 @@ struct exec_state {
     struct fdtable *files;   /* a private copy if the table was shared, else NULL */
     uint64_t sp;
     bool secure;
+    bool setid; /* trace_setid_over() is owed */
     char comm[16];
 };
 
@@ -122,12 +123,20 @@ static int find_binary(struct task *t, struct exec_args *a, struct exec_state *x
     return r;
 }
 
+/* Whether a program may give t rights that it has not. */
+static bool may_gain(struct task *t, struct exec_state *x)
+{
+    if (!x->setid && !t->no_new_privs)
+        x->setid = trace_admits_setid(t);
+    return x->setid;
+}
+
 /*
  * capabilities(7), "Transformation of capabilities during execve()": what the file gives, what root
  * gets because it is root, and what is ambient. Sets c's capabilities; *ret_more: the program has
  * more than a user without root's id would have. -EPERM: the file asks for what may not be had.
  */
-static int new_caps(struct task *t, const struct binary *bin, struct cred *c, bool *ret_more)
+static int new_caps(struct task *t, struct exec_state *x, struct cred *c, bool *ret_more)
 {
     const struct cred *old = t->cred;
     struct file_caps f = {0};
@@ -135,8 +144,8 @@ static int new_caps(struct task *t, const struct binary *bin, struct cred *c, bo
     uint64_t permitted = 0;
     int has = 0;
 
-    if (!(path_mount_flags(&bin->path) & MOUNT_F_NOSUID))
-        has = file_caps_get(&bin->path, &f);
+    if (!(path_mount_flags(&x->bin.path) & MOUNT_F_NOSUID))
+        has = file_caps_get(&x->bin.path, &f);
     if (has < 0)
         return has;
     effective = f.effective;
@@ -152,7 +161,7 @@ static int new_caps(struct task *t, const struct binary *bin, struct cred *c, bo
             permitted = c->cap_inheritable | c->cap_bounding;
         effective = effective || c->euid == 0;
     }
-    if (t->no_new_privs || trace_forbids_setid(t))
+    if ((permitted & ~old->cap_permitted) && !may_gain(t, x))
         permitted &= old->cap_permitted;
     if (has || is_setid)
         c->cap_ambient = 0;
@@ -172,14 +181,14 @@ static int new_cred(struct task *t, struct exec_state *x)
 
     if (!c)
         return -ENOMEM;
-    if (!t->no_new_privs && !trace_forbids_setid(t) &&
-        !(path_mount_flags(&x->bin.path) & MOUNT_F_NOSUID)) {
+    if ((mode & (LX_S_ISUID | LX_S_ISGID)) && !(path_mount_flags(&x->bin.path) & MOUNT_F_NOSUID) &&
+        may_gain(t, x)) {
         if (mode & LX_S_ISUID)
             c->euid = x->bin.attr.uid;
         if ((mode & (LX_S_ISGID | LX_S_IXGRP)) == (LX_S_ISGID | LX_S_IXGRP))
             c->egid = x->bin.attr.gid;
     }
-    r = new_caps(t, &x->bin, c, &more);
+    r = new_caps(t, x, c, &more);
     if (r) {
         cred_put(c);
         return r;
@@ -432,6 +441,8 @@ int exec_image(struct task *t, struct exec_args *a)
         r = de_thread(t);
     if (r == 0)
         commit(t, x);
+    if (x->setid)
+        trace_setid_over(t);
     drop(x);
     if (r == 0)
         trace_execed(t, tid);

@@ -57,6 +57,8 @@ static bool may_attach(const struct task *tracer, const struct task *t)
 
     if (cred_capable(c, LX_CAP_SYS_PTRACE))
         return true;
+    if (t->tg->setid_execs)
+        return false;
     return c->uid == o->uid && c->uid == o->euid && c->uid == o->suid && c->gid == o->gid &&
            c->gid == o->egid && c->gid == o->sgid && t->tg->dumpable &&
            !(o->cap_permitted & ~c->cap_permitted);
@@ -159,15 +161,22 @@ void trace_clone_child(struct task *t, struct task *child)
     mutex_unlock(&sh->lock);
 }
 
-bool trace_forbids_setid(struct task *t)
+bool trace_admits_setid(struct task *t)
 {
-    bool r;
+    const struct task *tracer;
 
-    if (!is_traced(t))
-        return false;
     MUTEX_GUARD(&t->k->tasks_lock);
-    r = is_traced(t) && !cred_capable(atomic_load(&t->trace.tracer)->cred, LX_CAP_SYS_PTRACE);
-    return r;
+    tracer = atomic_load(&t->trace.tracer);
+    if (tracer && !cred_capable(tracer->cred, LX_CAP_SYS_PTRACE))
+        return false;
+    t->tg->setid_execs++;
+    return true;
+}
+
+void trace_setid_over(struct task *t)
+{
+    MUTEX_GUARD(&t->k->tasks_lock);
+    t->tg->setid_execs--;
 }
 
 /* ---- the end ---- */

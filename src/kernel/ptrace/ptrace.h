@@ -60,8 +60,12 @@ void trace_execed(struct task *t, pid_t old_tid);
  * to be made; false: it is over with *ret, because nobody wants the event, or the tracer skips it.
  */
 bool trace_seccomp(struct task *t, uint16_t data, long *ret) must_check;
-/* exec of a set-id program: whether the tracer forbids new rights. */
-bool trace_forbids_setid(struct task *t);
+/*
+ * exec of a set-id program: whether t may take its rights. True: until trace_setid_over() nobody
+ * attaches without CAP_SYS_PTRACE, or what was asked here would not hold at the exec's end.
+ */
+bool trace_admits_setid(struct task *t) must_check;
+void trace_setid_over(struct task *t);
 
 /* tasks_lock held: the registers say so; t's handlers use them. A stop signal came while the group
  * was stopped already, or SIGCONT: sighand.lock held. */

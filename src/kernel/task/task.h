@@ -84,6 +84,7 @@ struct tgroup {
     int exit_signal;      /* [tasks_lock] to the parent; 0 for none */
     bool zombie;          /* [tasks_lock] */
     uint32_t n_execs;     /* [tasks_lock] images so far */
+    uint32_t setid_execs; /* [tasks_lock] threads that are about to exec a set-id program */
     bool execed;          /* [tasks_lock] has called exec since fork: setpgid of the parent fails */
     bool exiting;         /* [sighand.lock] */
     bool killed; /* [sighand.lock] by SIGKILL, perhaps while it was exiting: no stop holds it */
