@@ -88,10 +88,11 @@ static struct sighand *sleep_stopped(struct task *t, struct sighand *sh, int cod
     struct tracee *tr = &t->trace;
 
     while (tr->stopped && !must_go_locked(t, code)) {
-        struct trace_request *rq = trace_take_request_locked(t);
+        struct trace_request *rq;
 
         if (tr->listening && is_due(tr))
-            break;
+            break; /* what has been asked for is refused by trace_stop() */
+        rq = trace_take_request_locked(t);
         mutex_unlock(&sh->lock);
         if (rq) {
             trace_serve(t, rq);
