@@ -206,8 +206,12 @@ int signal_send_locked(struct tgroup *tg, struct task *t, const struct lx_siginf
     wake_waiters_locked(tg, t, signo);
 
     target = t ? (wants(t, signo) ? t : NULL) : choose_locked(tg, signo);
-    if (!target)
+    if (!target) {
+        /* All are on their way out; one may stand in the stop that reports its exit. */
+        if (signo == LX_SIGKILL && !t)
+            tgroup_exit_locked(tg, LX_W_SIGNALED(LX_SIGKILL));
         return 0;
+    }
     if (is_fatal_locked(sh, signo) && (signo == LX_SIGKILL || !is_traced(target))) {
         /* The whole group goes now; no thread runs on until it happens to look at its queue. */
         tgroup_exit_locked(tg, LX_W_SIGNALED(signo));
