@@ -2,6 +2,7 @@
 /* execve(2): images, scripts, errors, and what survives the change of program. */
 #include "guest.h"
 #include <pthread.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -12,6 +13,8 @@ int guest_mode(const char *mode, int argc, char **argv)
     struct sigaction sa;
     if (strcmp(mode, "exit") == 0)
         return n;
+    if (strcmp(mode, "nap") == 0)
+        return usleep(n * 1000);
     if (strcmp(mode, "fd-closed") == 0)
         return !(fcntl(n, F_GETFD) < 0 && errno == EBADF);
     if (strcmp(mode, "fd-open") == 0)
@@ -389,6 +392,40 @@ CASE(written_program_runs)
     close(fd);
     CHECK_EQ(chmod("copy", 0644), 0);
     CHECK_ERR(execv("./copy", argv), EACCES);
+}
+
+static int nap(void *arg)
+{
+    (void) arg;
+    execl(guest_self, guest_self, "--mode", "nap", "300", (char *) NULL);
+    return 1;
+}
+
+/* Processes that share their dispositions, and leave them one after the other. */
+CASE(shared_dispositions_left_by_each)
+{
+    static char stacks[4][1 << 16] __attribute__((aligned(16)));
+    CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    pid_t pid = (pid_t) CHECK_OK(fork());
+    if (pid == 0) {
+        for (int i = 0; i < 3; i++) {
+            int ends[2];
+            char c;
+            CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
+            CHECK(clone(nap, stacks[i + 1], CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL) > 0);
+            close(ends[1]);
+            CHECK_EQ(read(ends[0], &c, 1), 0); /* it has a new image */
+            close(ends[0]);
+        }
+        execl(guest_self, guest_self, "--mode", "exit", "0", (char *) NULL);
+        _exit(1);
+    }
+    CHECK_EXIT(pid, 0);
+    for (int i = 0; i < 3; i++) {
+        int status = -1;
+        CHECK(waitpid(-1, &status, 0) > 0);
+        CHECK_EQ(status, 0);
+    }
 }
 
 GUEST_MAIN

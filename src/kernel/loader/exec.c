@@ -89,8 +89,9 @@ struct exec_state {
     struct image *image;
     struct cred *cred;
     struct stub_thread *st;
-    struct sighand *sighand; /* ready if the old one turns out to be shared */
-    struct fdtable *files;   /* a private copy if the table was shared, else NULL */
+    struct sighand *sighand;   /* ready if the old one turns out to be shared */
+    struct sighand_left *left; /* same */
+    struct fdtable *files;     /* a private copy if the table was shared, else NULL */
     uint64_t sp;
     bool secure;
     bool setid; /* trace_setid_over() is owed */
@@ -228,7 +229,8 @@ static int build(struct task *t, struct exec_args *a, struct exec_state *x)
         return r;
     x->image = image_new();
     x->sighand = sighand_new();
-    if (!x->image || !x->sighand)
+    x->left = calloc(1, sizeof(*x->left));
+    if (!x->image || !x->sighand || !x->left)
         return -ENOMEM;
     set_comm(x, a);
     r = platform_image(t->k->platform, &x->st);
@@ -342,7 +344,8 @@ static struct stub_thread *change_over(struct task *t, struct exec_state *x)
     t->st = take_ptr(&x->st);
     if (ref_count(&sh->ref) > 1) {
         memcpy(x->sighand->actions, sh->actions, sizeof(sh->actions));
-        list_add_tail(&sh->retired, &tg->old_sighands);
+        x->left->sh = sh; /* with the group's reference */
+        list_add_tail(&take_ptr(&x->left)->link, &tg->old_sighands);
         __atomic_store_n(&tg->sighand, take_ptr(&x->sighand), __ATOMIC_RELEASE);
     }
     mutex_unlock(&sh->lock);
@@ -418,6 +421,7 @@ static void drop(struct exec_state *x)
     image_put(x->image);
     cred_put(x->cred);
     sighand_put(x->sighand);
+    free(x->left);
     if (x->files)
         fdtable_put(x->files, NULL);
     free(x);

@@ -12,7 +12,6 @@ struct sighand *sighand_new(void)
     if (!sh)
         return NULL;
     ref_init(&sh->ref);
-    list_init(&sh->retired);
     mutex_init(&sh->lock, RANK_SIGHAND);
     return sh;
 }

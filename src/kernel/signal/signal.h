@@ -39,9 +39,14 @@ struct sigaction_entry {
 
 struct sighand {
     struct ref ref;
-    struct mutex lock;   /* RANK_SIGHAND */
-    struct list retired; /* [tasks_lock] in tgroup.old_sighands after exec has left it */
+    struct mutex lock;                       /* RANK_SIGHAND */
     struct sigaction_entry actions[LX_NSIG]; /* [lock] */
+};
+
+/* One that a group shared and has left by exec, as perhaps others have. */
+struct sighand_left {
+    struct list link;   /* [tasks_lock] in tgroup.old_sighands */
+    struct sighand *sh; /* immutable, holds a reference */
 };
 
 /*

@@ -72,8 +72,12 @@ void tgroup_put(struct tgroup *tg)
     cpu_limit_stop(&tg->cpu_limit);
     image_put(tg->image);
     sighand_put(tg->sighand);
-    while ((l = list_pop(&tg->old_sighands)))
-        sighand_put(container_of(l, struct sighand, retired));
+    while ((l = list_pop(&tg->old_sighands))) {
+        struct sighand_left *left = list_entry(l, struct sighand_left, link);
+
+        sighand_put(left->sh);
+        free(left);
+    }
     free(tg);
 }
 

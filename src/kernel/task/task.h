@@ -100,7 +100,7 @@ struct tgroup {
     int stop_signal;               /* [sighand.lock] */
     struct sighand *sighand;       /* see signal.h */
     struct list
-        old_sighands; /* [tasks_lock] sighand.retired: a late locker may still look at them */
+        old_sighands; /* [tasks_lock] sighand_left.link: a late locker may still look at them */
     struct sigqueue pending;                      /* [sighand.lock] signals to the group */
     struct guest_rlimit rlimits[GUEST_N_RLIMITS]; /* [tasks_lock] */
     struct timespec start;                        /* immutable, CLOCK_MONOTONIC */
