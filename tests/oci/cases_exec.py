@@ -326,3 +326,26 @@ def test_exec_counts_against_the_pids_limit(p):
     assert a.wait(10) == 143
     assert p.ok("exec", "a", "echo", "again") == "again\n"
     p.ok("delete", "--force", "a")
+
+
+SEIZE_ALL = """
+#include <sys/ptrace.h>
+int main(void)
+{
+    for (;;)
+        for (int pid = 2; pid < 100; pid++)
+            ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXEC);
+}
+"""
+
+
+@both
+def test_exec_of_what_the_container_traces(p):
+    """A guest that seizes processes while they are still being made stops none of those who make them."""
+    subprocess.run([os.environ.get("CC", "cc"), "-static", "-x", "c", "-", "-o", os.path.join(p.rootfs, "bin/seize-all")],
+                   input=SEIZE_ALL, text=True, check=True)
+    begin(p, args=["/bin/seize-all"])
+    for _ in range(20):
+        p.ok("exec", "a", "true")
+    p.ok("kill", "a", "KILL")
+    p.wait_status("a", "stopped")

@@ -448,7 +448,8 @@ int exec_image(struct task *t, struct exec_args *a)
     if (x->setid)
         trace_setid_over(t);
     drop(x);
-    if (r == 0)
+    /* A process that comes in from outside is made on a thread that must stop for nobody. */
+    if (r == 0 && atomic_load(&t->sentry_tid))
         trace_execed(t, tid);
     return r;
 }
