@@ -76,6 +76,7 @@ static int give_descriptors(struct task *t, const struct process_request *q, str
 static int give_cred(struct task *t, const struct process_spec *p, struct fail *f)
 {
     struct cred *c = cred_alloc(p->n_groups);
+    const struct cred *old;
 
     if (!c)
         return fail(f, ENOMEM, "out of memory");
@@ -88,8 +89,11 @@ static int give_cred(struct task *t, const struct process_spec *p, struct fail *
     c->cap_ambient = p->cap_ambient;
     for (size_t i = 0; i < p->n_groups; i++)
         c->groups[i] = p->groups[i];
-    cred_put(t->cred);
+    mutex_lock(&t->k->tasks_lock); /* the task can be found already */
+    old = t->cred;
     t->cred = c;
+    mutex_unlock(&t->k->tasks_lock);
+    cred_put(old);
     t->no_new_privs = p->no_new_privs;
     return 0;
 }
