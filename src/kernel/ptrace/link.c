@@ -227,7 +227,7 @@ bool trace_notify_exit(struct task *t, uint32_t status)
 }
 
 void trace_release_all(struct task *t, void (*notify)(struct tgroup *tg, struct list *dead),
-                       struct list *dead)
+                       struct list *dead, struct list *zombies)
 {
     struct task *c, *next;
 
@@ -237,16 +237,15 @@ void trace_release_all(struct task *t, void (*notify)(struct tgroup *tg, struct 
         struct task *drop = trace_unlink(c);
 
         if (atomic_load(&c->state) >= TASK_ZOMBIE) {
+            list_add_tail(&c->trace.link, zombies); /* nobody can trace it any more */
             if (c != c->tg->leader)
                 trace_free_zombie(c);
             else if (hidden && c->tg->zombie)
                 notify(c->tg, dead);
-        } else if (kill) {
-            tgroup_exit(c->tg, LX_W_SIGNALED(LX_SIGKILL));
+            continue;
         }
-        /* The list's reference is never the last one: the thread or the tree holds another, but for
-         * a zombie thread, whose group is not ours to free here either: it has members or a tree.
-         */
-        task_put(drop);
+        if (kill)
+            tgroup_exit(c->tg, LX_W_SIGNALED(LX_SIGKILL));
+        task_put(drop); /* not the last one: its thread holds another */
     }
 }

@@ -79,9 +79,10 @@ void trace_clone_child(struct task *t, struct task *child);
 /* ---- with tasks_lock held: exit and wait ---- */
 
 /* t is gone as a thread: its tracees are let go; zombies among them that their parents may now have
- * are told by `notify`. */
+ * are told by `notify`. The references on zombies are added to `zombies` by trace.link: one may be
+ * the last of a group, to be dropped after unlocking. */
 void trace_release_all(struct task *t, void (*notify)(struct tgroup *tg, struct list *dead),
-                       struct list *dead);
+                       struct list *dead, struct list *zombies);
 /* t leaves its tracer; it goes on if it was stopped. The caller drops the reference returned, after
  * unlocking; NULL: it was not traced. */
 struct task *trace_unlink(struct task *t) must_check;

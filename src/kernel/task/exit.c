@@ -208,9 +208,9 @@ static void group_ends(struct tgroup *tg, struct list *dead)
 }
 
 /* tasks_lock held: the end of t as seen by those whom it traces and by its own tracer. */
-static void end_tracing(struct task *t, struct list *dead)
+static void end_tracing(struct task *t, struct list *dead, struct list *zombies)
 {
-    trace_release_all(t, tgroup_tell_parent, dead);
+    trace_release_all(t, tgroup_tell_parent, dead, zombies);
     if (trace_keep_zombie(t) && trace_notify_exit(t, t->exit_code)) {
         trace_free_zombie(t);
         task_put(trace_unlink(t)); /* the thread's own reference remains */
@@ -319,21 +319,20 @@ void task_exit(struct task *t, bool guest_gone)
 {
     struct kernel *k = t->k;
     struct tgroup *tg = t->tg;
-    struct list dead = LIST_INIT(dead), *l;
+    struct list dead = LIST_INIT(dead), zombies = LIST_INIT(zombies), *l;
     bool last, tell_stop, is_init;
 
     if (!guest_gone)
         trace_event(t, LX_PTRACE_EVENT_EXIT, tg->exiting ? tg->exit_status : t->exit_code);
-    if (atomic_fetch_sub(&tg->living, 1) == 1)
+    if (atomic_fetch_sub(&tg->living, 1) == 1) {
+        itimers_stop(tg->itimers, false); /* their references on threads go with them */
+        cpu_limit_stop(&tg->cpu_limit);
         ipc_exit(t);
+    }
     if (!guest_gone)
         task_leave_memory(t);
     else
         futex_pi_exit(t);
-    if (tg->n_threads == 1) {
-        itimers_stop(tg->itimers, false);
-        cpu_limit_stop(&tg->cpu_limit);
-    }
     release_resources(t);
     if (t->vfork_done)
         completion_done(take_ptr(&t->vfork_done));
@@ -341,7 +340,7 @@ void task_exit(struct task *t, bool guest_gone)
     mutex_lock(&k->tasks_lock);
     last = thread_leaves(t, &tell_stop);
     is_init = tg == k->init;
-    end_tracing(t, &dead);
+    end_tracing(t, &dead, &zombies);
     if (last)
         group_ends(tg, &dead);
     mutex_unlock(&k->tasks_lock);
@@ -352,5 +351,7 @@ void task_exit(struct task *t, bool guest_gone)
         end_kernel(k, tg);
     while ((l = list_pop(&dead)))
         tgroup_put(container_of(l, struct tgroup, sibling));
+    while ((l = list_pop(&zombies)))
+        task_put(list_entry(l, struct task, trace.link));
     task_put(t);
 }

@@ -67,12 +67,14 @@ void cpu_limit_update(struct cpu_limit *c)
     struct guest_rlimit l = limit_of(c->tg);
 
     atomic_store(&c->next_xcpu_s, l.soft);
-    if (l.soft != LX_RLIM_INFINITY || l.hard != LX_RLIM_INFINITY)
-        ktimer_arm(c->tg->k, &c->kt, mono_now_ns());
+    if (l.soft == LX_RLIM_INFINITY && l.hard == LX_RLIM_INFINITY)
+        return;
+    atomic_store(&c->used, true);
+    ktimer_arm(c->tg->k, &c->kt, mono_now_ns());
 }
 
 void cpu_limit_stop(struct cpu_limit *c)
 {
-    if (c->kt.armed || c->kt.running)
+    if (atomic_load(&c->used)) /* the timer's own state is for those who hold its lock */
         ktimer_cancel_sync(c->tg->k, &c->kt);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/time/ktimer.h"
@@ -14,6 +15,7 @@ struct tgroup;
 struct cpu_limit {
     struct ktimer kt;
     struct tgroup *tg;            /* the owner, not referenced */
+    _Atomic bool used;            /* kt has been armed */
     _Atomic uint64_t next_xcpu_s; /* seconds of processor time at which SIGXCPU is next due */
 };
 
