@@ -150,6 +150,8 @@ static int publish(struct task *t, struct task *c, const struct clone_request *q
     } else {
         struct tgroup *parent = (q->flags & LX_CLONE_PARENT) ? t->tg->parent : t->tg;
 
+        if (!parent) /* of one that came in from outside: somebody has to reap the child */
+            parent = tgroup_reaper(t->tg);
         if (q->flags & LX_CLONE_PARENT)
             c->tg->exit_signal = t->tg->exit_signal;
         r = task_link(c, parent);
