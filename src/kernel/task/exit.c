@@ -11,6 +11,7 @@
 #include "kernel/ipc/ipc.h"
 #include "kernel/ptrace/ptrace.h"
 #include "kernel/task/ctty.h"
+#include "kernel/task/image.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/usage.h"
 #include "kernel/time/itimer.h"
@@ -307,6 +308,17 @@ static void release_resources(struct task *t)
         platform_exit_thread(st);
 }
 
+/* A program that has ended may be written to as soon as its parent knows. */
+static void leave_image(struct tgroup *tg)
+{
+    struct image *im;
+
+    mutex_lock(&tg->k->tasks_lock);
+    im = take_ptr(&tg->image);
+    mutex_unlock(&tg->k->tasks_lock);
+    image_put(im);
+}
+
 static void end_kernel(struct kernel *k, struct tgroup *init)
 {
     kernel_kill_all(k, init);
@@ -328,6 +340,7 @@ void task_exit(struct task *t, bool guest_gone)
         itimers_stop(tg->itimers, false); /* their references on threads go with them */
         cpu_limit_stop(&tg->cpu_limit);
         ipc_exit(t);
+        leave_image(tg);
     }
     if (!guest_gone)
         task_leave_memory(t);
