@@ -12,6 +12,12 @@ import time
 PR_SET_CHILD_SUBREAPER = 36
 
 
+def default_signals():
+    """What is started from here can be interrupted, also when whoever started us cannot (`run &` of a shell)."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
 def take_orphans():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
