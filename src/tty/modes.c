@@ -35,14 +35,22 @@ static struct lx_termios2 modes_of(struct terminal *t)
     return t->ld.tio;
 }
 
+static int put(struct task *task, uaddr_t to, const struct lx_termios2 *m)
+{
+    struct lx_termios old = {.iflag = m->iflag,
+                             .oflag = m->oflag,
+                             .cflag = m->cflag,
+                             .lflag = m->lflag,
+                             .line = m->line};
+    for (int i = 0; i < LX_NCCS; i++)
+        old.cc[i] = m->cc[i];
+    return copy_out(task, to, &old, sizeof(old));
+}
+
 static long get(struct terminal *t, struct task *task, uaddr_t to)
 {
     struct lx_termios2 m = modes_of(t);
-    struct lx_termios old = {
-        .iflag = m.iflag, .oflag = m.oflag, .cflag = m.cflag, .lflag = m.lflag, .line = m.line};
-    for (int i = 0; i < LX_NCCS; i++)
-        old.cc[i] = m.cc[i];
-    return copy_out(task, to, &old, sizeof(old));
+    return put(task, to, &m);
 }
 
 static long get2(struct terminal *t, struct task *task, uaddr_t to)
@@ -107,12 +115,47 @@ static int fetcha(struct task *task, uaddr_t from, struct lx_termios2 *m)
 
 /* ---- setting ---- */
 
+/* What is locked stays as it was: ioctl_tty(2), "Locking the termios structure". */
+static void keep_locked(struct lx_termios2 *m, const struct lx_termios2 *was,
+                        const struct lx_termios2 *locked)
+{
+    m->iflag = (m->iflag & ~locked->iflag) | (was->iflag & locked->iflag);
+    m->oflag = (m->oflag & ~locked->oflag) | (was->oflag & locked->oflag);
+    m->cflag = (m->cflag & ~locked->cflag) | (was->cflag & locked->cflag);
+    m->lflag = (m->lflag & ~locked->lflag) | (was->lflag & locked->lflag);
+    for (int i = 0; i < LX_NCCS; i++)
+        if (locked->cc[i])
+            m->cc[i] = was->cc[i];
+}
+
+static long get_locked(struct terminal *t, struct task *task, uaddr_t to)
+{
+    mutex_lock(&t->lock);
+    struct lx_termios2 m = t->locked_modes;
+    mutex_unlock(&t->lock);
+    return put(task, to, &m);
+}
+
+static long set_locked(struct terminal *t, struct task *task, uaddr_t from)
+{
+    struct lx_termios2 m = {0};
+    if (!cred_capable(task->cred, LX_CAP_SYS_ADMIN))
+        return -EPERM;
+    int r = fetch(task, from, &m);
+    if (r < 0)
+        return r;
+    MUTEX_GUARD(&t->lock);
+    t->locked_modes = m;
+    return 0;
+}
+
 static void apply(struct terminal *t, struct lx_termios2 *m, bool flush)
 {
     set_speeds(m);
     /* A pty has nothing but eight bits without parity. */
     m->cflag = (m->cflag & ~(uint32_t) (LX_CSIZE | LX_PARENB)) | LX_CS8 | LX_CREAD;
     mutex_lock(&t->lock);
+    keep_locked(m, &t->ld.tio, &t->locked_modes);
     if (flush) {
         ldisc_flush_input(&t->ld);
         byteq_keep(&t->in, 0);
@@ -161,6 +204,10 @@ long modes_ioctl(struct terminal_file *tf, struct task *task, uint32_t cmd, uint
     case LX_TCSETAW:
     case LX_TCSETAF:
         return set(tf, task, uaddr(arg), cmd == LX_TCSETAF, fetcha);
+    case LX_TIOCGLCKTRMIOS:
+        return get_locked(tf->t, task, uaddr(arg));
+    case LX_TIOCSLCKTRMIOS:
+        return set_locked(tf->t, task, uaddr(arg));
     }
     return -ENOIOCTLCMD;
 }

@@ -44,8 +44,9 @@ struct terminal {
     struct console *console; /* immutable once it is in the table; NULL: a pty */
     struct waitq slave_wq, master_wq;
 
-    struct mutex lock; /* RANK_TTY */
-    struct ldisc ld;   /* [lock] */
+    struct mutex lock;               /* RANK_TTY */
+    struct ldisc ld;                 /* [lock] */
+    struct lx_termios2 locked_modes; /* [lock] bits, and characters not 0: not to be changed */
     struct byteq in;   /* [lock] from the other side, before the line discipline has room */
     uint32_t n_slaves; /* [lock] open files */
     bool slave_gone;   /* [lock] n_slaves fell to 0: the master reads no more than what is left */

@@ -860,6 +860,32 @@ CASE(both_ways_fill_up)
     CHECK_EQ(poll(&p, 1, PATIENCE), 1);
 }
 
+CASE(locked_modes)
+{
+    struct termios lock, zero = {0}, t;
+    int m, s;
+    pair(&m, &s);
+    memset(&lock, 0xff, sizeof(lock));
+    CHECK_EQ(ioctl(s, TIOCGLCKTRMIOS, &lock), 0);
+    CHECK_EQ(memcmp(&lock, &zero, sizeof(lock)), 0);
+    CHECK_ERR(ioctl(s, TIOCGLCKTRMIOS, 8), EFAULT);
+    lock.c_lflag = ECHO;
+    lock.c_cc[VINTR] = 1;
+    if (ioctl(s, TIOCSLCKTRMIOS, &lock) < 0) {
+        CHECK_EQ(errno, EPERM); /* without CAP_SYS_ADMIN */
+        return;
+    }
+    t = modes(s);
+    t.c_lflag &= ~(unsigned) (ECHO | ICANON);
+    t.c_cc[VINTR] = 'i';
+    t.c_cc[VQUIT] = 'q';
+    set_modes(s, &t);
+    t = modes(s);
+    CHECK_EQ(t.c_lflag & (unsigned) (ECHO | ICANON), (unsigned) ECHO);
+    CHECK_EQ(t.c_cc[VINTR], 3);
+    CHECK_EQ(t.c_cc[VQUIT], 'q');
+}
+
 CASE(many_ptys)
 {
     int m[40], s[40];

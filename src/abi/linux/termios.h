@@ -157,6 +157,8 @@ enum { /* requests */
        LX_TIOCCBRK = 0x5428,
        LX_TIOCGSID = 0x5429,
        LX_TIOCVHANGUP = 0x5437,
+       LX_TIOCGLCKTRMIOS = 0x5456,
+       LX_TIOCSLCKTRMIOS = 0x5457,
 };
 #define LX_TCGETS2     0x802c542au
 #define LX_TCSETS2     0x402c542bu
