@@ -47,6 +47,7 @@ struct kernel {
     struct list tasks;       /* [tasks_lock] every live task */
     struct tgroup *init;     /* [tasks_lock] the first thread group; its end is the container's */
     uint32_t last_pid;       /* [tasks_lock] */
+    uint32_t most_pids;      /* [tasks_lock] in use at once since the last kernel_trim() */
     uint32_t n_tasks;        /* [tasks_lock] */
     uint32_t max_tasks;      /* [tasks_lock] */
     _Atomic uint32_t paused; /* 1: no guest code may run; task/pause.h */

@@ -230,6 +230,8 @@ static int scan(struct task *t, const struct wait_request *q, struct wait_result
     }
     mutex_unlock(&t->k->tasks_lock);
     drop_gone(&gone);
+    if (gone.reaped)
+        kernel_trim(t->k);
     return r;
 }
 

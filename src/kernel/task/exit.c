@@ -367,4 +367,6 @@ void task_exit(struct task *t, bool guest_gone)
     while ((l = list_pop(&zombies)))
         task_put(list_entry(l, struct task, trace.link));
     task_put(t);
+    if (last)
+        kernel_trim(k);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers of threads, processes, groups and sessions. Everything here runs with tasks_lock held. */
+/* Numbers of threads, processes, groups and sessions. Everything here runs with tasks_lock held,
+ * but for kernel_trim(). */
 #include "kernel/task/pid.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
+#define TRIM_FROM        64  /* fewer leave nothing worth looking for */
 #define FIRST_AFTER_WRAP 300 /* as Linux: low numbers are left to what started early */
 
 struct pid_entry *pid_find(struct kernel *k, pid_t nr)
@@ -39,6 +42,7 @@ int pid_alloc(struct kernel *k, struct pid_entry **ret)
     list_init(&e->pgrp);
     htab_insert(&k->pids, &e->node, hash_u64(nr));
     k->last_pid = nr;
+    k->most_pids = MAX(k->most_pids, (uint32_t) htab_count(&k->pids));
     *ret = e;
     return 0;
 }
@@ -49,6 +53,19 @@ void pid_check(struct kernel *k, struct pid_entry *e)
         return;
     htab_remove(&k->pids, &e->node);
     free(e);
+}
+
+void kernel_trim(struct kernel *k)
+{
+    bool fallen;
+
+    mutex_lock(&k->tasks_lock);
+    fallen = k->most_pids >= TRIM_FROM && htab_count(&k->pids) <= k->most_pids / 8;
+    if (fallen)
+        k->most_pids = 0;
+    mutex_unlock(&k->tasks_lock);
+    if (fallen)
+        malloc_trim(0);
 }
 
 void tgroup_join(struct tgroup *tg, pid_t pgid, pid_t sid)

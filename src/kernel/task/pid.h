@@ -33,3 +33,6 @@ void tgroup_join(struct tgroup *tg, pid_t pgid, pid_t sid);
  * out. */
 bool pgrp_is_orphaned(struct kernel *k, pid_t pgid, const struct tgroup *but);
 bool pgrp_has_stopped(struct kernel *k, pid_t pgid);
+
+/* Gives free memory back to the host when few numbers are left of many. No locks held. */
+void kernel_trim(struct kernel *k);
