@@ -38,7 +38,7 @@ static int take_files(struct task *t, const struct cmsg *c, struct scm *scm)
     if (n > LX_SCM_MAX_FD - scm->n_files)
         return -EINVAL;
     if (n && !scm->files)
-        scm->files = calloc(LX_SCM_MAX_FD, sizeof(*scm->files));
+        scm->files = calloc(LX_SCM_MAX_FD, sizeof(struct file *));
     if (n && !scm->files)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {

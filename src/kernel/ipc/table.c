@@ -61,10 +61,10 @@ static int free_index(struct ipc_table *tb)
         if (!tb->slot[i])
             return (int) i;
     }
-    grown = n > old ? reallocarray(tb->slot, n, sizeof(tb->slot[0])) : NULL;
+    grown = n > old ? reallocarray(tb->slot, n, sizeof(struct ipc_object *)) : NULL;
     if (!grown)
         return -ENOMEM;
-    memset(grown + old, 0, (n - old) * sizeof(grown[0]));
+    memset(grown + old, 0, (n - old) * sizeof(struct ipc_object *));
     tb->slot = grown;
     tb->n_slots = n;
     return (int) old;

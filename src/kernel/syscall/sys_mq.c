@@ -30,7 +30,7 @@ long sys_mq_open(struct task *t, const uint64_t a[static 6])
     uint32_t flags = (uint32_t) a[1], mode = (uint32_t) a[2] & ~fsctx_umask(t->fs);
     struct lx_mq_attr attr;
     char name[NAME_CAP];
-    struct file *f;
+    struct file *f = NULL;
     int r = a[3] ? copy_in(t, &attr, uaddr(a[3]), sizeof(attr)) : 0;
 
     if (r == 0)

@@ -90,7 +90,7 @@ long sys_socketpair(struct task *t, const uint64_t a[static 6])
 {
     int family = (int) a[0], protocol = (int) a[2], type;
     uint32_t kind = (uint32_t) a[1];
-    struct socket *x, *y;
+    struct socket *x = NULL, *y = NULL;
     int r = check_kind(family, kind);
     if (r == 0 && family != LX_AF_UNIX)
         r = family == LX_AF_INET || family == LX_AF_INET6 ? -EOPNOTSUPP : -EAFNOSUPPORT;

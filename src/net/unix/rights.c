@@ -134,7 +134,7 @@ void unix_rights_receive(struct unix_net *net, struct unix_rights *r, struct scm
 int unix_rights_copy(struct unix_net *net, struct unix_end *e, struct unix_msg *msg,
                      struct scm *scm)
 {
-    struct file **files = calloc(LX_SCM_MAX_FD, sizeof(*files));
+    struct file **files = calloc(LX_SCM_MAX_FD, sizeof(struct file *));
     size_t n = 0;
     if (!files)
         return -ENOMEM;
