@@ -127,6 +127,14 @@ CASE(others_may_not_look)
     CHECK_ERR(readlink(path, link, sizeof(link)), EACCES);
     of(pid, "ns/pid", path, sizeof(path));
     CHECK_ERR(readlink(path, link, sizeof(link)), EACCES);
+    static const char *const beyond[] = {"exe", "cwd/", "cwd/.", "root/", "root/proc", "fdinfo/0"};
+    for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
+        of(pid, beyond[i], path, sizeof(path));
+        errno = 0;
+        int fd = open(path, O_RDONLY);
+        if (fd >= 0 || errno != EACCES)
+            FAIL("%s: %d %s", beyond[i], fd, strerrorname_np(errno));
+    }
     static const char *const open_to_all[] = {"stat",   "statm", "status", "cmdline",  "comm",
                                               "limits", "wchan", "mounts", "oom_score"};
     for (size_t i = 0; i < sizeof(open_to_all) / sizeof(open_to_all[0]); i++) {
@@ -160,6 +168,51 @@ CASE(addresses_are_hidden_from_others)
     CHECK_EQ(start_code, 1);
     CHECK_EQ(start_stack, 0);
     close(p[1]);
+}
+
+/* What was opened shows the image that ran then, not what a privileged one keeps to itself. */
+CASE(exec_while_open)
+{
+    static const char *const names[] = {"maps", "smaps", "environ"};
+    char path[64], c = 0;
+    int fds[3], start[2], hold[2];
+    CHECK_EQ(pipe(start), 0);
+    CHECK_EQ(pipe(hold), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(start[1]);
+        close(hold[1]);
+        (void) !read(start[0], &c, 1);
+        dup2(hold[0], 0);
+        execl("/bin/cat", "cat", NULL);
+        _exit(1);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        of(pid, names[i], path, sizeof(path));
+        fds[i] = (int) CHECK_OK(open(path, O_RDONLY));
+    }
+    of(pid, "mem", path, sizeof(path));
+    int mem = (int) CHECK_OK(open(path, O_RDONLY));
+    CHECK_EQ(pread(mem, &c, 1, (off_t) (uintptr_t) text), 1);
+    close(start[1]);
+    of(pid, "comm", path, sizeof(path));
+    for (int i = 0; i < 500; i++) {
+        get_file(path, text, sizeof(text));
+        if (strcmp(text, "cat\n") == 0)
+            break;
+        sleep_ms(5);
+    }
+    CHECK_STR(text, "cat\n");
+    wait_sleeping(pid);
+    for (size_t i = 0; i < 3; i++) {
+        ssize_t n = read(fds[i], text, sizeof(text));
+        if (n)
+            FAIL("%s: %zd bytes", names[i], n);
+    }
+    CHECK_EQ(pread(mem, &c, 1, (off_t) (uintptr_t) text), 0);
+    of(pid, "environ", path, sizeof(path));
+    get_file(path, text, sizeof(text));
+    close(hold[1]);
 }
 
 CASE(death_while_open)
@@ -568,6 +621,27 @@ CASE(map_files)
     link[n] = 0;
     CHECK_STR(strrchr(link, '/'), "/mapped");
     CHECK_ERR(readlink("/proc/self/map_files/1000-2000", link, sizeof(link)), ENOENT);
+}
+
+CASE(map_files_are_many)
+{
+    const int n = 6000;
+    char link[64];
+    int seen = 0;
+    put_file("mapped", "text", 0600);
+    int fd = (int) CHECK_OK(open("mapped", O_RDONLY));
+    char *m = CHECK_MAP(mmap(NULL, (size_t) n * 4096, PROT_READ, MAP_PRIVATE, fd, 0));
+    for (int i = 0; i < n; i += 2)
+        CHECK_EQ(mprotect(m + (size_t) i * 4096, 4096, PROT_NONE), 0);
+    int64_t before = (int64_t) now_ns();
+    DIR *d = opendir("/proc/self/map_files");
+    CHECK(d != NULL);
+    for (struct dirent *e; (e = readdir(d));)
+        seen++;
+    closedir(d);
+    CHECK(seen > n);
+    CHECK_ERR(readlink("/proc/self/map_files/1000-2000", link, sizeof(link)), ENOENT);
+    CHECK((int64_t) now_ns() - before < 8000000000);
 }
 
 CASE(children_of_a_thread)

@@ -144,7 +144,7 @@ static const struct pseudo_entry *fd_lookup_name(struct pseudo_ctx *c, const cha
     return e;
 }
 
-const struct pseudo_dynamic proc_fd_dynamic = {fd_lookup_name, list};
+const struct pseudo_dynamic proc_fd_dynamic = {.lookup = fd_lookup_name, .list = list};
 
 /* ---- fdinfo ---- */
 
@@ -176,11 +176,21 @@ static int show_fdinfo(const struct pseudo_ctx *c, struct strbuf *out)
     return r;
 }
 
-static const struct pseudo_entry fdinfo_entry = PSEUDO_FILE("", 0444, show_fdinfo);
+static int may_open_fdinfo(const struct pseudo_ctx *c)
+{
+    return !c->opener || task_may_inspect(c->opener, c->tid) ? 0 : -EACCES;
+}
+
+static const struct pseudo_entry fdinfo_entry = {
+    .name = "",
+    .mode = LX_S_IFREG | 0444,
+    .show = show_fdinfo,
+    .may_open = may_open_fdinfo,
+};
 
 static const struct pseudo_entry *fdinfo_lookup(struct pseudo_ctx *c, const char *name, size_t len)
 {
     return fd_lookup_name(c, name, len) ? &fdinfo_entry : NULL;
 }
 
-const struct pseudo_dynamic proc_fdinfo_dynamic = {fdinfo_lookup, list};
+const struct pseudo_dynamic proc_fdinfo_dynamic = {.lookup = fdinfo_lookup, .list = list};

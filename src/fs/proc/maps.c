@@ -6,6 +6,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -225,35 +226,56 @@ int proc_show_numa_maps(const struct pseudo_ctx *c, struct strbuf *out)
 
 /* ---- map_files: a link for each mapped file, named by its range ---- */
 
-/* The mapping of that number among those of files; *m points into *ret_text, freed by the caller.
- */
-static bool nth_file(const struct pseudo_ctx *c, uint64_t nth, char **ret_text, struct mapping *m,
-                     const char **ret_name)
-{
+/* The mappings of files, in one text of the host's; ended with files_done(). */
+struct files {
+    char *text;
+    const char *at;
     struct task_snapshot s;
-    if (task_snapshot(c->k, c->tid, &s) < 0 || proc_host_text(s.host_pid, "maps", ret_text) < 0)
+};
+
+static bool files_begin(const struct pseudo_ctx *c, struct files *f)
+{
+    f->text = NULL;
+    if (task_snapshot(c->k, c->tid, &f->s) < 0 ||
+        proc_host_text(f->s.host_pid, "maps", &f->text) < 0)
         return false;
-    for (const char *line = *ret_text; *line;) {
+    f->at = f->text;
+    return true;
+}
+
+static void files_done(struct files *f)
+{
+    free(f->text);
+}
+
+/* *ret_name points to what follows the mapping's columns. */
+static bool files_next(struct files *f, struct mapping *m, const char **ret_name)
+{
+    while (*f->at) {
+        const char *line = f->at;
         size_t len = strcspn(line, "\n");
         const char *name = memchr(line, '/', len);
-        if (name && parse_mapping(line, len, m) && !is_hidden(m, &s) && nth-- == 0) {
+        f->at += len + (line[len] == '\n');
+        if (name && parse_mapping(line, len, m) && !is_hidden(m, &f->s)) {
             *ret_name = name;
             return true;
         }
-        line += len + (line[len] == '\n');
     }
     return false;
 }
 
 static ssize_t map_link(const struct pseudo_ctx *c, char *dst, size_t cap)
 {
-    _cleanup_free_ char *text = NULL;
+    _cleanup_(files_done) struct files f;
     const char *name;
     struct mapping m;
     if (c->opener && !task_may_inspect(c->opener, c->tid))
         return -EACCES;
-    if (!nth_file(c, c->index, &text, &m, &name))
+    if (!files_begin(c, &f))
         return -ENOENT;
+    for (uint32_t i = 0; i <= c->index; i++)
+        if (!files_next(&f, &m, &name))
+            return -ENOENT;
     size_t n = MIN((size_t) (m.line + m.len - name), cap);
     memcpy(dst, name, n);
     return (ssize_t) n;
@@ -279,35 +301,41 @@ static void map_name(const struct mapping *m, char dst[static 40])
 
 static const struct pseudo_entry *map_lookup(struct pseudo_ctx *c, const char *name, size_t len)
 {
-    for (uint32_t i = 0;; i++) {
-        _cleanup_free_ char *text = NULL;
-        const char *file;
-        struct mapping m;
-        char want[40];
-        if (!nth_file(c, i, &text, &m, &file))
-            return NULL;
+    _cleanup_(files_done) struct files f;
+    const char *file;
+    struct mapping m;
+    char want[40];
+    if (!files_begin(c, &f))
+        return NULL;
+    for (uint32_t i = 0; files_next(&f, &m, &file); i++) {
         map_name(&m, want);
         if (strlen(want) == len && memcmp(want, name, len) == 0) {
             c->index = i;
             return &map_entry;
         }
     }
+    return NULL;
 }
 
 static int map_list(const struct pseudo_ctx *c, uint64_t cursor,
                     bool (*emit)(void *arg, const char *name, uint64_t next), void *arg)
 {
-    for (;; cursor++) {
-        _cleanup_free_ char *text = NULL;
-        const char *file;
-        struct mapping m;
-        char name[40];
-        if (!nth_file(c, cursor, &text, &m, &file))
-            return 0;
+    _cleanup_(files_done) struct files f;
+    const char *file;
+    struct mapping m;
+    char name[40];
+    if (!files_begin(c, &f))
+        return 0;
+    for (uint64_t i = 0; files_next(&f, &m, &file); i++) {
+        if (i < cursor)
+            continue;
         map_name(&m, name);
-        if (!emit(arg, name, cursor + 1))
-            return 0;
+        if (!emit(arg, name, i + 1))
+            break;
     }
+    return 0;
 }
 
-const struct pseudo_dynamic proc_map_files_dynamic = {map_lookup, map_list};
+const struct pseudo_dynamic proc_map_files_dynamic = {.lookup = map_lookup,
+                                                      .list = map_list,
+                                                      .same = &map_entry};

@@ -20,6 +20,12 @@ static int may_inspect(const struct pseudo_ctx *c)
     return !c->opener || task_may_inspect(c->opener, c->tid) ? 0 : -EACCES;
 }
 
+/* The same rights are not those over the program that it executes next. */
+static uint64_t image_of(const struct pseudo_ctx *c)
+{
+    return task_snapshot_image(c->k, c->tid);
+}
+
 /* ---- guest memory as text ---- */
 
 static int show_range(const struct pseudo_ctx *c, uint64_t from, uint64_t to, struct strbuf *out)
@@ -87,6 +93,28 @@ static int follow_cwd(const struct pseudo_ctx *c, struct path *ret)
 static int follow_root(const struct pseudo_ctx *c, struct path *ret)
 {
     return follow_fs(c, true, ret);
+}
+
+static int walk_to(const struct pseudo_ctx *c,
+                   int (*follow)(const struct pseudo_ctx *c, struct path *ret), struct path *ret)
+{
+    int r = may_inspect(c);
+    return r < 0 ? r : follow(c, ret);
+}
+
+static int walk_exe(const struct pseudo_ctx *c, struct path *ret)
+{
+    return walk_to(c, follow_exe, ret);
+}
+
+static int walk_cwd(const struct pseudo_ctx *c, struct path *ret)
+{
+    return walk_to(c, follow_cwd, ret);
+}
+
+static int walk_root(const struct pseudo_ctx *c, struct path *ret)
+{
+    return walk_to(c, follow_root, ret);
 }
 
 /* The text of a magic link: the path as the reader's root sees it. */
@@ -221,7 +249,7 @@ static int task_list(const struct pseudo_ctx *c, uint64_t cursor,
     return 0;
 }
 
-static const struct pseudo_dynamic task_dynamic = {task_lookup, task_list};
+static const struct pseudo_dynamic task_dynamic = {.lookup = task_lookup, .list = task_list};
 
 PROC_CONST(show_cgroup, "0::/\n")
 PROC_CONST(show_cpuset, "/\n")
@@ -283,6 +311,11 @@ static int is_alive(const struct pseudo_ctx *c)
     {                                                                                       \
         .name = name_, .mode = LX_S_IFREG | (mode_), .show = show_, .may_open = may_inspect \
     }
+#define IMAGE_FILE(name_, mode_, show_)                                                      \
+    {                                                                                        \
+        .name = name_, .mode = LX_S_IFREG | (mode_), .show = show_, .may_open = may_inspect, \
+        .subject = image_of                                                                  \
+    }
 #define DYNAMIC_DIR(name_, mode_, dynamic_, may_)                                           \
     {                                                                                       \
         .name = name_, .mode = LX_S_IFDIR | (mode_), .dynamic = dynamic_, .may_open = may_, \
@@ -293,40 +326,40 @@ static int is_alive(const struct pseudo_ctx *c)
 /* clang-format off */
 #define COMMON_ENTRIES                                                     \
     PSEUDO_DIR("attr", 0555, proc_attr_table),                             \
-    PRIVATE_FILE("auxv", 0400, show_auxv),                                 \
+    IMAGE_FILE("auxv", 0400, show_auxv),                                   \
     PSEUDO_FILE("cgroup", 0444, show_cgroup),                              \
     PSEUDO_FILE("cmdline", 0444, show_cmdline),                            \
     PSEUDO_RW("comm", 0644, show_comm, store_comm),                        \
     PSEUDO_FILE("cpuset", 0444, show_cpuset),                              \
-    MAGIC("cwd", link_cwd, follow_cwd),                                    \
-    PRIVATE_FILE("environ", 0400, show_environ),                           \
-    MAGIC("exe", link_exe, follow_exe),                                    \
+    MAGIC("cwd", link_cwd, walk_cwd),                                      \
+    IMAGE_FILE("environ", 0400, show_environ),                             \
+    MAGIC("exe", link_exe, walk_exe),                                      \
     DYNAMIC_DIR("fd", 0500, &proc_fd_dynamic, may_inspect),                \
     DYNAMIC_DIR("fdinfo", 0555, &proc_fdinfo_dynamic, may_inspect),        \
     PSEUDO_FILE("gid_map", 0644, show_id_map),                             \
     PRIVATE_FILE("io", 0400, proc_show_io),                                \
     PSEUDO_FILE("limits", 0444, proc_show_limits),                         \
     PSEUDO_RW("loginuid", 0644, proc_show_loginuid, proc_store_loginuid),  \
-    PRIVATE_FILE("maps", 0444, proc_show_maps),                            \
+    IMAGE_FILE("maps", 0444, proc_show_maps),                              \
     {.name = "mem", .mode = LX_S_IFREG | 0600, .open = proc_open_mem, .may_open = may_inspect}, \
     PSEUDO_FILE("mountinfo", 0444, show_mountinfo),                        \
     PSEUDO_FILE("mounts", 0444, show_mounts),                              \
     PSEUDO_DIR("net", 0555, proc_net_table),                               \
     PSEUDO_DIR("ns", 0511, ns_table),                                      \
-    PRIVATE_FILE("numa_maps", 0444, proc_show_numa_maps),                  \
+    IMAGE_FILE("numa_maps", 0444, proc_show_numa_maps),                    \
     PSEUDO_RW("oom_adj", 0644, proc_show_oom_adj, proc_store_oom_adj),     \
     PSEUDO_FILE("oom_score", 0444, proc_show_oom_score),                   \
     PSEUDO_RW("oom_score_adj", 0644, proc_show_oom_score_adj, proc_store_oom_score_adj), \
     {.name = "pagemap", .mode = LX_S_IFREG | 0400, .open = proc_open_pagemap, .may_open = may_inspect}, \
     PRIVATE_FILE("personality", 0400, show_personality),                   \
     PSEUDO_FILE("projid_map", 0644, show_id_map),                          \
-    MAGIC("root", link_root, follow_root),                                 \
+    MAGIC("root", link_root, walk_root),                                   \
     PSEUDO_FILE("sched", 0644, proc_show_sched),                           \
     PSEUDO_FILE("schedstat", 0444, proc_show_schedstat),                   \
     PSEUDO_FILE("sessionid", 0444, proc_show_sessionid),                   \
     PSEUDO_FILE("setgroups", 0644, show_setgroups),                        \
-    PRIVATE_FILE("smaps", 0444, proc_show_smaps),                          \
-    PRIVATE_FILE("smaps_rollup", 0444, proc_show_smaps_rollup),            \
+    IMAGE_FILE("smaps", 0444, proc_show_smaps),                            \
+    IMAGE_FILE("smaps_rollup", 0444, proc_show_smaps_rollup),              \
     PSEUDO_FILE("stack", 0400, proc_show_stack),                           \
     PSEUDO_FILE("stat", 0444, proc_show_stat),                             \
     PSEUDO_FILE("statm", 0444, proc_show_statm),                           \

@@ -95,7 +95,7 @@ static int pid_list(const struct pseudo_ctx *c, uint64_t cursor,
     return 0;
 }
 
-static const struct pseudo_dynamic pid_dynamic = {pid_lookup, pid_list};
+static const struct pseudo_dynamic pid_dynamic = {.lookup = pid_lookup, .list = pid_list};
 
 static ssize_t link_self(const struct pseudo_ctx *c, char *dst, size_t cap)
 {

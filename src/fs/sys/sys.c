@@ -151,7 +151,7 @@ static int cpu_list(const struct pseudo_ctx *c, uint64_t cursor,
     return 0;
 }
 
-static const struct pseudo_dynamic cpu_dynamic = {cpu_lookup, cpu_list};
+static const struct pseudo_dynamic cpu_dynamic = {.lookup = cpu_lookup, .list = cpu_list};
 
 /* ---- the rest ---- */
 

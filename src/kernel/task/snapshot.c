@@ -380,6 +380,19 @@ void task_count(struct kernel *k, struct task_counts *ret)
     mutex_unlock(&k->tasks_lock);
 }
 
+uint64_t task_snapshot_image(struct kernel *k, pid_t tid)
+{
+    const struct task *t;
+
+    MUTEX_GUARD(&k->tasks_lock);
+    t = live_task(k, tid, false);
+    if (!t)
+        return 0;
+    return hash_u64((uint64_t) t->tg->start.tv_sec * 1000000000u +
+                    (uint64_t) t->tg->start.tv_nsec) +
+           t->tg->n_execs;
+}
+
 bool task_may_inspect(struct task *opener, pid_t tid)
 {
     struct kernel *k = opener->k;

@@ -77,6 +77,8 @@ ssize_t task_snapshot_read(struct kernel *k, pid_t tid, void *dst, uint64_t src,
     must_check;
 /* The auxiliary vector handed to the image: bytes copied, at most cap; 0 for none. */
 ssize_t task_snapshot_auxv(struct kernel *k, pid_t tid, void *dst, size_t cap);
+/* A number that is another one when tid is another process, or has executed another program. */
+uint64_t task_snapshot_image(struct kernel *k, pid_t tid);
 /* The process personality (personality(2)). */
 uint64_t task_snapshot_personality(struct kernel *k, pid_t tid);
 

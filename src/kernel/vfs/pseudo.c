@@ -207,6 +207,7 @@ struct text {
 struct pseudo_file {
     struct file file;  /* first */
     struct node *node; /* referenced */
+    uint64_t subject;  /* immutable: when it was opened */
     struct text *text; /* [file.pos_lock] NULL before the first read */
 };
 
@@ -221,8 +222,9 @@ static void text_put(struct text *t)
         free(t);
 }
 
-static int text_render(struct pseudo_node *pn, struct task *reader, struct text **ret)
+static int text_render(const struct pseudo_file *pf, struct task *reader, struct text **ret)
 {
+    struct pseudo_node *pn = pnode(pf->node);
     struct pseudo_ctx c = ctx_of(pn, reader);
     _cleanup_sb_ struct strbuf sb = STRBUF_INIT;
     if (!pn->e->show)
@@ -232,13 +234,15 @@ static int text_render(struct pseudo_node *pn, struct task *reader, struct text 
         r = sb_error(&sb);
     if (r < 0)
         return r;
-    struct text *t = malloc(sizeof(*t) + sb.len);
+    /* Asked afterwards: it may have changed while the text was made. */
+    size_t len = pn->e->subject && pn->e->subject(&c) != pf->subject ? 0 : sb.len;
+    struct text *t = malloc(sizeof(*t) + len);
     if (!t)
         return -ENOMEM;
     ref_init(&t->ref);
-    t->len = sb.len;
-    if (sb.len)
-        memcpy(t->data, sb.data, sb.len);
+    t->len = len;
+    if (len)
+        memcpy(t->data, sb.data, len);
     *ret = t;
     return 0;
 }
@@ -255,7 +259,7 @@ static int text_get(struct pseudo_file *pf, struct task *reader, int64_t *pos, s
         ref_get(&t->ref);
     mutex_unlock(&pf->file.pos_lock);
     if (!t) {
-        int r = text_render(pnode(pf->node), reader, &t);
+        int r = text_render(pf, reader, &t);
         if (r < 0)
             return r;
         ref_get(&t->ref);
@@ -365,7 +369,11 @@ static bool list_one(void *arg, const char *name, uint64_t next)
     struct pseudo_node *pn = pnode(l->pf->node);
     struct pseudo_ctx c = ctx_of(pn, NULL);
     int64_t next_pos = POS_DYNAMIC + (int64_t) next;
-    const struct pseudo_entry *e = pn->e->dynamic->lookup(&c, name, strlen(name));
+    const struct pseudo_entry *e = pn->e->dynamic->same;
+    if (e)
+        c.index = (uint32_t) (next - 1);
+    else
+        e = pn->e->dynamic->lookup(&c, name, strlen(name));
     if (e) {
         if (!l->out->emit(l->out, name, strlen(name), ino_of(e, &c), dirent_type(e->mode),
                           next_pos)) {
@@ -424,6 +432,8 @@ static int pseudo_open(struct node *n, const struct open_args *a, struct file **
 {
     struct pseudo_node *pn = pnode(n);
     struct pseudo_ctx c = ctx_of(pn, a->task);
+    /* Before permission is asked for: then that is about this one or a later one. */
+    uint64_t subject = pn->e->subject ? pn->e->subject(&c) : 0;
     if (pn->e->may_open) {
         int r = pn->e->may_open(&c);
         if (r < 0)
@@ -438,6 +448,7 @@ static int pseudo_open(struct node *n, const struct open_args *a, struct file **
         return -ENOMEM;
     file_init(&pf->file, n->type == LX_S_IFDIR ? &dir_ops : &text_ops, a->flags);
     pf->node = node_get(n);
+    pf->subject = subject;
     *ret = &pf->file;
     return 0;
 }

@@ -40,10 +40,12 @@ struct pseudo_entry {
     int (*open)(const struct pseudo_ctx *c, const struct open_args *a,
                 struct file **ret); /* devices and special files; NULL: text */
     int (*may_open)(
-        const struct pseudo_ctx *c);      /* NULL: the mode decides; else 0 or errno, asked too */
-    uint64_t rdev;                        /* device nodes */
-    const struct pseudo_entry *children;  /* static directories */
-    const struct pseudo_dynamic *dynamic; /* names known at run time; may go with children */
+        const struct pseudo_ctx *c); /* NULL: the mode decides; else 0 or errno, asked too */
+    /* Files: what their text is about. One opened before it changed is empty. NULL: never does. */
+    uint64_t (*subject)(const struct pseudo_ctx *c);
+    uint64_t rdev;                             /* device nodes */
+    const struct pseudo_entry *children;       /* static directories */
+    const struct pseudo_dynamic *dynamic;      /* names known at run time; may go with children */
     int (*exists)(const struct pseudo_ctx *c); /* NULL: always; else 0 or -ENOENT */
     int (*alive)(const struct pseudo_ctx *c);  /* directories being listed; NULL: always, else 0 */
     /* Attributes that are not the table's: changes what is filled in by it. May be NULL. */
@@ -60,6 +62,8 @@ struct pseudo_dynamic {
      */
     int (*list)(const struct pseudo_ctx *c, uint64_t cursor,
                 bool (*emit)(void *arg, const char *name, uint64_t next), void *arg);
+    /* Not NULL: what all names lead to, with index next - 1; list needs no lookup of each then. */
+    const struct pseudo_entry *same;
 };
 
 /* A kind of synthetic file system: const. */
