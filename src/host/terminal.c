@@ -16,7 +16,10 @@
 
 #define END_OF_FILE 4   /* ^D, VEOF of a fresh terminal */
 #define DRAIN_MS    100 /* how long the output may pause before it counts as over */
-#define TTY_CHUNK   256 /* what a terminal that is ready takes without waiting */
+#define DRAIN_BYTES                                                                      \
+    (1u << 20)        /* more than a terminal holds: who still writes is not the process \
+                       */
+#define TTY_CHUNK 256 /* what a terminal that is ready takes without waiting */
 
 /* ---- the pty ---- */
 
@@ -111,6 +114,7 @@ int relay_begin(struct relay *r, int master, struct fail *f)
         r->master = close_fd(r->master);
         return fail_errno(f, err, "preparing the terminal");
     }
+    r->sigpipe = signal(SIGPIPE, SIG_IGN);
     if (tcgetattr(0, &r->saved) == 0) {
         r->modes = r->saved;
         cfmakeraw(&r->modes);
@@ -191,10 +195,28 @@ static void take_output(struct relay *r)
 {
     ssize_t n = read(r->master, r->out + r->n_out, sizeof(r->out) - r->n_out);
 
-    if (n > 0)
+    if (n > 0) {
         r->n_out += (size_t) n;
-    else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+        r->n_taken += (size_t) n;
+    } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
         r->output_over = true; /* EIO: the slave is closed for good */
+    }
+}
+
+static void restore(const struct relay *r)
+{
+    if (r->raw && tcsetattr(0, TCSADRAIN, &r->saved) < 0)
+        log_warn("the terminal's modes cannot be restored: %s", strerror(errno));
+}
+
+/* Nobody reads our output any more. Ends us, unless the caller had SIGPIPE ignored. */
+static void break_pipe(const struct relay *r)
+{
+    if (r->sigpipe == SIG_IGN)
+        return;
+    restore(r);
+    (void) signal(SIGPIPE, r->sigpipe);
+    (void) raise(SIGPIPE);
 }
 
 static void give_output(struct relay *r)
@@ -202,10 +224,13 @@ static void give_output(struct relay *r)
     size_t chunk = r->raw && r->n_out > TTY_CHUNK ? TTY_CHUNK : r->n_out;
     ssize_t n = write(1, r->out, chunk);
 
-    if (n > 0)
+    if (n > 0) {
         drop_front(r->out, &r->n_out, (size_t) n);
-    else if (n < 0 && errno != EINTR && errno != EAGAIN)
+    } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
+        if (errno == EPIPE)
+            break_pipe(r);
         r->n_out = 0; /* our output is closed: the rest is nobody's */
+    }
 }
 
 void relay_move(struct relay *r, const struct pollfd p[RELAY_POLLED])
@@ -223,18 +248,23 @@ void relay_move(struct relay *r, const struct pollfd p[RELAY_POLLED])
 void relay_end(struct relay *r)
 {
     struct pollfd p[RELAY_POLLED];
+    size_t end = r->n_taken + DRAIN_BYTES;
 
     if (!relay_is_on(r))
         return;
     r->input_over = true;
     r->n_in = 0;
-    while (!r->output_over || r->n_out) {
+    while ((!r->output_over || r->n_out) && r->n_taken < end) {
+        int n;
+
         relay_prepare(r, p);
-        if (poll(p, RELAY_POLLED, DRAIN_MS) <= 0 && errno != EINTR)
+        n = poll(p, RELAY_POLLED, DRAIN_MS);
+        if (n == 0 || (n < 0 && errno != EINTR))
             break;
-        relay_move(r, p);
+        if (n > 0)
+            relay_move(r, p);
     }
-    if (r->raw && tcsetattr(0, TCSADRAIN, &r->saved) < 0)
-        log_warn("the terminal's modes cannot be restored: %s", strerror(errno));
+    restore(r);
+    (void) signal(SIGPIPE, r->sigpipe);
     r->master = close_fd(r->master);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,13 +39,16 @@ bool terminal_is_ours(void);
 
 /*
  * Joins descriptors 0 and 1 of ours with a pty's master. If 0 is a terminal it is raw until
- * relay_end(). The relay never waits by itself: its owner's poll(2) does.
+ * relay_end(). The relay never waits by itself: its owner's poll(2) does. SIGPIPE is ignored
+ * meanwhile, and ends us with the terminal's modes given back where it would have.
  */
 struct relay {
     int master; /* -1: no relay */
     bool raw, input_over, output_over;
+    sighandler_t sigpipe;        /* what the caller had */
     struct termios saved, modes; /* of descriptor 0 */
     size_t n_in, n_out;          /* bytes in in[], out[] */
+    size_t n_taken;              /* bytes of output so far */
     char in[1024], out[4096];
 };
 

@@ -12,7 +12,7 @@ import subprocess
 import termios
 import time
 
-from cases_exec import begin, wait_processes
+from cases_exec import begin, processes, wait_processes
 from cases_run import both
 from frame import CLOISTER, real
 
@@ -20,7 +20,7 @@ from frame import CLOISTER, real
 class Screen:
     """A terminal with a command on it, as a user has it."""
 
-    def __init__(self, p, argv, rows=24, cols=80):
+    def __init__(self, p, argv, rows=24, cols=80, stdout=None):
         self.master, slave = pty.openpty()
         self.resize(rows, cols)
         self.seen = ""
@@ -30,7 +30,8 @@ class Screen:
         def own_terminal():
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        self.proc = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, preexec_fn=own_terminal, cwd=p.dir)
+        self.proc = subprocess.Popen(argv, stdin=slave, stdout=slave if stdout is None else stdout, stderr=slave,
+                                     preexec_fn=own_terminal, cwd=p.dir)
         p.started.append(self)
         self.stdout = self.stderr = open(os.devnull)
 
@@ -229,6 +230,35 @@ def test_terminal_exec(p):
     s = screen(p, "exec", "-t", "a", "sleep", "1000")
     wait_processes(p, 2)
     s.kill()
+    wait_processes(p, 1)
+    p.ok("delete", "--force", "a")
+
+
+@real
+def test_terminal_exec_ends_while_others_write(p):
+    """What the process leaves behind does not keep its caller."""
+    begin(p)
+    s = screen(p, "exec", "-t", "a", "sh", "-c", "trap '' HUP; yes & sleep 0.2; exit 5")
+    assert s.wait() == 5
+    end = time.monotonic() + 5
+    while any(q["cmd"] == "yes" for q in processes(p)):  # a zombie shows as [yes]: nobody reaps it
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    p.ok("delete", "--force", "a")
+
+
+@real
+def test_terminal_is_restored_when_nobody_reads(p):
+    begin(p)
+    for argv in (p.argv("exec", "-t", "a", "yes"), [CLOISTER, "do", "-t", "yes"]):
+        r, w = os.pipe()
+        s = Screen(p, argv, stdout=w)
+        os.close(w)
+        assert os.read(r, 2) == b"y\r"
+        assert s.is_raw()
+        os.close(r)
+        assert s.wait() == -signal.SIGPIPE
+        assert termios.tcgetattr(s.slave) == s.before
     wait_processes(p, 1)
     p.ok("delete", "--force", "a")
 
