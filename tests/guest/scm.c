@@ -550,6 +550,28 @@ CASE(socket_in_itself)
     CHECK(collected(p[0]));
 }
 
+/* Closed while they fly, none is the last of anything: their number alone must have them found. */
+CASE(sockets_in_themselves_do_not_pile_up)
+{
+    int p[2], i;
+    CHECK_EQ(pipe(p), 0);
+    struct pollfd gone = {.fd = p[0], .events = POLLIN};
+    for (i = 0; i < 17000 && poll(&gone, 1, 0) == 0; i++) {
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        socklen_t n = sizeof(a);
+        int fd = (int) CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0)), fds[2] = {fd, p[1]};
+        CHECK_EQ(bind(fd, (void *) &a, sizeof(a.sun_family)), 0);
+        CHECK_EQ(getsockname(fd, (void *) &a, &n), 0);
+        CHECK_EQ(connect(fd, (void *) &a, n), 0);
+        if (send_fds(fd, "x", fds, i ? 1 : 2) != 1)
+            SKIP("needs privilege"); /* ETOOMANYREFS */
+        CHECK_EQ(close(fd), 0);
+        if (i == 0)
+            CHECK_EQ(close(p[1]), 0);
+    }
+    CHECK(i > 1 && hung_up(p[0]));
+}
+
 CASE(ring_through_a_listener)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "l"};

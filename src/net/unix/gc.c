@@ -108,3 +108,13 @@ void unix_gc(struct unix_net *net)
     while ((l = list_pop(&garbage)) != NULL)
         unix_msg_put(container_of(l, struct unix_msg, link));
 }
+
+#define MANY 1024u
+
+void unix_gc_if_many(struct unix_net *net)
+{
+    if (atomic_load(&net->n_flying) < MAX(atomic_load(&net->gc_at), MANY))
+        return;
+    unix_gc(net);
+    atomic_store(&net->gc_at, 2 * atomic_load(&net->n_flying)); /* so that it costs little each */
+}

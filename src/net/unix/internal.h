@@ -126,10 +126,11 @@ struct unix_net {
     struct mutex gc_lock;    /* RANK_UNIX_GC */
     struct list flying;      /* [gc_lock] ends in flight */
     _Atomic uint32_t n_flying;
-    struct mutex fly_lock; /* RANK_LEAF */
-    struct htab users;     /* [fly_lock] struct flyer: descriptors in flight of each user */
-    struct list dying;     /* [fly_lock] unix_rights.link: files to be let go */
-    bool reaping;          /* [fly_lock] */
+    _Atomic uint32_t gc_at; /* as many in flight are looked through before another takes off */
+    struct mutex fly_lock;  /* RANK_LEAF */
+    struct htab users;      /* [fly_lock] struct flyer: descriptors in flight of each user */
+    struct list dying;      /* [fly_lock] unix_rights.link: files to be let go */
+    bool reaping;           /* [fly_lock] */
 };
 
 static inline struct unix_end *unix_end_of(struct socket *s)
@@ -239,3 +240,5 @@ void unix_rights_drop(struct unix_net *net, struct unix_rights *r);
 /* gc.c */
 /* Looks for sockets that nobody can reach but themselves, in each other's queues, and ends them. */
 void unix_gc(struct unix_net *net);
+/* The same when many are in flight: one that is closed while it flies calls nobody. */
+void unix_gc_if_many(struct unix_net *net);

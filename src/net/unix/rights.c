@@ -104,6 +104,7 @@ int unix_rights_send(struct unix_net *net, struct task *t, struct scm *scm,
     struct unix_rights *r = calloc(1, sizeof(*r));
     if (!r)
         return -ENOMEM;
+    unix_gc_if_many(net);
     int e = count_in(net, t, scm->n_files);
     if (e < 0) {
         free(r);
