@@ -36,8 +36,8 @@ enum control_type {
                         killed when the connection ends before it does */
     CONTROL_SIGNAL,  /* struct control_kill: to the process that this connection's EXEC made; OK, or
                         ERROR. `all` must be 0 */
-    CONTROL_PAUSE,   /* no guest code runs after the OK; or ERROR */
-    CONTROL_RESUME,  /* OK, or ERROR */
+    CONTROL_PAUSE,   /* no guest code runs after the OK; or ERROR. OK also if it was paused */
+    CONTROL_RESUME,  /* OK, also if it was not paused; or ERROR */
     CONTROL_RESIZED, /* the host has resized a terminal of the container: OK */
     CONTROL_LIMITS,  /* struct control_limits; OK */
     CONTROL_LAST_REQUEST = CONTROL_LIMITS,

@@ -167,6 +167,33 @@ def test_pause_errors(p):
 
 
 @both
+def test_pause_that_was_not_recorded(p):
+    """A command that dies after it has asked, and before it has recorded it: the next one mends that."""
+    path = os.path.join(p.state, "a", "state.json")
+    begin(p, COUNT)
+    count(p)
+    with open(path) as f:
+        running = f.read()
+    p.ok("pause", "a")
+    with open(path) as f:
+        paused = f.read()
+    with open(path, "w") as f:
+        f.write(running)
+    p.ok("pause", "a")
+    p.ok("resume", "a")
+    with open(path, "w") as f:
+        f.write(paused)
+    p.ok("resume", "a")
+    assert p.status("a") == "running"
+    before, end = count(p), time.monotonic() + 10
+    while count(p) == before:
+        assert time.monotonic() < end, "it does not go on"
+        time.sleep(0.05)
+    p.ok("delete", "--force", "a")
+    p.nothing_left()
+
+
+@both
 def test_pause_of_a_foreground_run(p):
     p.write(args=COUNT)
     e = p.start("run", "-b", p.bundle, "a")
