@@ -3,9 +3,12 @@
 #include "guest.h"
 
 #include <dirent.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 
 static char text[1 << 16];
 
@@ -145,6 +148,29 @@ CASE(others_may_not_look)
     }
     of(pid, "comm", path, sizeof(path));
     CHECK_ERR(open(path, O_WRONLY), EACCES);
+    close(p[1]);
+}
+
+CASE(privileges_are_not_looked_into)
+{
+    if (getuid() != 0)
+        SKIP("needs root");
+    static const char *const closed[] = {"environ", "maps", "mem", "cwd/"};
+    struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0}};
+    int p[2], there = 7, here;
+    pid_t pid = sleeper(p);
+    char path[64];
+    CHECK_EQ(syscall(SYS_capset, &h, none), 0); /* the same user still */
+    for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
+        of(pid, closed[i], path, sizeof(path));
+        errno = 0;
+        int fd = open(path, O_RDONLY);
+        if (fd >= 0 || errno != EACCES)
+            FAIL("%s: %d %s", closed[i], fd, strerrorname_np(errno));
+    }
+    struct iovec to = {&here, sizeof(here)}, from = {&there, sizeof(there)};
+    CHECK_ERR(process_vm_readv(pid, &to, 1, &from, 1, 0), EPERM);
     close(p[1]);
 }
 

@@ -334,7 +334,7 @@ static int is_alive(const struct pseudo_ctx *c)
     MAGIC("cwd", link_cwd, walk_cwd),                                      \
     IMAGE_FILE("environ", 0400, show_environ),                             \
     MAGIC("exe", link_exe, walk_exe),                                      \
-    DYNAMIC_DIR("fd", 0500, &proc_fd_dynamic, may_inspect),                \
+    DYNAMIC_DIR("fd", 0500, &proc_fd_dynamic, NULL),                       \
     DYNAMIC_DIR("fdinfo", 0555, &proc_fdinfo_dynamic, may_inspect),        \
     PSEUDO_FILE("gid_map", 0644, show_id_map),                             \
     PRIVATE_FILE("io", 0400, proc_show_io),                                \
