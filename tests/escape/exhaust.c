@@ -155,6 +155,9 @@ static void addresses_of_everything(void)
                                  SYS_mlock2,
                                  SYS_reboot,
                                  SYS_futex,
+                                 SYS_msgrcv, /* queue 0 exists by then and is empty: it waits */
+                                 SYS_semop,
+                                 SYS_semtimedop,
                                  SYS_nanosleep,
                                  SYS_clock_nanosleep,
                                  SYS_alarm,

@@ -85,8 +85,8 @@ def verdict(filters, nr, args=(), arch=X86_64, ip=0x401000):
 
 def table():
     """(number, arguments, verdict from guest text, verdict by the stub's text) of all that is not TRAP/TRAP."""
-    anywhere = {n: (ALLOW, ALLOW) for n in (10, 11, 24, 25, 26, 27, 28, 149, 150, 202, 324, 325)}
-    only_stub = {n: (TRAP, ALLOW) for n in (3, 9, 14, 15, 60, 131, 231)}
+    anywhere = {n: (ALLOW, ALLOW) for n in (10, 11, 24, 25, 26, 27, 28, 149, 150, 202, 216, 324, 325)}
+    only_stub = {n: (TRAP, ALLOW) for n in (3, 9, 14, 15, 60, 131, 231, 449)}
     notified = {n: (NOTIFY, NOTIFY) for n in (184, 185)}
     return {**anywhere, **only_stub, **notified}
 
@@ -97,8 +97,8 @@ EDGES = [  # number, arguments, expected from guest text, expected by the stub
     (28, (0, 0, 4), ALLOW, ALLOW), (28, (0, 0, 9), TRAP, TRAP), (28, (0, 0, 12), TRAP, TRAP), (28, (0, 0, 100), TRAP, TRAP),
     (28, (0, 0, 24), TRAP, TRAP), (28, (0, 0, 0xffffffff), TRAP, TRAP),
     (202, (0, 0, 0, 1), TRAP, ALLOW), (202, (0, 0, 0, 1 << 40), TRAP, ALLOW), (202, (0, 1), ALLOW, ALLOW),
-    (202, (0, 3), TRAP, TRAP), (202, (0, 0x83), ALLOW, ALLOW), (202, (0, 4), TRAP, TRAP), (202, (0, 0x84), ALLOW, ALLOW),
-    (202, (0, 5), TRAP, TRAP), (202, (0, 6), TRAP, TRAP), (202, (0, 0x86), TRAP, TRAP), (202, (0, 11), TRAP, TRAP),
+    (202, (0, 3), ALLOW, ALLOW), (202, (0, 0x83), ALLOW, ALLOW), (202, (0, 4), ALLOW, ALLOW), (202, (0, 0x84), ALLOW, ALLOW),
+    (202, (0, 5), ALLOW, ALLOW), (202, (0, 6), TRAP, TRAP), (202, (0, 0x86), TRAP, TRAP), (202, (0, 11), TRAP, TRAP),
     (202, (0, 0x8c), TRAP, TRAP), (202, (0, 13), TRAP, TRAP), (202, (0, 0x200), TRAP, TRAP),
     (228, (2,), ALLOW, ALLOW), (228, (3,), ALLOW, ALLOW), (228, (1,), TRAP, ALLOW), (228, (0,), TRAP, TRAP),
     (228, (0xfffffffe,), TRAP, TRAP), (324, (0, 1), TRAP, TRAP),

@@ -359,7 +359,9 @@ CASE(sizes_follow_memory)
     munmap(m, (size_t) mib << 20);
     own("status");
     CHECK_EQ(line_of("VmSize:"), size);
-    CHECK(line_of("VmHWM:") >= rss + (mib << 10));
+    /* The kernel counts pages per processor and gathers them now and then: proc(5), "inaccurate".
+     */
+    CHECK(line_of("VmHWM:") >= rss + (mib << 10) - 1024);
 }
 
 CASE(switches_are_counted)
