@@ -255,14 +255,17 @@ CASE(descriptors)
     need_stub();
     enum { HOGS = 40 };
     pid_t pid[HOGS];
-    int ready[2];
+    int ready[2], go[2]; /* none may take while there are more to be made: fork would be refused */
     char c;
     put_file("f", "x", 0600);
     CHECK_EQ(pipe(ready), 0);
+    CHECK_EQ(pipe(go), 0);
     for (int i = 0; i < HOGS; i++) {
         pid[i] = fork();
         CHECK(pid[i] >= 0);
         if (pid[i] == 0) {
+            close(go[1]);
+            CHECK_EQ(read(go[0], &c, 1), 0);
             struct rlimit r = {1 << 20, 1 << 20};
             setrlimit(RLIMIT_NOFILE, &r);
             int n = 0;
@@ -273,6 +276,7 @@ CASE(descriptors)
             _exit(0);
         }
     }
+    close(go[1]);
     for (int i = 0; i < HOGS; i++)
         CHECK_EQ(read(ready[0], &c, 1), 1);
     /* Now the sentry itself may have none left: whatever fails, fails with an error. */

@@ -272,6 +272,7 @@ def zygote_killed():
     s = sh("echo up; read x; echo not reached")
     s.until_says(b"up")
     os.kill(s.stubs()[0], signal.SIGKILL)
+    until(lambda: s.proc.poll() is not None)  # before the end of its input lets the program go on
     status, out, _ = s.end()
     check(status != 0 and b"not reached" not in out, f"status {status}, {out!r}")
     nothing_left()

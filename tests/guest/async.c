@@ -21,7 +21,7 @@ static void expect(int sig)
 
 static bool came(int sig)
 {
-    for (int i = 0; i < 100 && got != sig; i++)
+    for (int i = 0; i < 1000 && got != sig; i++)
         sleep_ms(10);
     bool r = got == sig;
     got = 0;
