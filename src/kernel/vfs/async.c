@@ -107,11 +107,24 @@ static void on_timer(struct ktimer *timer)
 static void on_event(struct waiter *w, uint32_t events)
 {
     struct async *a = container_of(w, struct async, w);
-    atomic_fetch_or(&a->events, events);
+    atomic_fetch_or(&a->events, events & (w->mask | LX_POLLERR | LX_POLLHUP));
     ktimer_arm(a->k, &a->timer, AT_ONCE);
 }
 
 /* ---- the object of a file, made when it is first asked for ---- */
+
+/* Both ends of a pipe wake one queue: an end hears of what it can do itself. */
+static uint32_t news_of(const struct file *f)
+{
+    switch (atomic_load(&f->flags) & LX_O_ACCMODE) {
+    case LX_O_RDONLY:
+        return NEWS & ~LX_POLL_WRITABLE;
+    case LX_O_WRONLY:
+        return NEWS & ~LX_POLL_READABLE;
+    default:
+        return NEWS;
+    }
+}
 
 static struct async *async_of(struct task *t, struct file *f)
 {
@@ -124,7 +137,7 @@ static struct async *async_of(struct task *t, struct file *f)
     a->f = f;
     a->k = t->k;
     mutex_init(&a->lock, RANK_FILE);
-    a->w.mask = NEWS;
+    a->w.mask = news_of(f);
     a->w.notify = on_event;
     list_init(&a->w.link);
     ktimer_init(&a->timer, on_timer);
