@@ -218,7 +218,7 @@ def thread_of_a_stub_killed():
                 "    [threading.Thread(target=time.sleep, args=(100,)).start() for _ in range(4)]\n"
                 "    print('up', flush=True); time.sleep(100)\n"
                 "print(os.waitpid(p, 0)[1])")
-    s.until_says(b"up")
+    s.until_says(b"up\n")
     pid = max(s.stubs(), key=lambda p: len(os.listdir(f"/proc/{p}/task")))
     os.kill(int(max(os.listdir(f"/proc/{pid}/task"), key=int)), signal.SIGKILL)
     status, out, err = s.end()
