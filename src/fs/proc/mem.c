@@ -78,18 +78,6 @@ static ssize_t mem_write(struct file *f, struct iobuf *io, int64_t pos)
     return transfer(f, io, pos, true);
 }
 
-static int64_t mem_seek(struct file *f, int64_t off, int whence)
-{
-    MUTEX_GUARD(&f->pos_lock);
-    int64_t base = whence == SEEK_CUR ? f->pos : 0, to;
-    if (whence != SEEK_SET && whence != SEEK_CUR)
-        return -EINVAL;
-    if (__builtin_add_overflow(base, off, &to) || to < 0)
-        return -EINVAL;
-    f->pos = to;
-    return to;
-}
-
 static void mem_release(struct file *f)
 {
     task_put(mem_of(f)->t);
@@ -99,7 +87,7 @@ static void mem_release(struct file *f)
 static const struct file_ops mem_ops = {
     .read = mem_read,
     .write = mem_write,
-    .seek = mem_seek,
+    .seek = file_seek_pos,
     .release = mem_release,
 };
 

@@ -69,17 +69,6 @@ static ssize_t pagemap_read(struct file *f, struct iobuf *io, int64_t pos)
     return done;
 }
 
-static int64_t pagemap_seek(struct file *f, int64_t off, int whence)
-{
-    MUTEX_GUARD(&f->pos_lock);
-    int64_t base = whence == SEEK_CUR ? f->pos : 0, to;
-    if ((whence != SEEK_SET && whence != SEEK_CUR) || __builtin_add_overflow(base, off, &to) ||
-        to < 0)
-        return -EINVAL;
-    f->pos = to;
-    return to;
-}
-
 static void pagemap_release(struct file *f)
 {
     close_fd(pagemap_of(f)->fd);
@@ -88,7 +77,7 @@ static void pagemap_release(struct file *f)
 
 static const struct file_ops pagemap_ops = {
     .read = pagemap_read,
-    .seek = pagemap_seek,
+    .seek = file_seek_pos,
     .release = pagemap_release,
 };
 

@@ -118,6 +118,17 @@ int64_t file_seek(struct file *f, int64_t off, int whence)
     return f->ops->seek ? f->ops->seek(f, off, whence) : -ESPIPE;
 }
 
+int64_t file_seek_pos(struct file *f, int64_t off, int whence)
+{
+    MUTEX_GUARD(&f->pos_lock);
+    int64_t base = whence == LX_SEEK_CUR ? f->pos : 0, to;
+    if ((whence != LX_SEEK_SET && whence != LX_SEEK_CUR) ||
+        __builtin_add_overflow(base, off, &to) || to < 0)
+        return -EINVAL;
+    f->pos = to;
+    return to;
+}
+
 /* ---- transfers ---- */
 
 struct transfer {

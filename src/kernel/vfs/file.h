@@ -145,3 +145,6 @@ uint32_t file_poll(struct file *f);
 int file_readdir(struct file *f, struct dirsink *out) must_check;
 /* lseek(2), with the driver's rules. -ESPIPE */
 int64_t file_seek(struct file *f, int64_t off, int whence) must_check;
+/* A `seek` for drivers that keep their offset in f->pos and know no end: -EINVAL from there, and
+ * for what would be negative. */
+int64_t file_seek_pos(struct file *f, int64_t off, int whence);

@@ -320,17 +320,6 @@ static ssize_t text_write(struct file *f, struct iobuf *io, int64_t pos)
     return r;
 }
 
-static int64_t pseudo_seek(struct file *f, int64_t off, int whence)
-{
-    MUTEX_GUARD(&f->pos_lock);
-    int64_t base = whence == SEEK_CUR ? f->pos : 0, to;
-    if ((whence != SEEK_SET && whence != SEEK_CUR) || __builtin_add_overflow(base, off, &to) ||
-        to < 0)
-        return -EINVAL;
-    f->pos = to;
-    return to;
-}
-
 static void pseudo_file_release(struct file *f)
 {
     struct pseudo_file *pf = pfile(f);
@@ -342,7 +331,7 @@ static void pseudo_file_release(struct file *f)
 static const struct file_ops text_ops = {
     .read = text_read,
     .write = text_write,
-    .seek = pseudo_seek,
+    .seek = file_seek_pos,
     .release = pseudo_file_release,
 };
 
@@ -422,7 +411,7 @@ static int pseudo_readdir(struct file *f, struct dirsink *out)
 
 static const struct file_ops dir_ops = {
     .readdir = pseudo_readdir,
-    .seek = pseudo_seek,
+    .seek = file_seek_pos,
     .release = pseudo_file_release,
 };
 
