@@ -66,19 +66,12 @@ static int on_state(struct control_server *cs, int fd)
 
 /* ---- KILL ---- */
 
-static bool ignored_by_default(int signo)
-{
-    return signo == LX_SIGCHLD || signo == LX_SIGCONT || signo == LX_SIGURG ||
-           signo == LX_SIGWINCH || signo == LX_SIGSTOP || signo == LX_SIGTSTP ||
-           signo == LX_SIGTTIN || signo == LX_SIGTTOU;
-}
-
 /* A container that was never started has no program that could handle a signal. */
 static int kill_created(int fd, int signo)
 {
     int r = send_ok(fd);
 
-    if (ignored_by_default(signo))
+    if (SIGBIT(signo) & (SIGSET_IGNORED | SIGSET_STOP))
         return r;
     _exit(128 + signo);
 }

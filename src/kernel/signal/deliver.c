@@ -14,10 +14,6 @@
 #include "kernel/task/pid.h"
 #include "kernel/task/task.h"
 
-#define STOP_SIGNALS \
-    (SIGBIT(LX_SIGSTOP) | SIGBIT(LX_SIGTSTP) | SIGBIT(LX_SIGTTIN) | SIGBIT(LX_SIGTTOU))
-#define DEFAULT_IGNORED \
-    (SIGBIT(LX_SIGCONT) | SIGBIT(LX_SIGCHLD) | SIGBIT(LX_SIGWINCH) | SIGBIT(LX_SIGURG))
 #define REDZONE            128u
 #define NR_RESTART_SYSCALL 219
 
@@ -212,7 +208,7 @@ static enum taken take_one(struct task *t, struct resume *how, struct signal_del
             a->handler = LX_SIG_DFL;
         block_for_handler(t, ret_action, info.signo);
         r = TAKEN_HANDLER;
-    } else if (SIGBIT(info.signo) & STOP_SIGNALS) {
+    } else if (SIGBIT(info.signo) & SIGSET_STOP) {
         if (info.signo != LX_SIGSTOP) {
             mutex_unlock(&sh->lock);
             if (in_orphaned_pgrp(t))
@@ -220,7 +216,7 @@ static enum taken take_one(struct task *t, struct resume *how, struct signal_del
             sh = sighand_lock(tg);
         }
         stop_begin_locked(t, info.signo);
-    } else if (!(SIGBIT(info.signo) & DEFAULT_IGNORED)) {
+    } else if (!(SIGBIT(info.signo) & SIGSET_IGNORED)) {
         tgroup_exit_locked(tg, LX_W_SIGNALED(info.signo));
         r = TAKEN_EXIT;
     }

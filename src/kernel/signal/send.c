@@ -25,10 +25,6 @@
 #include "kernel/time/itimer.h"
 #include "kernel/wait/block.h"
 
-#define STOP_SIGNALS \
-    (SIGBIT(LX_SIGSTOP) | SIGBIT(LX_SIGTSTP) | SIGBIT(LX_SIGTTIN) | SIGBIT(LX_SIGTTOU))
-#define DEFAULT_IGNORED \
-    (SIGBIT(LX_SIGCONT) | SIGBIT(LX_SIGCHLD) | SIGBIT(LX_SIGWINCH) | SIGBIT(LX_SIGURG))
 #define POLLIN_BIT 1u
 
 void signal_poke_locked(struct task *t)
@@ -86,7 +82,7 @@ static bool ignored_locked(const struct sighand *sh, const struct task *t, int s
         return false; /* a tracer sees also what is ignored */
     if (SIGBIT(signo) & SIGSET_UNBLOCKABLE)
         return false;
-    return h == LX_SIG_IGN || (h == LX_SIG_DFL && (SIGBIT(signo) & DEFAULT_IGNORED));
+    return h == LX_SIG_IGN || (h == LX_SIG_DFL && (SIGBIT(signo) & SIGSET_IGNORED));
 }
 
 static void flush_everywhere(struct tgroup *tg, uint64_t set)
@@ -106,13 +102,13 @@ static void stop_and_cont_locked(struct tgroup *tg, int signo)
 {
     struct task *t;
 
-    if (SIGBIT(signo) & STOP_SIGNALS) {
+    if (SIGBIT(signo) & SIGSET_STOP) {
         flush_everywhere(tg, SIGBIT(LX_SIGCONT));
         return;
     }
     if (signo != LX_SIGCONT)
         return;
-    flush_everywhere(tg, STOP_SIGNALS);
+    flush_everywhere(tg, SIGSET_STOP);
     if (!tg->stopping)
         return;
     if (tg->stopped) {
@@ -168,7 +164,7 @@ static bool is_fatal_locked(const struct sighand *sh, int signo)
     if (signo == LX_SIGKILL)
         return true;
     return sh->actions[signo - 1].handler == LX_SIG_DFL &&
-           !(SIGBIT(signo) & (DEFAULT_IGNORED | STOP_SIGNALS));
+           !(SIGBIT(signo) & (SIGSET_IGNORED | SIGSET_STOP));
 }
 
 /* How many entries the queue of t (NULL: the group's) may have: RLIMIT_SIGPENDING is for all of the

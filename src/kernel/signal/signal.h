@@ -25,6 +25,11 @@ struct signal_delivery;
 
 #define SIGBIT(signo)      (1ull << ((signo) -1))
 #define SIGSET_UNBLOCKABLE (SIGBIT(LX_SIGKILL) | SIGBIT(LX_SIGSTOP))
+/* Default actions: signal(7). What is in neither set ends the process. */
+#define SIGSET_STOP \
+    (SIGBIT(LX_SIGSTOP) | SIGBIT(LX_SIGTSTP) | SIGBIT(LX_SIGTTIN) | SIGBIT(LX_SIGTTOU))
+#define SIGSET_IGNORED \
+    (SIGBIT(LX_SIGCONT) | SIGBIT(LX_SIGCHLD) | SIGBIT(LX_SIGWINCH) | SIGBIT(LX_SIGURG))
 
 struct sigqueue {
     uint64_t set;        /* [sighand.lock] signals with at least one entry */

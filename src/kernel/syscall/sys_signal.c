@@ -11,8 +11,6 @@
 #include "kernel/wait/block.h"
 
 #define SIGSET_SIZE 8
-#define DEFAULT_IGNORED \
-    (SIGBIT(LX_SIGCONT) | SIGBIT(LX_SIGCHLD) | SIGBIT(LX_SIGWINCH) | SIGBIT(LX_SIGURG))
 #define KNOWN_SA_FLAGS                                                                    \
     (LX_SA_NOCLDSTOP | LX_SA_NOCLDWAIT | LX_SA_SIGINFO | LX_SA_RESTORER | LX_SA_ONSTACK | \
      LX_SA_RESTART | LX_SA_NODEFER | LX_SA_RESETHAND | LX_SA_EXPOSE_TAGBITS)
@@ -37,7 +35,7 @@ static void set_action(struct task *t, int signo, const struct lx_sigaction *act
         /* What is ignored from now on is also dropped from the queues: POSIX, 2.4.3 Signal Actions.
          */
         if (a->handler == LX_SIG_IGN ||
-            (a->handler == LX_SIG_DFL && (SIGBIT(signo) & DEFAULT_IGNORED))) {
+            (a->handler == LX_SIG_DFL && (SIGBIT(signo) & SIGSET_IGNORED))) {
             sigqueue_flush(&tg->pending, SIGBIT(signo));
             list_for_each_entry (o, &tg->threads, tg_link) {
                 sigqueue_flush(&o->pending, SIGBIT(signo));
