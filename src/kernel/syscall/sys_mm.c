@@ -117,56 +117,22 @@ long sys_mmap(struct task *t, const uint64_t a[static 6])
  * that the stubs' filter does not admit.
  */
 
-long sys_munmap(struct task *t, const uint64_t a[static 6])
-{
-    return native_call(t, t->trap.nr, a);
-}
+#define NATIVE(name)                                            \
+    long sys_##name(struct task *t, const uint64_t a[static 6]) \
+    {                                                           \
+        return native_call(t, t->trap.nr, a);                   \
+    }
 
-long sys_mprotect(struct task *t, const uint64_t a[static 6])
-{
-    return native_call(t, t->trap.nr, a);
-}
-
-long sys_mremap(struct task *t, const uint64_t a[static 6])
-{
-    return native_call(t, t->trap.nr, a);
-}
-
-long sys_msync(struct task *t, const uint64_t a[static 6])
-{
-    return native_call(t, t->trap.nr, a);
-}
-
-long sys_remap_file_pages(struct task *t, const uint64_t a[static 6])
-{
-    return native_call(t, t->trap.nr, a);
-}
-
-long sys_mincore(struct task *t, const uint64_t a[static 6])
-{
-    return native_call(t, t->trap.nr, a);
-}
-
-long sys_mlock(struct task *t, const uint64_t a[static 6])
-{
-    return native_call(t, t->trap.nr, a);
-}
-
-long sys_mlock2(struct task *t, const uint64_t a[static 6])
-{
-    return native_call(t, t->trap.nr, a);
-}
-
-long sys_munlock(struct task *t, const uint64_t a[static 6])
-{
-    return native_call(t, t->trap.nr, a);
-}
-
-/* The stub keeps the break. */
-long sys_brk(struct task *t, const uint64_t a[static 6])
-{
-    return native_call(t, t->trap.nr, a);
-}
+NATIVE(munmap)
+NATIVE(mprotect)
+NATIVE(mremap)
+NATIVE(msync)
+NATIVE(remap_file_pages)
+NATIVE(mincore)
+NATIVE(mlock)
+NATIVE(mlock2)
+NATIVE(munlock)
+NATIVE(brk) /* the stub's, which keeps the break */
 
 long sys_membarrier(struct task *t, const uint64_t a[static 6])
 {
