@@ -837,7 +837,7 @@ static ssize_t fill(int fd, const char *big, size_t n)
     do {
         while ((r = write(fd, big, n)) > 0)
             all += r;
-        CHECK_ERR(write(fd, big, 1), EAGAIN);
+        CHECK(r < 0 && errno == EAGAIN);
     } while (poll(&p, 1, QUIET) > 0 && all < (ssize_t) n);
     return all;
 }
