@@ -57,12 +57,14 @@ void pid_check(struct kernel *k, struct pid_entry *e)
 
 void kernel_trim(struct kernel *k)
 {
+    uint32_t now;
     bool fallen;
 
     mutex_lock(&k->tasks_lock);
-    fallen = k->most_pids >= TRIM_FROM && htab_count(&k->pids) <= k->most_pids / 8;
+    now = (uint32_t) htab_count(&k->pids);
+    fallen = k->most_pids >= TRIM_FROM && now <= k->most_pids / 8;
     if (fallen)
-        k->most_pids = 0;
+        k->most_pids = now; /* these may still be many, and leave in their turn */
     mutex_unlock(&k->tasks_lock);
     if (fallen)
         malloc_trim(0);
