@@ -56,16 +56,24 @@ static int allow_path(int ruleset, const char *path, uint64_t rights, uint64_t k
     return fd < 0 ? -errno : allow(ruleset, fd, rights, known);
 }
 
-static int allow_tree(int ruleset, const struct mount_spec *m, uint64_t known)
+static int allow_tree(int ruleset, int fd, bool writable, uint64_t known)
 {
-    uint64_t rights = READ_FILE | (m->flags & MOUNT_F_RDONLY ? 0 : WRITE_FILE);
+    uint64_t rights = READ_FILE | (writable ? WRITE_FILE : 0);
     struct stat st;
 
-    if (fstat(m->tree_fd, &st) < 0)
+    if (fstat(fd, &st) < 0)
         return -errno;
     if (S_ISDIR(st.st_mode))
-        rights |= READ_DIR | (m->flags & MOUNT_F_RDONLY ? 0 : CHANGE_DIR);
-    return allow(ruleset, m->tree_fd, rights, known);
+        rights |= READ_DIR | (writable ? CHANGE_DIR : 0);
+    return allow(ruleset, fd, rights, known);
+}
+
+static int allow_mount(int ruleset, const struct mount_spec *m, uint64_t known)
+{
+    int r =
+        allow_tree(ruleset, m->tree_fd, !(m->flags & (MOUNT_F_RDONLY | MOUNT_F_OVERLAY)), known);
+
+    return r == 0 && m->upper_fd >= 0 ? allow_tree(ruleset, m->upper_fd, true, known) : r;
 }
 
 /* A regular file at stdin, stdout or stderr can be opened again by its guest (/dev/stdout), no
@@ -105,7 +113,7 @@ static int fill(int ruleset, const struct sandbox_spec *s, uint64_t known, struc
     for (size_t i = 0; i < s->n_mounts; i++) {
         if (s->mounts[i].tree_fd < 0)
             continue;
-        r = allow_tree(ruleset, &s->mounts[i], known);
+        r = allow_mount(ruleset, &s->mounts[i], known);
         if (r < 0)
             return fail_errno(f, -r, "writing a Landlock rule for %s", s->mounts[i].dest);
     }

@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "base/textio.h"
 #include "boot/mountinfo.h"
+#include "boot/uppers.h"
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -48,13 +49,13 @@ int trees_open(struct sandbox_spec *s, struct fail *f)
                   m->flags & MOUNT_F_RECURSIVE ? " with the mounts below" : "", fd, m->dest);
         m->tree_fd = fd;
     }
-    return 0;
+    return uppers_open(s, f);
 }
 
 /* ---- mounts made here ---- */
 
-static int make_tmpfs(const char *name, uint64_t size, uint32_t mode, uint32_t attributes,
-                      int *ret_fd)
+int trees_make_tmpfs(const char *name, uint64_t size, uint32_t mode, uint32_t attributes,
+                     int *ret_fd)
 {
     _cleanup_close_ int fs = host_fsopen("tmpfs", FSOPEN_CLOEXEC);
     char text[32];
@@ -89,7 +90,7 @@ static int restrict_tree(const struct mount_spec *m, struct fail *f)
     struct mount_attr a = {.propagation = MS_PRIVATE};
     int r;
 
-    if (m->flags & MOUNT_F_RDONLY)
+    if (m->flags & (MOUNT_F_RDONLY | MOUNT_F_OVERLAY))
         set |= MOUNT_ATTR_RDONLY;
     if (m->flags & MOUNT_F_NOEXEC)
         set |= MOUNT_ATTR_NOEXEC; /* so that mprotect(PROT_EXEC) of a mapping is the host's to
@@ -127,9 +128,10 @@ static int cover(const char *point, const char *empty_file, struct fail *f)
         return 0;
     }
     if (S_ISDIR(st.st_mode)) {
-        r = make_tmpfs("covered", 4096, 0555,
-                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-                       &fd);
+        r = trees_make_tmpfs("covered", 4096, 0555,
+                             MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                 MOUNT_ATTR_NOEXEC,
+                             &fd);
     } else {
         fd = host_open_tree(AT_FDCWD, empty_file, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         r = fd < 0 ? fd : 0;
@@ -221,8 +223,8 @@ static int finish_one(struct mount_spec *m, const char *work, const char *empty_
     switch (m->kind) {
     case MOUNT_TMPFS:
     case MOUNT_MQUEUE:
-        r = make_tmpfs("tmpfs", m->size, m->kind == MOUNT_MQUEUE && !m->mode ? 01777 : m->mode, 0,
-                       &m->tree_fd);
+        r = trees_make_tmpfs("tmpfs", m->size,
+                             m->kind == MOUNT_MQUEUE && !m->mode ? 01777 : m->mode, 0, &m->tree_fd);
         if (r < 0)
             return fail_errno(f, -r, "making the tmpfs for %s", m->dest);
         return restrict_tree(m, f);
@@ -247,6 +249,8 @@ int trees_finish(struct sandbox_spec *s, const char *work, struct fail *f)
     close(fd);
     for (size_t i = 0; i < s->n_mounts && r == 0; i++)
         r = finish_one(&s->mounts[i], work, empty_file, s->rootless, f);
+    if (r == 0)
+        r = uppers_finish(s, work, f);
     if (unlink(empty_file) < 0 && r == 0)
         r = fail_errno(f, errno, "removing %s", empty_file);
     return r;

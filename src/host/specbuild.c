@@ -25,7 +25,7 @@ struct sandbox_spec *spec_new(void)
 int spec_add_mount(struct sandbox_spec *s, enum mount_kind kind, const char *dest,
                    const char *source, uint32_t flags, struct mount_spec **ret)
 {
-    struct mount_spec m = {.kind = kind, .flags = flags, .tree_fd = -1};
+    struct mount_spec m = {.kind = kind, .flags = flags, .tree_fd = -1, .upper_fd = -1};
     struct mount_spec *v;
 
     v = reallocarray(s->mounts, s->n_mounts + 1, sizeof(*v));
@@ -139,7 +139,9 @@ void spec_set_caller_signals(struct sandbox_spec *s)
 
 void spec_close_trees(struct sandbox_spec *s)
 {
-    for (size_t i = 0; i < s->n_mounts; i++)
+    for (size_t i = 0; i < s->n_mounts; i++) {
         s->mounts[i].tree_fd = close_fd(s->mounts[i].tree_fd);
+        s->mounts[i].upper_fd = close_fd(s->mounts[i].upper_fd);
+    }
     s->self_fd = close_fd(s->self_fd);
 }

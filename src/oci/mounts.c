@@ -164,17 +164,15 @@ static int choose_kind(const struct oci_mount *m, size_t index, struct mount_spe
 int oci_mount_parse(const struct oci_mount *m, size_t index, struct mount_spec *ret,
                     bool *ret_recursive, bool *ret_skip, struct fail *f)
 {
-    struct mount_spec s = {.tree_fd = -1, .mode = 0755};
+    struct mount_spec s = {.tree_fd = -1, .upper_fd = -1, .mode = 0755};
     bool skip = false;
     int r;
 
     if (m->type && strcmp(m->type, "tmpfs") == 0)
         s.mode = 01777;
     if (m->type && strcmp(m->type, "devpts") == 0)
-        s = (struct mount_spec){.kind = MOUNT_DEVPTS,
-                                .tree_fd = -1,
-                                .mode = 0600,
-                                .gid = UINT32_MAX};
+        s = (struct mount_spec){
+            .kind = MOUNT_DEVPTS, .tree_fd = -1, .upper_fd = -1, .mode = 0600, .gid = UINT32_MAX};
     for (size_t i = 0; m->options && m->options[i]; i++) {
         r = parse_option(m->options[i], &s);
         if (r == -ENOENT && m->type && strncmp(m->type, "cgroup", 6) == 0)

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define SPEC_MAGIC   0x43505343u /* "CSPC" */
-#define SPEC_VERSION 1u
+#define SPEC_VERSION 2u
 #define PROC_MAGIC   0x50505343u /* "CSPP": a process_spec alone */
 #define STR_NULL     UINT32_MAX
 
@@ -30,7 +30,7 @@ enum {
 
 #define MOUNT_F_ALL                                                                       \
     (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC | MOUNT_F_NOATIME | \
-     MOUNT_F_EXCLUSIVE | MOUNT_F_RECURSIVE)
+     MOUNT_F_EXCLUSIVE | MOUNT_F_RECURSIVE | MOUNT_F_OVERLAY)
 
 /* ---- writing ---- */
 
@@ -109,6 +109,8 @@ static void put_mount(struct writer *w, const struct mount_spec *m)
     put_u32(w, m->mode);
     put_u32(w, m->ptmx_mode);
     put_u32(w, m->gid);
+    put_u32(w, (uint32_t) m->upper_fd);
+    put_str(w, m->upper_source);
 }
 
 static void put_process(struct writer *w, const struct process_spec *p)
@@ -161,6 +163,7 @@ static void put_spec(struct writer *w, const struct sandbox_spec *s)
     put_u32(w, s->log_level);
     put_u32(w, s->log_json);
     put_u32(w, s->pids_max);
+    put_u64(w, s->overlay_size);
     if (!w->error) {
         uint32_t total = (uint32_t) w->len;
         memcpy(w->data + 8, &total, sizeof(total));
@@ -371,11 +374,15 @@ static void get_mount(struct reader *r, struct mount_spec *m)
     m->mode = get_u32(r);
     m->ptmx_mode = get_u32(r);
     m->gid = get_u32(r);
+    m->upper_fd = get_fd(r);
+    m->upper_source = get_str(r, false);
     if (r->error)
         return;
     if (kind > MOUNT_MASK || (m->flags & ~MOUNT_F_ALL) || ((m->mode | m->ptmx_mode) & ~07777u) ||
         (kind == MOUNT_TREE && m->tree_fd < 0 && !m->source) ||
-        (!has_host_tree(kind) && m->tree_fd >= 0))
+        (!has_host_tree(kind) && m->tree_fd >= 0) ||
+        ((m->flags & MOUNT_F_OVERLAY) && kind != MOUNT_TREE) ||
+        (!(m->flags & MOUNT_F_OVERLAY) && (m->upper_fd >= 0 || m->upper_source)))
         r->error = -EBADMSG;
 }
 
@@ -442,6 +449,7 @@ static void get_spec(struct reader *r, struct sandbox_spec *s)
     s->log_level = get_u32(r);
     s->log_json = get_bool(r);
     s->pids_max = get_u32(r);
+    s->overlay_size = get_u64(r);
 }
 
 int sandbox_spec_decode(const void *bytes, size_t n, struct sandbox_spec **ret)
@@ -558,6 +566,7 @@ void sandbox_spec_free(struct sandbox_spec *s)
     for (size_t i = 0; s->mounts && i < s->n_mounts; i++) {
         free(s->mounts[i].source);
         free(s->mounts[i].dest);
+        free(s->mounts[i].upper_source);
     }
     free(s->mounts);
     free(s->id);

@@ -45,6 +45,7 @@ enum {
     MOUNT_F_NOATIME = 1u << 4,
     MOUNT_F_EXCLUSIVE = 1u << 5, /* nobody outside the sandbox writes here: may be cached */
     MOUNT_F_RECURSIVE = 1u << 6, /* rootless: clone submounts of `source` with it */
+    MOUNT_F_OVERLAY = 1u << 7,   /* MOUNT_TREE: copy on write; the tree itself is only read */
 };
 
 struct mount_spec {
@@ -59,6 +60,10 @@ struct mount_spec {
     uint32_t mode; /* MOUNT_TMPFS: mode of its root, e.g. 01777; MOUNT_DEVPTS: of new terminals */
     uint32_t ptmx_mode; /* MOUNT_DEVPTS: of ptmx in it */
     uint32_t gid;       /* MOUNT_DEVPTS: of new terminals; UINT32_MAX: their opener's */
+    /* MOUNT_F_OVERLAY: the directory that takes the changes, with root, work and index in it. With
+     * neither of the two boot makes one, in a tmpfs that all such layers share. */
+    int upper_fd;       /* donated tree or directory; -1: none */
+    char *upper_source; /* rootless: host path that boot opens; may be NULL */
 };
 
 struct rlimit_spec {
@@ -107,6 +112,9 @@ struct sandbox_spec {
     uint32_t log_level; /* enum log_level */
     bool log_json;
     uint32_t pids_max; /* guest tasks admitted; 0 = the default */
+    /* What all layers together may take, in bytes. Of the tmpfs boot makes: its size, 0 = the
+     * kernel's default; of given ones the sentry counts, 0 = without end. */
+    uint64_t overlay_size;
 };
 
 /* Largest encoded spec accepted: room for ARG_MAX-sized arguments and environment. */

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 #include "abi/linux/stat.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "fdobj/pipe.h"
 #include "fs/dev/dev.h"
@@ -75,6 +76,14 @@ static int mount_host(struct kernel *k, struct mount_spec *m, struct super **ret
     return hostfs_mount(k, &c, ret);
 }
 
+/* The tree below and what is written over it, as one. */
+static int mount_union(struct kernel *k, struct mount_spec *m, struct super **ret)
+{
+    m->upper_fd = close_fd(m->upper_fd);
+    m->flags |= MOUNT_F_RDONLY;
+    return mount_host(k, m, ret);
+}
+
 static int mount_devpts(struct kernel *k, const struct mount_spec *m, struct super **ret)
 {
     const struct devpts_options o = {.mode = m->mode, .ptmx_mode = m->ptmx_mode, .gid = m->gid};
@@ -86,6 +95,7 @@ static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret
 {
     switch (m->kind) {
     case MOUNT_TREE:
+        return m->flags & MOUNT_F_OVERLAY ? mount_union(k, m, ret) : mount_host(k, m, ret);
     case MOUNT_TMPFS:
     case MOUNT_MQUEUE:
         return mount_host(k, m, ret);
@@ -141,6 +151,7 @@ static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
             continue;
         }
         inventory_remove(&c->inventory, m->tree_fd);
+        inventory_remove(&c->inventory, m->upper_fd);
         r = make_super(k, m, &sb);
         if (r == 0)
             r = vfs_mount(k->vfs, sb, m->dest, m->flags, m->source ? m->source : "none");

@@ -29,19 +29,33 @@ static char *envp_words[] = {WORD("A=1"), NULL};
 static uint32_t groups[] = {4, 27};
 static struct rlimit_spec rlimits[] = {{7, 1024, 4096}, {4, 0, UINT64_MAX}};
 static struct mount_spec mounts[] = {
-    {.kind = MOUNT_TREE, .flags = MOUNT_F_RDONLY, .tree_fd = 7, .dest = WORD("/")},
+    {.kind = MOUNT_TREE, .flags = MOUNT_F_RDONLY, .tree_fd = 7, .dest = WORD("/"), .upper_fd = -1},
     {.kind = MOUNT_TREE,
      .flags = MOUNT_F_RECURSIVE,
      .tree_fd = -1,
      .source = WORD("/srv/x"),
-     .dest = WORD("/data")},
+     .dest = WORD("/data"),
+     .upper_fd = -1},
     {.kind = MOUNT_TMPFS,
      .flags = MOUNT_F_NOSUID | MOUNT_F_EXCLUSIVE,
      .tree_fd = -1,
      .source = WORD("tmpfs"),
      .dest = WORD("/tmp"),
      .size = 65536,
-     .mode = 01777},
+     .mode = 01777,
+     .upper_fd = -1},
+    {.kind = MOUNT_TREE,
+     .flags = MOUNT_F_OVERLAY,
+     .tree_fd = 9,
+     .dest = WORD("/home"),
+     .upper_fd = 10},
+    {.kind = MOUNT_TREE,
+     .flags = MOUNT_F_OVERLAY,
+     .tree_fd = -1,
+     .source = WORD("/opt"),
+     .dest = WORD("/opt"),
+     .upper_fd = -1,
+     .upper_source = WORD("/var/layers/3")},
 };
 
 /* Every field with a value of its own, so that two that were exchanged are noticed. */
@@ -81,6 +95,7 @@ static struct sandbox_spec example(void)
         .strace = true,
         .log_level = 2,
         .pids_max = 99,
+        .overlay_size = UINT64_C(1) << 40,
     };
 }
 
@@ -129,6 +144,10 @@ static void compare(const struct sandbox_spec *a, const struct sandbox_spec *b)
             assert_string_equal(a->mounts[i].source, b->mounts[i].source);
         assert_int_equal(a->mounts[i].size, b->mounts[i].size);
         assert_int_equal(a->mounts[i].mode, b->mounts[i].mode);
+        assert_int_equal(a->mounts[i].upper_fd, b->mounts[i].upper_fd);
+        assert_int_equal(a->mounts[i].upper_source == NULL, b->mounts[i].upper_source == NULL);
+        if (a->mounts[i].upper_source)
+            assert_string_equal(a->mounts[i].upper_source, b->mounts[i].upper_source);
     }
     compare_process(&a->process, &b->process);
     assert_int_equal(a->network, b->network);
@@ -142,6 +161,7 @@ static void compare(const struct sandbox_spec *a, const struct sandbox_spec *b)
     assert_int_equal(a->log_level, b->log_level);
     assert_int_equal(a->log_json, b->log_json);
     assert_int_equal(a->pids_max, b->pids_max);
+    assert_int_equal(a->overlay_size, b->overlay_size);
 }
 
 static void spec_survives_the_way(void **state)
