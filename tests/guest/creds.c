@@ -151,6 +151,32 @@ CASE(fs_ids_own_new_files)
     CHECK_EQ(setfsuid(-1), 0);
 }
 
+CASE(acl_and_the_set_group_bit)
+{
+    /* An access ACL of owner, group and others alone is a mode: rw-, r-x, ---. */
+    static const struct {
+        uint32_t version;
+        struct {
+            uint16_t tag, perm;
+            uint32_t id;
+        } e[3];
+    } acl = {2, {{1, 6, ~0u}, {4, 5, ~0u}, {0x20, 0, ~0u}}};
+    struct stat st;
+
+    need_root();
+    int fd = CHECK_OK(open("acl", O_RDWR | O_CREAT, 0600));
+    CHECK_EQ(fchown(fd, U, W), 0);
+    CHECK_EQ(fchmod(fd, 02755), 0);
+    if (fsetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl), 0) < 0 && errno == EOPNOTSUPP)
+        SKIP("no ACLs here");
+    CHECK_EQ(fstat(fd, &st), 0);
+    CHECK_EQ(st.st_mode & 07777, 02650u); /* root may: CAP_FSETID */
+    CHECK_EQ(raw_setresuid(U, U, U), 0);
+    CHECK_EQ(fsetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl), 0), 0);
+    CHECK_EQ(fstat(fd, &st), 0);
+    CHECK_EQ(st.st_mode & 07777, 0650u); /* its owner is not of that group */
+}
+
 CASE(supplementary_groups)
 {
     gid_t in[3] = {7, 3, 5}, out[4];

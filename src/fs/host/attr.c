@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -172,7 +173,12 @@ int host_setxattr(struct node *n, const char *name, const void *v, size_t len, i
     char path[PROC_FD_CAP];
     if (n->type == LX_S_IFLNK)
         return -EPERM;
-    return setxattr(proc_fd_path(host_node(n)->fd, path), name, v, len, flags) < 0 ? -errno : 0;
+    /* An ACL's permissions are a mode: see enter_group(). */
+    bool is_mode = strcmp(name, "system.posix_acl_access") == 0;
+    long own = is_mode ? enter_group(host_node(n)->fd, S_ISGID) : -1;
+    int r = setxattr(proc_fd_path(host_node(n)->fd, path), name, v, len, flags) < 0 ? -errno : 0;
+    leave_group(own);
+    return r;
 }
 
 int host_removexattr(struct node *n, const char *name)

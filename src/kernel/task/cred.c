@@ -61,6 +61,11 @@ bool cred_in_group(const struct cred *c, uint32_t gid)
     return false;
 }
 
+bool cred_may_set_group(const struct cred *c, uint32_t gid)
+{
+    return cred_in_group(c, gid) || cred_capable(c, LX_CAP_FSETID);
+}
+
 bool cred_may_signal(const struct cred *sender, const struct cred *c)
 {
     return sender->euid == c->suid || sender->euid == c->uid || sender->uid == c->suid ||

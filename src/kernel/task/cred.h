@@ -54,3 +54,5 @@ const struct cred *cred_get(const struct cred *c);
 void cred_put(const struct cred *c);
 bool cred_capable(const struct cred *c, int cap);
 bool cred_in_group(const struct cred *c, uint32_t gid); /* fsgid or supplementary */
+/* Whether a file of this group may get or keep the set-group-ID bit: chmod(2), acl(5). */
+bool cred_may_set_group(const struct cred *c, uint32_t gid);

@@ -49,7 +49,7 @@ static int check_mode(struct change *c)
         return -EPERM;
     uint32_t gid = c->mask & ATTR_GID ? c->to.gid : c->now.gid;
     c->to.mode = (c->now.mode & LX_S_IFMT) | (c->to.mode & 07777);
-    if (!cred_in_group(c->w->cred, gid) && !cred_capable(c->w->cred, LX_CAP_FSETID))
+    if (!cred_may_set_group(c->w->cred, gid))
         c->to.mode &= ~(uint32_t) LX_S_ISGID;
     return 0;
 }

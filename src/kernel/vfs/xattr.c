@@ -65,6 +65,22 @@ ssize_t vfs_listxattr(const struct walkctx *w unused_, const struct path *p, cha
     return n->ops->listxattr ? n->ops->listxattr(n, dst, cap) : -EOPNOTSUPP;
 }
 
+/*
+ * An access ACL sets permissions like chmod(2): the set-group-ID bit of a group that is not the
+ * caller's goes. The host does not know the caller, and keeps what we have allowed.
+ */
+static int drop_set_group(const struct walkctx *w, struct node *n, const char *name)
+{
+    struct attr a;
+    if (strcmp(name, "system.posix_acl_access") != 0)
+        return 0;
+    int r = n->ops->getattr(n, &a);
+    if (r < 0 || !(a.mode & LX_S_ISGID) || cred_may_set_group(w->cred, a.gid))
+        return r;
+    a.mode &= ~(uint32_t) LX_S_ISGID;
+    return n->ops->setattr ? n->ops->setattr(n, &a, ATTR_MODE) : -EPERM;
+}
+
 int vfs_setxattr(const struct walkctx *w, const struct path *p, const char *name, const void *v,
                  size_t len, int flags)
 {
@@ -78,6 +94,8 @@ int vfs_setxattr(const struct walkctx *w, const struct path *p, const char *name
     if (r < 0)
         return r;
     r = n->ops->setxattr ? n->ops->setxattr(n, name, v, len, flags) : -EOPNOTSUPP;
+    if (r == 0)
+        r = drop_set_group(w, n, name);
     if (r == 0)
         vfs_saw_at(p, LX_IN_ATTRIB);
     return r;
