@@ -18,7 +18,7 @@ from processes import descendants, number_inside, reap, stat_fields, take_orphan
 
 CASES = {}
 STATE_DIRS = ["/run/cloister", os.path.join(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent"), "cloister")]
-cloister = None
+cloister = programs = None
 
 
 class Failure(Exception):
@@ -484,10 +484,52 @@ def root_below_a_private_directory():
     return ""
 
 
-def run(path, _out, wanted, count):
+def climb(tree, options, where, name, mover=None):
+    """A case of climb.c in a tree beside which there is a secret."""
+    os.makedirs(f"{tree}/work/moving/deep")
+    p = subprocess.Popen([cloister, "do", *options, "--env", f"CLIMB_IN={where}/work", "--", f"{where}/climb", name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True, errors="replace")
+    while mover and p.poll() is None:
+        mover(f"{tree}/work/moving", f"{tree}/../outside/moving")
+    out, _ = p.communicate(timeout=60)
+    check(p.returncode == 0 and "skip" not in out, f"{name}: {p.returncode}, {out[-300:]}")
+    shutil.rmtree(f"{tree}/work")
+
+
+def there_and_back(a, b):
+    os.rename(a, b)
+    time.sleep(0.001)
+    os.rename(b, a)
+    time.sleep(0.001)
+
+
+@case
+def climbing_out_of_a_tree():
+    """A volume, and a root: nothing beside them is read or made, also when the host moves directories out of them."""
+    if os.geteuid() != 0:
+        return "skip: needs root"
+    names = subprocess.run([f"{programs}/climb", "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as d:
+        os.makedirs(f"{d}/tree")
+        os.makedirs(f"{d}/outside")
+        shutil.copy(f"{programs}/climb", f"{d}/tree/climb")
+        with open(f"{d}/outside/secret", "w", encoding="ascii") as f:
+            f.write("SECRET")
+        for name in names:
+            mover = there_and_back if name == "moved_by_the_host" else None
+            climb(f"{d}/tree", ["--volume", f"{d}/tree:/mnt"], "/mnt", name, mover)
+            climb(f"{d}/tree", ["--root", f"{d}/tree", "--rw", "--cwd", "/"], "", name, mover)
+            check(os.listdir(f"{d}/outside") == ["secret"], f"{name}: outside has {os.listdir(f'{d}/outside')}")
+            found = subprocess.run(["find", d, "-name", "pwned"], stdout=subprocess.PIPE, text=True, check=True).stdout
+            check(not found, f"{name}: made {found}")
+            check(os.stat(f"{d}/outside/secret").st_nlink == 1, f"{name}: the secret has another name")
+    return ""
+
+
+def run(path, out, wanted, count):
     """Runs the cases, each with the host's state before and after."""
-    global cloister
-    cloister = path
+    global cloister, programs
+    cloister, programs = path, out
     # What our caller ignores a sandbox would ignore, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
