@@ -208,6 +208,13 @@ static size_t count_ready(struct epoll_set *s)
     return list_empty(&s->ready) ? 0 : list_count(&s->ready);
 }
 
+size_t epoll_count(struct file *ep)
+{
+    struct epoll_set *s = set_of(ep);
+    MUTEX_GUARD(&s->lock);
+    return htab_count(&s->items);
+}
+
 size_t epoll_collect(struct file *ep, struct lx_epoll_event *out, size_t max)
 {
     struct epoll_set *s = set_of(ep);

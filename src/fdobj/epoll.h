@@ -24,5 +24,8 @@ bool file_is_epoll(const struct file *f);
 int epoll_control(struct file *ep, int op, int fd, struct file *target,
                   const struct lx_epoll_event *ev) must_check;
 
+/* How many members it has at this moment. */
+size_t epoll_count(struct file *ep);
+
 /* Up to max members that are ready now; never waits. */
 size_t epoll_collect(struct file *ep, struct lx_epoll_event *out, size_t max);

@@ -452,6 +452,25 @@ static void *opener(void *arg)
     return NULL;
 }
 
+CASE(all_that_are_ready_at_once)
+{
+    enum { MANY = 900 };
+    static struct epoll_event out[4 * MANY];
+    int ep = (int) CHECK_OK(epoll_create1(EPOLL_CLOEXEC)), first = -1;
+    struct epoll_event ev = {.events = EPOLLIN};
+
+    for (int i = 0; i < MANY; i++) {
+        int fd = eventfd(1, EFD_CLOEXEC);
+        CHECK(fd >= 0);
+        first = first < 0 ? fd : first;
+        CHECK_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev), 0);
+    }
+    CHECK_EQ(epoll_wait(ep, out, 4 * MANY, 0), MANY);
+    CHECK_EQ(epoll_wait(ep, out, MANY - 1, 0), MANY - 1);
+    CHECK_EQ(close(first), 0);
+    CHECK_EQ(epoll_wait(ep, out, 4 * MANY, -1), MANY - 1);
+}
+
 CASE(members_come_and_go)
 {
     struct epoll_event ev[8];

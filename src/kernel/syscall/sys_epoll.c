@@ -17,7 +17,6 @@
 #include "kernel/wait/poll_set.h"
 
 #define N_ON_STACK 32
-#define N_AT_ONCE  4096 /* more than that is told by the next call */
 
 static long do_create(struct task *t, bool cloexec)
 {
@@ -85,8 +84,10 @@ static long wait_and_tell(struct task *t, struct epoll_call *c, uaddr_t at)
     struct lx_epoll_event few[N_ON_STACK];
     _cleanup_free_ struct lx_epoll_event *many = NULL;
     c->events = few;
+    /* Room for all there are; what joins while we wait may have to wait for the next call. */
+    if (c->max > N_ON_STACK)
+        c->max = MIN(c->max, MAX(epoll_count(c->ep), (size_t) N_ON_STACK));
     if (c->max > N_ON_STACK) {
-        c->max = MIN(c->max, (size_t) N_AT_ONCE);
         many = calloc(c->max, sizeof(*many));
         if (!many)
             return -ENOMEM;
