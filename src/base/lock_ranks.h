@@ -11,9 +11,9 @@ enum lock_rank {
     RANK_CONTROL,      /* control server: sessions, life cycle state */
     RANK_READDIR,      /* one open directory being listed */
     RANK_EPOLL_NEST,   /* which epoll sets are members of which */
+    RANK_MOUNTS,       /* the mount table */
     RANK_PSEUDO_TREE,  /* tree_lock of proc and its like: lookups ask the process tree */
     RANK_KERNEL_TASKS, /* process tree, pids, groups, sessions, wait states */
-    RANK_MOUNTS,       /* mount table */
     RANK_VFS_TREE,     /* a super's tree_lock: dentries of one file system */
     RANK_RENAME,       /* renames of one file system, one at a time */
     RANK_INOTIFY,      /* the watches of one inotify instance */

@@ -46,6 +46,9 @@ enum {
     MOUNT_F_EXCLUSIVE = 1u << 5, /* nobody outside the sandbox writes here: may be cached */
     MOUNT_F_RECURSIVE = 1u << 6, /* rootless: clone submounts of `source` with it */
     MOUNT_F_OVERLAY = 1u << 7,   /* MOUNT_TREE: copy on write; the tree itself is only read */
+    MOUNT_F_NODIRATIME = 1u << 8,
+    MOUNT_F_STRICTATIME = 1u << 9,
+    MOUNT_F_NOSYMFOLLOW = 1u << 10,
 };
 
 struct mount_spec {

@@ -91,6 +91,32 @@ static int mount_devpts(struct kernel *k, const struct mount_spec *m, struct sup
     return devpts_mount(k, &o, ret);
 }
 
+/* ---- what guests may mount ---- */
+
+static int new_proc(struct kernel *k, const char *options unused_, struct super **ret)
+{
+    return proc_mount(k, ret);
+}
+
+static int new_sysfs(struct kernel *k, const char *options unused_, struct super **ret)
+{
+    return sysfs_mount(k, ret);
+}
+
+static int new_devpts(struct kernel *k, const char *options, struct super **ret)
+{
+    return devpts_mount_again(k, options, ret);
+}
+
+/* devtmpfs and the like are the host's: mount(2), EPERM in a user namespace. */
+static const struct fs_type fs_types[] = {
+    {"proc", new_proc},
+    {"sysfs", new_sysfs},
+    {"devpts", new_devpts},
+    {"devtmpfs", NULL},
+    {NULL, NULL},
+};
+
 static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret)
 {
     switch (m->kind) {
@@ -179,6 +205,7 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     set_names(k, s);
     take_facts(&p->facts, &c->handoff);
     k->host = &p->facts;
+    p->specials.fs_types = fs_types;
     p->specials.fifo_open = fifo_open;
     p->specials.device_open = device_open;
     p->specials.memfd_new = hostfs_memfd_new;

@@ -306,7 +306,7 @@ static void test_mounts(void **state)
     assert_int_equal(vfs_mknod(&x->w, NULL, "/a/m n/deep/x", LX_S_IFDIR | 0755, 0), -EROFS);
     make_file(x, "/a/m n/deep/er/file");
     assert_int_equal(walk_to(x, "/a/m n/deep/er/file", 0, "/a/m n/deep/er/file"), 0);
-    assert_int_equal(vfs_format_mounts(x->v, &x->w.root, &text), 0);
+    assert_int_equal(vfs_format_mounts(vfs_first_ns(x->v), &x->w.root, &text), 0);
     assert_string_equal(sb_text(&text), "test / memfs rw,relatime 0 0\n"
                                         "vol /a/m\\040n memfs ro,nosuid,relatime 0 0\n"
                                         "none /a/m\\040n/deep/er memfs rw,relatime 0 0\n");
@@ -314,7 +314,7 @@ static void test_mounts(void **state)
     sb_reset(&text);
     struct path m;
     assert_int_equal(path_walk(&x->w, NULL, "/a/m n/deep", 0, &m), 0);
-    assert_int_equal(vfs_format_mounts(x->v, &m, &text), 0);
+    assert_int_equal(vfs_format_mounts(vfs_first_ns(x->v), &m, &text), 0);
     assert_string_equal(sb_text(&text), "none /er memfs rw,relatime 0 0\n");
     path_put(&m);
 }

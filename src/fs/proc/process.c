@@ -162,15 +162,23 @@ static ssize_t link_root(const struct pseudo_ctx *c, char *dst, size_t cap)
 /* ---- mounts ---- */
 
 static int show_mount_table(const struct pseudo_ctx *c, struct strbuf *out,
-                            int (*format)(struct vfs *v, const struct path *root,
+                            int (*format)(struct mount_ns *ns, const struct path *root,
                                           struct strbuf *out))
 {
+    struct fsctx *fs;
     struct path root;
-    int r = follow_root(c, &root);
+    int r = task_snapshot_fs(c->k, c->tid, &fs);
     if (r < 0)
         return r;
-    r = format(c->k->vfs, &root, out);
+    mutex_lock(&fs->lock);
+    struct mount_ns *ns = mount_ns_get(fs->ns);
+    root = fs->root;
+    path_get(&root);
+    mutex_unlock(&fs->lock);
+    r = format(ns, &root, out);
     path_put(&root);
+    mount_ns_put(ns);
+    fsctx_put(fs);
     return r;
 }
 

@@ -191,7 +191,10 @@ int vfs_statfs(const struct path *p, struct lx_statfs *ret)
     s.flags |= flags & MOUNT_F_NOSUID ? LX_ST_NOSUID : 0;
     s.flags |= flags & MOUNT_F_NODEV ? LX_ST_NODEV : 0;
     s.flags |= flags & MOUNT_F_NOEXEC ? LX_ST_NOEXEC : 0;
-    s.flags |= flags & MOUNT_F_NOATIME ? LX_ST_NOATIME : LX_ST_RELATIME;
+    s.flags |= flags & MOUNT_F_NOATIME ? LX_ST_NOATIME : 0;
+    s.flags |= flags & MOUNT_F_NODIRATIME ? LX_ST_NODIRATIME : 0;
+    s.flags |= flags & (MOUNT_F_NOATIME | MOUNT_F_STRICTATIME) ? 0 : LX_ST_RELATIME;
+    s.flags |= flags & MOUNT_F_NOSYMFOLLOW ? LX_ST_NOSYMFOLLOW : 0;
     *ret = s;
     return 0;
 }

@@ -101,8 +101,10 @@ void file_put(struct file *f)
     f->ops->release(f);
     if (is_opened)
         node_closed(path_node(&p));
-    if (is_writer)
+    if (is_writer) {
         node_end_write(path_node(&p));
+        atomic_fetch_sub(&p.mnt->writers, 1);
+    }
     path_put(&p);
 }
 

@@ -14,47 +14,22 @@
 #include "kernel/vfs/walk_state.h"
 #include "rpc/spec.h"
 
-#define FIRST_MOUNT_ID 20
+#define FIRST_MOUNT_ID  20
+#define FIRST_NAMESPACE 4026531841u /* as Linux numbers them */
+#define FIRST_DEVICE    0xf0000u
 
 /* ---- making and freeing ---- */
-
-static void mount_free(struct mount *m)
-{
-    if (!m)
-        return;
-    dentry_put(m->root);
-    dentry_put(m->mountpoint);
-    free(m->source);
-    free(m);
-}
-
-/* Consumes sb when it succeeds. */
-static int mount_alloc(struct vfs *v, struct super *sb, struct node *root, uint32_t flags,
-                       const char *source, struct mount **ret)
-{
-    struct mount *m = calloc(1, sizeof(*m));
-    if (!m)
-        return -ENOMEM;
-    m->vfs = v;
-    m->flags = flags;
-    m->source = strdup(source ? source : "none");
-    m->root = dentry_new(NULL, NULL, "/", 1, root);
-    list_init(&m->all_link);
-    if (!m->source || !m->root) {
-        mount_free(m);
-        return -ENOMEM;
-    }
-    m->sb = sb;
-    *ret = m;
-    return 0;
-}
 
 static int internal_mount(struct vfs *v)
 {
     int r = ghosts_new(&v->ghosts);
     if (r < 0)
         return r;
+    mutex_lock(&v->lock);
     r = mount_alloc(v, v->ghosts, NULL, 0, NULL, &v->internal);
+    if (r == 0)
+        v->internal->counted = false;
+    mutex_unlock(&v->lock);
     return r;
 }
 
@@ -67,7 +42,10 @@ int vfs_new(struct vfs **ret)
     list_init(&v->mounts);
     list_init(&v->ghost_list);
     v->last_id = FIRST_MOUNT_ID;
-    int r = internal_mount(v);
+    v->last_ns = FIRST_NAMESPACE;
+    int r = mount_ns_alloc(v, &v->first);
+    if (r == 0)
+        r = internal_mount(v);
     if (r == 0)
         r = locks_new(&v->locks);
     if (r < 0) {
@@ -79,59 +57,74 @@ int vfs_new(struct vfs **ret)
 }
 
 /* The super's cache and root hold references on it: they go first. */
-static void super_end(struct super *sb)
+void super_end(struct super *sb)
 {
     dcache_clear(sb);
     struct node *root = sb->root;
+    struct dentry *top = sb->top;
     sb->root = NULL;
+    sb->top = NULL;
+    dentry_put(top);
     node_put(root);
     super_put(sb);
 }
 
+static struct mount *first_uncounted(struct vfs *v)
+{
+    struct mount *m;
+    list_for_each_entry (m, &v->mounts, all_link)
+        if (!m->counted)
+            return m;
+    return NULL;
+}
+
 void vfs_free(struct vfs *v)
 {
-    struct list *l;
     ghosts_free(v);
-    while (!list_empty(&v->mounts)) {
-        l = v->mounts.prev; /* the youngest first: it stands in an older one */
-        struct mount *m = list_entry(l, struct mount, all_link);
-        struct super *sb = m->sb;
-        list_del(l);
-        mount_free(m);
-        super_end(sb);
+    if (v->first)
+        mount_ns_put(v->first);
+    for (struct mount *m; (m = first_uncounted(v));) { /* with them all others go */
+        m->counted = true;
+        mount_put(m);
     }
-    mount_free(v->internal);
-    if (v->ghosts)
-        super_end(v->ghosts);
     locks_free(v->locks);
     free(v);
 }
 
-/* Mounts are only ever added at the end, and stay: the lock is for the links alone. */
+int mounts_all(struct vfs *v, struct mount ***ret, size_t *ret_n)
+{
+    struct mount *m;
+    size_t n = 0;
+    MUTEX_GUARD(&v->lock);
+    struct mount **all = malloc((v->n_mounts + 1) * sizeof(*all));
+    if (!all)
+        return -ENOMEM;
+    list_for_each_entry (m, &v->mounts, all_link)
+        if (!m->counted || ref_tryget(&m->ref))
+            all[n++] = m;
+    *ret = all;
+    *ret_n = n;
+    return 0;
+}
+
 void vfs_sync(struct vfs *v)
 {
-    for (struct list *l = &v->mounts;;) {
-        mutex_lock(&v->lock);
-        l = l->next;
-        mutex_unlock(&v->lock);
-        if (l == &v->mounts)
-            return;
-        struct super *sb = list_entry(l, struct mount, all_link)->sb;
+    struct mount **all;
+    size_t n;
+    if (mounts_all(v, &all, &n) < 0)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        struct super *sb = all[i]->sb;
         if (sb->ops->sync)
             (void) sb->ops->sync(sb);
+        mount_put(all[i]);
     }
+    free(all);
 }
 
 int vfs_root(struct vfs *v, struct path *ret)
 {
-    struct mount *m = v->root;
-    if (!m)
-        return -ENOENT;
-    /* What is mounted over "/" is the root. */
-    for (struct mount *over = m; over; over = mount_at(m, m->root))
-        m = over;
-    *ret = (struct path){.mnt = m, .dentry = dentry_get(m->root)};
-    return 0;
+    return mount_ns_root(v->first, ret);
 }
 
 /* ---- mount points ---- */
@@ -156,9 +149,11 @@ static int make_point(struct walk *s, bool is_dir, struct path *ret)
     }
     if (r < 0 && r != -ENOMEM && r != -EEXIST)
         r = ghost_make(mnt->vfs, dir, s->last.name, s->last.len, is_dir, &d);
-    if (r == 0)
-        *ret = (struct path){.mnt = mnt, .dentry = d};
-    return r;
+    if (r < 0)
+        return r;
+    mount_get(mnt);
+    *ret = (struct path){.mnt = mnt, .dentry = d};
+    return 0;
 }
 
 /* One component below *p, which it replaces. */
@@ -212,21 +207,24 @@ static int mountpoint_for(const struct walkctx *w, const char *dest, bool is_dir
     return r;
 }
 
-/* The mount becomes visible. Consumes the references of `point`. */
-static void publish(struct vfs *v, struct mount *m, const struct path *point)
+/* Devices of file systems without one: far from the host's. */
+void vfs_give_device(struct vfs *v, struct super *sb)
 {
-    mutex_lock(&v->lock);
-    m->id = ++v->last_id;
-    list_add_tail(&m->all_link, &v->mounts);
-    if (point) {
-        m->parent = point->mnt;
-        m->mountpoint = point->dentry;
-        m->next_here = atomic_load(&point->dentry->mounts);
-        atomic_store_explicit(&point->dentry->mounts, m, memory_order_release);
-    } else {
-        v->root = m;
-    }
-    mutex_unlock(&v->lock);
+    if (!sb->dev)
+        sb->dev = lx_makedev(0, FIRST_DEVICE + v->last_dev++);
+}
+
+static int mount_attach(struct mount_ns *ns, struct mount *m, const struct path *at)
+{
+    struct vfs *v = ns->vfs;
+    MUTEX_GUARD(&v->lock);
+    vfs_give_device(v, m->sb);
+    int r = at ? mount_hook(m, at->mnt, at->dentry) : 0;
+    if (r == 0 && !at)
+        ns->root = m;
+    if (r == 0)
+        mount_tree_join(m, ns);
+    return r;
 }
 
 static int mount_below(struct vfs *v, struct mount *m, const char *dest)
@@ -244,26 +242,36 @@ static int mount_below(struct vfs *v, struct mount *m, const char *dest)
     }
     cred_put(root);
     if (r == 0)
-        publish(v, m, &point);
+        r = mount_attach(v->first, m, &point);
+    path_put(&point);
     return r;
 }
 
+/* What the container was given is not for those in it to loosen. */
+#define LOCKED_FLAGS \
+    ((uint32_t) (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC))
+
 int vfs_mount(struct vfs *v, struct super *sb, const char *dest, uint32_t flags, const char *source)
 {
-    struct mount *m = NULL;
-    int r = *dest == '/' && sb->root ? 0 : -EINVAL;
-    if (r == 0)
-        r = mount_alloc(v, sb, sb->root, flags, source, &m);
-    if (r == 0 && v->root)
-        r = mount_below(v, m, dest);
-    else if (r == 0 && dest[strspn(dest, "/")])
-        r = -EINVAL; /* the root comes first */
-    else if (r == 0)
-        publish(v, m, NULL);
+    struct mount *m;
+    bool first = !v->first->root;
+    mutex_lock(&v->lock);
+    int r = *dest == '/' && sb->root ? mount_alloc(v, sb, NULL, flags, source, &m) : -EINVAL;
+    mutex_unlock(&v->lock);
     if (r < 0) {
-        mount_free(m);
         super_end(sb);
+        return r;
     }
+    m->locked = flags & LOCKED_FLAGS;
+    m->counted = !first; /* most of all walks are in it, and it stays */
+    if (!first)
+        r = mount_below(v, m, dest);
+    else if (dest[strspn(dest, "/")])
+        r = -EINVAL; /* the root comes first */
+    else
+        r = mount_attach(v->first, m, NULL);
+    if (r < 0)
+        mount_discard(m);
     return r;
 }
 
@@ -283,7 +291,6 @@ int vfs_lookup(struct vfs *v, const char *path, struct path *ret)
     return r;
 }
 
-/* The two share their super, but no names: what is below was reachable by one path only. */
 int vfs_mount_readonly(struct vfs *v, const char *dest)
 {
     struct path at;
@@ -291,13 +298,16 @@ int vfs_mount_readonly(struct vfs *v, const char *dest)
     int r = vfs_lookup(v, dest, &at);
     if (r < 0)
         return r;
-    r = mount_alloc(v, at.mnt->sb, path_node(&at), at.mnt->flags | MOUNT_F_RDONLY, at.mnt->source,
-                    &m);
-    if (r < 0) {
-        path_put(&at);
-        return r;
+    uint32_t flags = path_mount_flags(&at) | MOUNT_F_RDONLY;
+    mutex_lock(&v->lock);
+    r = mount_alloc(v, at.mnt->sb, at.dentry, flags, at.mnt->source, &m);
+    mutex_unlock(&v->lock);
+    if (r == 0) {
+        m->locked = flags & LOCKED_FLAGS;
+        r = mount_attach(v->first, m, &at);
+        if (r < 0)
+            mount_discard(m);
     }
-    (void) super_get(m->sb);
-    publish(v, m, &at);
-    return 0;
+    path_put(&at);
+    return r;
 }

@@ -11,6 +11,7 @@
 #include "abi/linux/inotify.h"
 #include "abi/linux/stat.h"
 #include "kernel/task/cred.h"
+#include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/names_check.h"
 #include "kernel/vfs/node.h"
 #include "kernel/vfs/watch.h"
@@ -55,7 +56,7 @@ int name_may_create(const struct walk *s)
     return r;
 }
 
-int name_may_remove(const struct walk *s, const struct dentry *victim, bool as_dir)
+int name_may_remove(const struct walk *s, struct dentry *victim, bool as_dir)
 {
     bool is_dir = victim->node->type == LX_S_IFDIR;
     int r = path_permission(s->w, &s->cur, MAY_WRITE | MAY_EXEC);
@@ -64,7 +65,7 @@ int name_may_remove(const struct walk *s, const struct dentry *victim, bool as_d
     if (r == 0 && as_dir != is_dir)
         r = is_dir ? -EISDIR : -ENOTDIR;
     /* A mount point is busy, also where all is read-only: most of ours are. */
-    if ((r == 0 || r == -EROFS) && atomic_load(&victim->mounts))
+    if ((r == 0 || r == -EROFS) && dentry_is_busy(victim))
         r = -EBUSY;
     return r;
 }

@@ -11,4 +11,4 @@ int name_find(struct walk *s, struct dentry **ret) must_check;
 /* May s.last be made in s.cur? */
 int name_may_create(const struct walk *s) must_check;
 /* May `victim` be removed from s.cur, as a directory or as something else? */
-int name_may_remove(const struct walk *s, const struct dentry *victim, bool as_dir) must_check;
+int name_may_remove(const struct walk *s, struct dentry *victim, bool as_dir) must_check;

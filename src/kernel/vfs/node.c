@@ -90,6 +90,9 @@ void super_init(struct super *sb, const struct super_ops *ops, const char *type_
     if (getrandom(&sb->hash_seed, sizeof(sb->hash_seed), GRND_NONBLOCK) !=
         (ssize_t) sizeof(sb->hash_seed))
         sb->hash_seed = hash_u64((uint64_t) (uintptr_t) sb);
+    sb->top = NULL;
+    atomic_init(&sb->n_mounts, 0);
+    atomic_init(&sb->rdonly, false);
     htab_init(&sb->dentries);
     list_init(&sb->lru);
     atomic_init(&sb->n_watched, 0);

@@ -127,6 +127,8 @@ static int open_node(const struct walkctx *w, const struct path *p, uint32_t fla
     if (!f->path.dentry)
         file_set_path(f, p);
     f->is_writer = writer;
+    if (writer)
+        atomic_fetch_add(&f->path.mnt->writers, 1);
     file_opened(f);
     if (flags & LX_O_TRUNC) {
         r = truncate_opened(f, n);
@@ -185,6 +187,7 @@ static int create_at(struct walk *s, uint32_t mode, struct path *ret)
     if (r < 0)
         return r;
     vfs_saw_name(dir->node, s->last.name, s->last.len, LX_IN_CREATE, LX_S_IFREG);
+    mount_get(s->cur.mnt);
     *ret = (struct path){.mnt = s->cur.mnt, .dentry = d};
     return 0;
 }

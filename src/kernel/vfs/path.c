@@ -8,16 +8,19 @@
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/walk.h"
+#include "rpc/spec.h"
 
 void path_get(struct path *p)
 {
     if (p->dentry)
         dentry_get(p->dentry);
+    mount_get(p->mnt);
 }
 
 void path_put(struct path *p)
 {
     dentry_put(p->dentry);
+    mount_put(p->mnt);
     *p = (struct path){0};
 }
 
@@ -28,7 +31,11 @@ struct node *path_node(const struct path *p)
 
 uint32_t path_mount_flags(const struct path *p)
 {
-    return p->mnt ? p->mnt->flags : 0;
+    const struct mount *m = p->mnt;
+    if (!m)
+        return 0;
+    return atomic_load_explicit(&m->flags, memory_order_relaxed) |
+           (atomic_load_explicit(&m->sb->rdonly, memory_order_relaxed) ? MOUNT_F_RDONLY : 0u);
 }
 
 int path_mount_id(const struct path *p)

@@ -22,7 +22,15 @@ struct unix_net;
 
 #define MEMFD_NAME_MAX 249
 
+/* What mount(2) can make inside: a new instance, or one more mount of the only one. */
+struct fs_type {
+    const char *name; /* NULL ends the table */
+    /* options: "name=value,..." as mount(2) has them. -EINVAL. NULL: -EPERM, whoever asks. */
+    int (*mount)(struct kernel *k, const char *options, struct super **ret);
+};
+
 struct specials {
+    const struct fs_type *fs_types;
     struct pipes *pipes; /* fdobj/pipe.h */
     /*
      * open(2) of a FIFO: fifo(7), may sleep in a->task (no lock held). `n` says which FIFO it is by

@@ -50,18 +50,40 @@ static int names_up_to(struct backwards *b, struct dentry **d, const struct dent
 /* 0, or 1 when the way up did not meet root. */
 static int build(struct backwards *b, const struct path *p, const struct path *root)
 {
-    struct path at = *p;
+    struct path own = {0}, up; /* keeps what `p` does not */
+    struct mount *mnt = p->mnt;
+    struct dentry *d = p->dentry;
+    int r;
     for (;;) {
-        const struct dentry *stop = at.mnt == root->mnt ? root->dentry : NULL;
-        int r = names_up_to(b, &at.dentry, stop, at.mnt->root);
-        if (r < 0)
-            return r;
-        if (at.dentry == root->dentry && at.mnt == root->mnt)
-            return 0;
-        if (at.dentry != at.mnt->root || !at.mnt->parent)
-            return 1;
-        at = (struct path){.mnt = at.mnt->parent, .dentry = at.mnt->mountpoint};
+        const struct dentry *stop = mnt == root->mnt ? root->dentry : NULL;
+        r = names_up_to(b, &d, stop, mnt->root);
+        if (r < 0 || (d == root->dentry && mnt == root->mnt))
+            break;
+        r = 1;
+        if (d != mnt->root || !mount_up(mnt, &up))
+            break;
+        path_put(&own);
+        own = up;
+        mnt = up.mnt;
+        d = up.dentry;
     }
+    path_put(&own);
+    return r;
+}
+
+/* Where d is in its file system, whatever is mounted. Length or -ENAMETOOLONG. */
+ssize_t dentry_text(struct dentry *d, char *dst, size_t cap)
+{
+    struct backwards b = {.dst = dst, .at = cap};
+    int r = prepend(&b, "", 1);
+    if (r == 0)
+        r = names_up_to(&b, &d, NULL, NULL);
+    if (r == 0 && b.dst[b.at] != '/')
+        r = prepend(&b, "/", 1);
+    if (r < 0)
+        return r;
+    memmove(dst, dst + b.at, cap - b.at);
+    return (ssize_t) (cap - b.at - 1);
 }
 
 ssize_t path_text(const struct path *p, const struct path *root, char *dst, size_t cap)

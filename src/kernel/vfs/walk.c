@@ -44,7 +44,10 @@ static void lock_for(struct walk *s, struct super *sb)
     s->locked = sb;
 }
 
-/* Goes to (mnt, d), which `hold` keeps alive; with HOLD_OWN the reference is consumed. */
+/*
+ * Goes to (mnt, d), which `hold` keeps alive; with HOLD_OWN the reference is consumed. mnt is where
+ * we are, or stable; no lock is held in the second case.
+ */
 static void move(struct walk *s, struct mount *mnt, struct dentry *d, enum walk_hold hold)
 {
     if (s->hold == HOLD_OWN) {
@@ -53,8 +56,22 @@ static void move(struct walk *s, struct mount *mnt, struct dentry *d, enum walk_
         else
             dentry_put(s->cur.dentry);
     }
+    if (unlikely(s->own_mnt) && mnt != s->cur.mnt) {
+        mount_put(s->cur.mnt);
+        s->own_mnt = false;
+    }
     s->cur = (struct path){.mnt = mnt, .dentry = d};
     s->hold = hold;
+}
+
+/* The same with a reference on mnt, which is consumed. No lock is held. */
+static void move_across(struct walk *s, struct mount *mnt, struct dentry *d, enum walk_hold hold)
+{
+    struct mount *old = s->own_mnt ? s->cur.mnt : NULL;
+    s->own_mnt = false;
+    move(s, mnt, d, hold);
+    s->own_mnt = true;
+    mount_put(old);
 }
 
 static bool same_path(const struct path *a, const struct path *b)
@@ -62,54 +79,71 @@ static bool same_path(const struct path *a, const struct path *b)
     return a->dentry == b->dentry && a->mnt == b->mnt;
 }
 
-/* Up to the top of what is mounted here. */
+/* Up to the top of what is mounted here. The tree_lock keeps it mounted until we have it. */
 static int cross_mounts(struct walk *s)
 {
-    struct mount *m;
-    while ((m = mount_at(s->cur.mnt, s->cur.dentry))) {
+    while (unlikely(dentry_has_mounts(s->cur.dentry))) {
+        lock_for(s, dentry_super(s->cur.dentry));
+        struct mount *m = mount_at(s->cur.mnt, s->cur.dentry);
+        if (!m)
+            return 0;
         if (s->flags & WALK_NO_XDEV)
             return -EXDEV;
+        mount_get(m);
         unlock(s);
-        move(s, m, m->root, HOLD_STABLE);
+        move_across(s, m, m->root, HOLD_STABLE);
     }
     return 0;
 }
 
-/*
- * Has a rename moved the directory out of s.root while we were in it? Then ".." would lead past it,
- * which RESOLVE_BENEATH and RESOLVE_IN_ROOT promise not to happen: openat2(2), EAGAIN. The lock of
- * the super is held.
- */
-static int check_below_root(const struct walk *s)
+/* Is s.cur `top` or below it? Its lock is held, and perhaps another one afterwards: ghosts lead from
+ * one super to another, but they stay. */
+static bool is_below(struct walk *s, const struct dentry *top)
 {
-    const struct dentry *d = s->cur.dentry;
-    if (!(s->flags & (WALK_BENEATH | WALK_IN_ROOT)) || s->cur.mnt != s->root.mnt)
-        return 0;
-    while (d && d != s->root.dentry)
+    struct dentry *d = s->cur.dentry;
+    while (d != top && d->sb) {
+        lock_for(s, d->sb);
         d = d->parent;
-    return d ? 0 : -EAGAIN;
+    }
+    return d == top;
+}
+
+/*
+ * Has a rename moved the directory out of where we were? Then ".." would lead past s.root, which
+ * RESOLVE_BENEATH and RESOLVE_IN_ROOT promise not to happen: openat2(2), EAGAIN; or out of what a
+ * mount shows of its file system.
+ */
+static int check_connected(struct walk *s)
+{
+    const struct dentry *top = s->cur.mnt->root;
+    if ((s->flags & (WALK_BENEATH | WALK_IN_ROOT)) && s->cur.mnt == s->root.mnt &&
+        !is_below(s, s->root.dentry))
+        return -EAGAIN;
+    return top->sb && !is_below(s, top) ? -ENOENT : 0;
 }
 
 static int go_up(struct walk *s)
 {
     for (;;) {
+        struct path up;
         if (same_path(&s->cur, &s->root))
             return s->flags & WALK_BENEATH ? -EXDEV : 0;
         if (s->cur.dentry != s->cur.mnt->root)
             break;
-        struct mount *m = s->cur.mnt;
-        if (!m->parent)
-            return 0;
-        if (s->flags & WALK_NO_XDEV)
-            return -EXDEV;
         unlock(s);
-        move(s, m->parent, m->mountpoint, HOLD_STABLE);
+        if (!mount_up(s->cur.mnt, &up))
+            return 0;
+        if (s->flags & WALK_NO_XDEV) {
+            path_put(&up);
+            return -EXDEV;
+        }
+        move_across(s, up.mnt, up.dentry, HOLD_OWN);
     }
     if (!s->cur.dentry->sb)
         return 0; /* anonymous: nothing above */
     lock_for(s, s->cur.dentry->sb);
     move(s, s->cur.mnt, s->cur.dentry->parent, HOLD_LOCK);
-    int r = check_below_root(s);
+    int r = check_connected(s);
     return r < 0 ? r : cross_mounts(s);
 }
 
@@ -167,7 +201,7 @@ static int follow_magic(struct walk *s, struct node *n)
         path_put(&p);
         return -EXDEV;
     }
-    move(s, p.mnt, p.dentry, HOLD_OWN);
+    move_across(s, p.mnt, p.dentry, HOLD_OWN);
     return 0;
 }
 
@@ -201,7 +235,7 @@ static int follow_link(struct walk *s, struct path *dir)
         path_put(dir);
         return r;
     }
-    move(s, dir->mnt, dir->dentry, HOLD_OWN);
+    move_across(s, dir->mnt, dir->dentry, HOLD_OWN);
     if (*s->text.rest)
         s->stack[s->depth++] = s->text;
     else
@@ -380,7 +414,7 @@ int walk_begin(struct walk *s, const struct walkctx *w, const struct path *at, c
     s->locked = NULL;
     s->drop = NULL;
     s->depth = s->n_links = 0;
-    s->must_be_dir = s->at_last = false;
+    s->must_be_dir = s->at_last = s->own_mnt = false;
     s->text = (struct walk_text){.rest = name};
     list_init(&s->dying);
     s->cur = at ? *at : w->cwd;
@@ -396,9 +430,12 @@ int walk_begin(struct walk *s, const struct walkctx *w, const struct path *at, c
 void walk_take(struct walk *s, struct path *ret)
 {
     if (s->hold != HOLD_OWN)
-        path_get(&s->cur);
+        dentry_get(s->cur.dentry);
+    if (!s->own_mnt)
+        mount_get(s->cur.mnt);
     *ret = s->cur;
     s->hold = HOLD_STABLE; /* by the caller's reference now */
+    s->own_mnt = false;
 }
 
 void walk_end(struct walk *s)
@@ -407,6 +444,9 @@ void walk_end(struct walk *s)
     if (s->hold == HOLD_OWN)
         dentry_put(s->cur.dentry);
     s->hold = HOLD_STABLE;
+    if (s->own_mnt)
+        mount_put(s->cur.mnt);
+    s->own_mnt = false;
     while (s->depth)
         text_done(&s->stack[--s->depth]);
     text_done(&s->text);
@@ -428,6 +468,7 @@ static int negative(struct walk *s, struct path *ret)
     struct dentry *d = dentry_new(dir->node->sb, dir, s->last.name, s->last.len, NULL);
     if (!d)
         return -ENOMEM;
+    mount_get(s->cur.mnt);
     *ret = (struct path){.mnt = s->cur.mnt, .dentry = d};
     return 0;
 }

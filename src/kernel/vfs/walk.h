@@ -14,6 +14,7 @@
 #include "kernel/vfs/file.h"
 
 struct cred;
+struct mount_ns;
 struct node;
 struct task;
 struct vfs;
@@ -24,6 +25,7 @@ struct fsctx {
     struct mutex lock;     /* RANK_FSCTX */
     struct path root, cwd; /* [lock] */
     uint32_t umask;        /* [lock] */
+    struct mount_ns *ns;   /* [lock] referenced: mount.h */
 };
 
 struct fsctx *fsctx_new(const struct path *root, const struct path *cwd, uint32_t umask);
@@ -32,6 +34,17 @@ struct fsctx *fsctx_copy(struct fsctx *fs);
 void fsctx_put(struct fsctx *fs);
 void fsctx_set_cwd(struct fsctx *fs, const struct path *p);
 void fsctx_set_root(struct fsctx *fs, const struct path *p);
+/*
+ * Root and working directory, where they are `old`, become `fresh`. How many did: so many
+ * references on old are the caller's to drop. Locks that rank before RANK_FSCTX may be held.
+ */
+size_t fsctx_replace(struct fsctx *fs, const struct path *old, const struct path *fresh);
+/* A new reference. */
+struct mount_ns *fsctx_ns(struct fsctx *fs);
+/* Leaves for a copy of the name space. */
+int fsctx_unshare_mounts(struct fsctx *fs) must_check;
+/* Stands at the root of another. */
+int fsctx_enter_mounts(struct fsctx *fs, struct mount_ns *ns) must_check;
 uint32_t fsctx_umask(struct fsctx *fs);
 uint32_t fsctx_set_umask(struct fsctx *fs, uint32_t mask); /* returns the old one */
 

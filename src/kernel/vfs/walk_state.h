@@ -42,6 +42,7 @@ struct walk {
     struct path root; /* where ".." and absolute links end; borrowed */
     struct path cur;
     enum walk_hold hold;
+    bool own_mnt;         /* cur.mnt is a reference of ours, too: the walk has crossed to it */
     struct super *locked; /* whose tree_lock we hold */
     struct dentry *drop;  /* a reference to be dropped after unlocking */
     struct list dying;
