@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cloister do: one command in a sandbox, without image, bundle or daemon. */
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -22,7 +24,7 @@
 struct do_options {
     const char *root, *cwd, *network;
     bool ro, rw, strace, terminal, no_terminal;
-    struct string_list env;
+    struct string_list env, cap_add, cap_drop;
 };
 
 #define O(field) offsetof(struct do_options, field)
@@ -37,6 +39,10 @@ static const struct option do_option_table[] = {
      "working directory inside (default: the caller's, if it is there)", O(cwd)},
     {"env", 'e', OPTION_LIST, false, "K=V", "set a variable of its environment; may be repeated",
      O(env)},
+    {"cap-add", 0, OPTION_LIST, false, "CAP",
+     "a capability more, or ALL: within the sandbox only; may be repeated", O(cap_add)},
+    {"cap-drop", 0, OPTION_LIST, false, "CAP", "a capability less, or ALL; may be repeated",
+     O(cap_drop)},
     {"network", 0, OPTION_STRING, false, "MODE", "none (default) or host", O(network)},
     {"terminal", 't', OPTION_FLAG, false, NULL,
      "give it a terminal (default if ours is on descriptors 0, 1 and 2)", O(terminal)},
@@ -89,6 +95,54 @@ static int choose_cwd(struct sandbox_spec *s, const struct do_options *o, const 
     return s->process.cwd ? 0 : fail(f, ENOMEM, "out of memory");
 }
 
+static int caps_of(const struct string_list *names, const char *option, uint64_t *ret,
+                   struct fail *f)
+{
+    *ret = 0;
+    for (size_t i = 0; i < names->n; i++) {
+        char name[32] = "CAP_";
+        const char *text = names->items[i];
+        size_t n = strlen(name);
+        int cap;
+
+        if (strcasecmp(text, "all") == 0) {
+            *ret |= (UINT64_C(1) << caps_count()) - 1;
+            continue;
+        }
+        if (strncasecmp(text, name, n) == 0)
+            text += n;
+        for (; *text && n < sizeof(name) - 1; n++)
+            name[n] = (char) toupper((unsigned char) *text++);
+        cap = *text ? -EINVAL : caps_by_name(name);
+        if (cap < 0)
+            return fail(f, EINVAL, "option %s: there is no capability \"%s\"", option,
+                        names->items[i]);
+        *ret |= UINT64_C(1) << cap;
+    }
+    return 0;
+}
+
+/* A user without privileges has what was asked for, and keeps it. */
+static int fill_caps(struct process_spec *p, const struct do_options *o, struct fail *f)
+{
+    uint64_t add, drop;
+    int r = caps_of(&o->cap_add, "--cap-add", &add, f);
+
+    if (r == 0)
+        r = caps_of(&o->cap_drop, "--cap-drop", &drop, f);
+    if (r < 0)
+        return r;
+    /* A name beats ALL on the other side. */
+    if (drop == (UINT64_C(1) << caps_count()) - 1)
+        p->cap_bounding = add;
+    else
+        p->cap_bounding = (CAPS_DEFAULT | add) & ~drop;
+    p->cap_effective = p->cap_permitted = p->uid == 0 ? p->cap_bounding : add & p->cap_bounding;
+    if (p->uid != 0)
+        p->cap_inheritable = p->cap_ambient = add & p->cap_bounding;
+    return 0;
+}
+
 static int fill_process(struct sandbox_spec *s, const struct do_options *o, char **argv,
                         struct fail *f)
 {
@@ -111,10 +165,7 @@ static int fill_process(struct sandbox_spec *s, const struct do_options *o, char
     p->terminal = o->terminal || (!o->no_terminal && terminal_is_ours());
     p->umask = umask(022);
     umask(p->umask);
-    p->cap_bounding = CAPS_DEFAULT;
-    if (p->uid == 0)
-        p->cap_effective = p->cap_permitted = CAPS_DEFAULT;
-    return 0;
+    return fill_caps(p, o, f);
 }
 
 static int choose_network(struct sandbox_spec *s, const char *mode, struct fail *f)

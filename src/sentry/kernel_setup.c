@@ -110,11 +110,8 @@ static int new_devpts(struct kernel *k, const char *options, struct super **ret)
 
 /* devtmpfs and the like are the host's: mount(2), EPERM in a user namespace. */
 static const struct fs_type fs_types[] = {
-    {"proc", new_proc},
-    {"sysfs", new_sysfs},
-    {"devpts", new_devpts},
-    {"devtmpfs", NULL},
-    {NULL, NULL},
+    {"proc", new_proc}, {"sysfs", new_sysfs}, {"devpts", new_devpts},
+    {"devtmpfs", NULL}, {NULL, NULL},
 };
 
 static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret)

@@ -28,7 +28,8 @@ struct devpts_options {
 
 /* The file system of /dev/pts. Every mount shows the same terminals. */
 int devpts_mount(struct kernel *k, const struct devpts_options *o, struct super **ret) must_check;
-/* The same once more, as mount(2) does it: its options are looked at, and stay as they are. -EINVAL. */
+/* The same once more, as mount(2) does it: its options are looked at, and stay as they are.
+ * -EINVAL. */
 int devpts_mount_again(struct kernel *k, const char *options, struct super **ret) must_check;
 
 /* For struct specials: /dev/tty (5:0), /dev/console (5:1) and /dev/ptmx (5:2); -ENXIO. */

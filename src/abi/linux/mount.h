@@ -28,9 +28,9 @@ enum {
     LX_MS_STRICTATIME = 1u << 24,
     LX_MS_LAZYTIME = 1u << 25,
 };
-#define LX_MS_NOUSER    0x80000000u
-#define LX_MS_MGC_VAL   0xc0ed0000u
-#define LX_MS_MGC_MASK  0xffff0000u
+#define LX_MS_NOUSER   0x80000000u
+#define LX_MS_MGC_VAL  0xc0ed0000u
+#define LX_MS_MGC_MASK 0xffff0000u
 
 enum {
     LX_MNT_FORCE = 1,

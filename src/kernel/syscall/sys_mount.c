@@ -19,8 +19,7 @@
 #include "kernel/vfs/special.h"
 #include "rpc/spec.h"
 
-#define TYPE_OF_CHANGE \
-    ((uint32_t) (LX_MS_SHARED | LX_MS_PRIVATE | LX_MS_SLAVE | LX_MS_UNBINDABLE))
+#define TYPE_OF_CHANGE ((uint32_t) (LX_MS_SHARED | LX_MS_PRIVATE | LX_MS_SLAVE | LX_MS_UNBINDABLE))
 #define ATIME_FLAGS \
     ((uint32_t) (LX_MS_NOATIME | LX_MS_NODIRATIME | LX_MS_RELATIME | LX_MS_STRICTATIME))
 
@@ -189,11 +188,10 @@ long sys_umount2(struct task *t, const uint64_t a[static 6])
 {
     uint32_t flags = (uint32_t) a[1];
     struct target g;
-    if (flags &
-        ~(uint32_t) (LX_MNT_FORCE | LX_MNT_DETACH | LX_MNT_EXPIRE | LX_UMOUNT_NOFOLLOW))
+    if (flags & ~(uint32_t) (LX_MNT_FORCE | LX_MNT_DETACH | LX_MNT_EXPIRE | LX_UMOUNT_NOFOLLOW))
         return -EINVAL;
-    int r = target_at(t, NULL, LX_AT_FDCWD, a[0], flags & LX_UMOUNT_NOFOLLOW ? WALK_NOFOLLOW : 0,
-                      &g);
+    int r =
+        target_at(t, NULL, LX_AT_FDCWD, a[0], flags & LX_UMOUNT_NOFOLLOW ? WALK_NOFOLLOW : 0, &g);
     if (r < 0)
         return r;
     r = -EPERM;

@@ -248,8 +248,7 @@ static int mount_below(struct vfs *v, struct mount *m, const char *dest)
 }
 
 /* What the container was given is not for those in it to loosen. */
-#define LOCKED_FLAGS \
-    ((uint32_t) (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC))
+#define LOCKED_FLAGS ((uint32_t) (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC))
 
 int vfs_mount(struct vfs *v, struct super *sb, const char *dest, uint32_t flags, const char *source)
 {

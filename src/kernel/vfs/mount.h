@@ -73,7 +73,8 @@ int mount_set_flags(struct mount_ns *ns, const struct path *at, uint32_t set, ui
 /* The file system itself: read-only or not, and its own options. */
 int mount_reconfigure(struct mount_ns *ns, const struct path *at, bool rdonly, const char *options)
     must_check;
-/* LX_MS_PRIVATE, SLAVE, UNBINDABLE, and SHARED: -EINVAL. Without peers the first two are the same. */
+/* LX_MS_PRIVATE, SLAVE, UNBINDABLE, and SHARED: -EINVAL. Without peers the first two are the same.
+ */
 int mount_set_propagation(struct mount_ns *ns, const struct path *at, uint32_t kind, bool recursive)
     must_check;
 /* pivot_root(2) as seen by a task with this root. */

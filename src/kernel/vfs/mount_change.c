@@ -206,9 +206,9 @@ int mount_umount(struct mount_ns *ns, struct path *p, uint32_t flags)
 
 /* ---- flags ---- */
 
-#define SETTABLE                                                                         \
-    ((uint32_t) (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC |      \
-                 MOUNT_F_NOATIME | MOUNT_F_NODIRATIME | MOUNT_F_STRICTATIME |            \
+#define SETTABLE                                                                    \
+    ((uint32_t) (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC | \
+                 MOUNT_F_NOATIME | MOUNT_F_NODIRATIME | MOUNT_F_STRICTATIME |       \
                  MOUNT_F_NOSYMFOLLOW))
 
 /* [vfs.lock] */

@@ -3,9 +3,9 @@
  * The mount table's inside, for vfs/ alone.
  *
  * A mount that hangs in its parent has one reference for that (the hook's); paths have one each. It
- * leaves the table by being unhooked, and lives on for those who hold paths in it; what is mounted
- * below it stays hooked and goes with it. Parents are not referenced by their children: a mount
- * that is freed unhooks those first. The first mount of all and the internal one are never freed,
+ * leaves the table by being unhooked, and lives on for those who hold paths in it. Parents are not
+ * referenced by their children: a mount that is freed unhooks those first (a tree that was never in
+ * the table, or it would have none). The first mount of all and the internal one are never freed,
  * and so not counted: most paths are there.
  *
  * Chains of mounts at a dentry change under vfs.lock and the tree_lock of the dentry, so either is
@@ -129,7 +129,7 @@ struct dentry *mount_unhook(struct mount *m);
 /* The next one of the tree below `top`, parents first; NULL: no more. */
 struct mount *mount_next(struct mount *m, const struct mount *top);
 void mount_tree_join(struct mount *top, struct mount_ns *ns);
-/* Out of the table with all below; what is to be buried is added to *dead. */
+/* Out of the table with all below, each for itself; what is to be buried is added to *dead. */
 void mount_tree_leave(struct mount *top, struct mount **dead);
 /* A copy of the tree at top, whose own copy has `root`; without what is not below that, and without
  * unbindable ones unless `all`. */

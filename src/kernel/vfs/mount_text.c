@@ -90,7 +90,8 @@ static void add_mountinfo_line(struct strbuf *out, const struct mount *m, const 
     add_options(out, flags);
     sb_addf(out, "%s - %s ", m->unbindable ? " unbindable" : "", m->sb->type_name);
     add_escaped(out, m->source);
-    sb_add(out, (flags & MOUNT_F_RDONLY & m->locked) || atomic_load(&m->sb->rdonly) ? " ro" : " rw");
+    sb_add(out,
+           (flags & MOUNT_F_RDONLY & m->locked) || atomic_load(&m->sb->rdonly) ? " ro" : " rw");
     add_super_options(out, m);
     sb_addch(out, '\n');
 }

@@ -228,11 +228,15 @@ void mount_tree_join(struct mount *top, struct mount_ns *ns)
 
 void mount_tree_leave(struct mount *top, struct mount **dead)
 {
+    struct mount *first = *dead, *m;
     mount_tree_join(top, NULL);
-    if (top->parent)
-        top->mountpoint = mount_unhook(top);
-    top->next_dead = *dead;
-    *dead = top;
+    for (m = top; m; m = mount_next(m, top)) {
+        m->next_dead = *dead;
+        *dead = m;
+    }
+    for (m = *dead; m != first; m = m->next_dead) /* children before their parents */
+        if (m->parent)
+            m->mountpoint = mount_unhook(m);
 }
 
 static int copy_one(struct mount *m, struct dentry *root, struct mount **ret)

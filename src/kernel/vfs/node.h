@@ -130,7 +130,8 @@ struct super_ops {
         struct super *sb); /* syncfs(2), no locks held; NULL: there is nothing to write back */
     /* More options for /proc/PID/mounts, each with a comma before it; may be NULL. */
     void (*show_options)(struct super *sb, struct strbuf *out);
-    /* mount(2) with MS_REMOUNT: "name=value,..."; -EINVAL. NULL: there are none, all are ignored. */
+    /* mount(2) with MS_REMOUNT: "name=value,..."; -EINVAL. NULL: there are none, all are ignored.
+     */
     int (*reconfigure)(struct super *sb, const char *options);
     void (*release)(struct super *sb);
 };
@@ -146,12 +147,12 @@ struct super {
     bool exclusive;         /* nobody else changes it: dentries are trusted without revalidate */
     uint32_t max_dentries;  /* how many names are kept; super_init() sets a default */
     /* vfs/ alone: */
-    uint64_t hash_seed;   /* immutable */
-    struct dentry *top;         /* set before its first mount is seen: the root's; referenced */
-    _Atomic uint32_t n_mounts;  /* the last one to go ends it */
-    _Atomic bool rdonly;        /* as a whole: whatever the mount says */
-    struct htab dentries; /* [tree_lock] by parent and name */
-    struct list lru;      /* [tree_lock] the same, roughly by age */
+    uint64_t hash_seed;        /* immutable */
+    struct dentry *top;        /* set before its first mount is seen: the root's; referenced */
+    _Atomic uint32_t n_mounts; /* the last one to go ends it */
+    _Atomic bool rdonly;       /* as a whole: whatever the mount says */
+    struct htab dentries;      /* [tree_lock] by parent and name */
+    struct list lru;           /* [tree_lock] the same, roughly by age */
     /* watch.c: */
     _Atomic uint32_t n_watched, moves; /* marks below this super; cookies given out */
     struct mutex watch_lock;           /* RANK_NODE */

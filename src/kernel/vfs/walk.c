@@ -96,8 +96,8 @@ static int cross_mounts(struct walk *s)
     return 0;
 }
 
-/* Is s.cur `top` or below it? Its lock is held, and perhaps another one afterwards: ghosts lead from
- * one super to another, but they stay. */
+/* Is s.cur `top` or below it? Its lock is held, and perhaps another one afterwards: ghosts lead
+ * from one super to another, but they stay. */
 static bool is_below(struct walk *s, const struct dentry *top)
 {
     struct dentry *d = s->cur.dentry;
