@@ -16,6 +16,7 @@
 #include "fs/host/hostfs.h"
 #include "fs/proc/proc.h"
 #include "fs/sys/sys.h"
+#include "fs/tmp/tmp.h"
 #include "kernel/host_facts.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/mount.h"
@@ -108,10 +109,10 @@ static int new_devpts(struct kernel *k, const char *options, struct super **ret)
     return devpts_mount_again(k, options, ret);
 }
 
-/* devtmpfs and the like are the host's: mount(2), EPERM in a user namespace. */
 static const struct fs_type fs_types[] = {
-    {"proc", new_proc}, {"sysfs", new_sysfs}, {"devpts", new_devpts},
-    {"devtmpfs", NULL}, {NULL, NULL},
+    {"proc", new_proc},     {"sysfs", new_sysfs},   {"devpts", new_devpts},
+    {"tmpfs", tmpfs_mount}, {"ramfs", ramfs_mount}, {"devtmpfs", NULL}, /* the host's */
+    {NULL, NULL},
 };
 
 static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret)

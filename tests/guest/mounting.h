@@ -52,7 +52,8 @@ static UNUSED bool mount_line(const char *at, char *dst, size_t cap)
     while (fgets(line, sizeof(line), f)) {
         if (sscanf(line, "%*d %*d %*s %*s %1023s", point) == 1 && strcmp(point, at) == 0) {
             line[strcspn(line, "\n")] = 0;
-            snprintf(dst, cap, "%s", line);
+            strncpy(dst, line, cap - 1);
+            dst[cap - 1] = 0;
             found = true;
         }
     }
