@@ -269,8 +269,8 @@ PROC_CONST(show_timens_offsets,
 /* ---- namespaces ---- */
 
 /*
- * There is one of each, so the links only tell that all processes share them. The numbers are those
- * Linux gives to its first ones.
+ * But for those of mounts there is one of each, so the links only tell that all processes share
+ * them. The numbers are those Linux gives to its first ones.
  */
 #define NAMESPACE(fn, text)                                              \
     static ssize_t fn(const struct pseudo_ctx *c, char *dst, size_t cap) \
@@ -289,21 +289,29 @@ NAMESPACE(link_ns_user, "user:[4026531837]")
 NAMESPACE(link_ns_uts, "uts:[4026531838]")
 NAMESPACE(link_ns_ipc, "ipc:[4026531839]")
 NAMESPACE(link_ns_net, "net:[4026531840]")
-NAMESPACE(link_ns_mnt, "mnt:[4026531841]")
 
-static const struct pseudo_entry ns_table[] = {
-    PSEUDO_LINK("cgroup", link_ns_cgroup),
-    PSEUDO_LINK("ipc", link_ns_ipc),
-    PSEUDO_LINK("mnt", link_ns_mnt),
-    PSEUDO_LINK("net", link_ns_net),
-    PSEUDO_LINK("pid", link_ns_pid),
-    PSEUDO_LINK("pid_for_children", link_ns_pid),
-    PSEUDO_LINK("time", link_ns_time),
-    PSEUDO_LINK("time_for_children", link_ns_time),
-    PSEUDO_LINK("user", link_ns_user),
-    PSEUDO_LINK("uts", link_ns_uts),
-    {0},
-};
+static int follow_ns_mnt(const struct pseudo_ctx *c, struct path *ret)
+{
+    struct fsctx *fs;
+    int r = task_snapshot_fs(c->k, c->tid, &fs);
+    if (r < 0)
+        return r;
+    struct mount_ns *ns = fsctx_ns(fs);
+    r = mount_ns_path(ns, ret);
+    mount_ns_put(ns);
+    fsctx_put(fs);
+    return r;
+}
+
+static int walk_ns_mnt(const struct pseudo_ctx *c, struct path *ret)
+{
+    return walk_to(c, follow_ns_mnt, ret);
+}
+
+static ssize_t link_ns_mnt(const struct pseudo_ctx *c, char *dst, size_t cap)
+{
+    return link_of(c, follow_ns_mnt, dst, cap);
+}
 
 static int is_alive(const struct pseudo_ctx *c)
 {
@@ -329,6 +337,20 @@ static int is_alive(const struct pseudo_ctx *c)
         .name = name_, .mode = LX_S_IFDIR | (mode_), .dynamic = dynamic_, .may_open = may_, \
         .alive = is_alive                                                                   \
     }
+
+static const struct pseudo_entry ns_table[] = {
+    PSEUDO_LINK("cgroup", link_ns_cgroup),
+    PSEUDO_LINK("ipc", link_ns_ipc),
+    MAGIC("mnt", link_ns_mnt, walk_ns_mnt),
+    PSEUDO_LINK("net", link_ns_net),
+    PSEUDO_LINK("pid", link_ns_pid),
+    PSEUDO_LINK("pid_for_children", link_ns_pid),
+    PSEUDO_LINK("time", link_ns_time),
+    PSEUDO_LINK("time_for_children", link_ns_time),
+    PSEUDO_LINK("user", link_ns_user),
+    PSEUDO_LINK("uts", link_ns_uts),
+    {0},
+};
 
 /* What processes and threads have alike. */
 /* clang-format off */

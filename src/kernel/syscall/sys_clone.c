@@ -14,7 +14,9 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/image.h"
 #include "kernel/task/pid.h"
+#include "kernel/task/snapshot.h"
 #include "kernel/vfs/fdtable.h"
+#include "kernel/vfs/mount.h"
 #include "kernel/vfs/walk.h"
 #include "kernel/wait/block.h"
 
@@ -26,12 +28,26 @@ struct clone_request {
 
 #define UNSUPPORTED LX_CLONE_INTO_CGROUP
 
+/* Of the name spaces there is one each, but for those of mounts. */
+#define ONE_EACH ((LX_CLONE_NAMESPACES | LX_CLONE_NEWTIME) & ~LX_CLONE_NEWNS)
+
+static int check_namespaces(const struct task *t, uint64_t flags)
+{
+    if (!(flags & (LX_CLONE_NAMESPACES | LX_CLONE_NEWTIME)))
+        return 0;
+    if (!cred_capable(t->cred, LX_CAP_SYS_ADMIN))
+        return -EPERM;
+    return flags & ONE_EACH ? -EINVAL : 0;
+}
+
 static int check(const struct task *t, const struct clone_request *q)
 {
     uint64_t f = q->flags;
 
-    if (f & (LX_CLONE_NAMESPACES | LX_CLONE_NEWTIME))
-        return cred_capable(t->cred, LX_CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+    int r = (f & LX_CLONE_NEWNS) && (f & LX_CLONE_FS) ? -EINVAL : check_namespaces(t, f);
+
+    if (r < 0)
+        return r;
     if ((f & LX_CLONE_SIGHAND) && !(f & LX_CLONE_VM))
         return -EINVAL;
     if ((f & LX_CLONE_THREAD) && !(f & LX_CLONE_SIGHAND))
@@ -66,6 +82,12 @@ static int inherit(struct task *t, struct task *c, const struct clone_request *q
     c->fs = (f & LX_CLONE_FS) ? fsctx_get(t->fs) : fsctx_copy(t->fs);
     if (!c->fs)
         return -ENOMEM;
+    if (f & LX_CLONE_NEWNS) {
+        int r = fsctx_unshare_mounts(c->fs);
+
+        if (r < 0)
+            return r;
+    }
     c->cred = cred_get(t->cred);
     c->blocked = t->blocked;
     if (t->restore_mask)
@@ -368,26 +390,42 @@ long sys_clone3(struct task *t, const uint64_t a[static 6])
     return do_clone(t, &q);
 }
 
+/* A context of its own, in the same name space or in a copy of it. */
+static int unshare_fs(struct task *t, bool mounts)
+{
+    struct fsctx *n = fsctx_copy(t->fs), *old = t->fs;
+    int r = n ? 0 : -ENOMEM;
+
+    if (r == 0 && mounts)
+        r = fsctx_unshare_mounts(n);
+    if (r < 0) {
+        fsctx_put(n);
+        return r;
+    }
+    mutex_lock(&t->k->tasks_lock);
+    t->fs = n;
+    mutex_unlock(&t->k->tasks_lock);
+    fsctx_put(old);
+    return 0;
+}
+
 long sys_unshare(struct task *t, const uint64_t a[static 6])
 {
     uint64_t f = a[0];
+    int r;
 
     if (f & ~(LX_CLONE_NAMESPACES | LX_CLONE_NEWTIME | LX_CLONE_FS | LX_CLONE_FILES |
               LX_CLONE_SYSVSEM | LX_CLONE_VM | LX_CLONE_SIGHAND | LX_CLONE_THREAD))
         return -EINVAL;
-    if (f & (LX_CLONE_NAMESPACES | LX_CLONE_NEWTIME))
-        return cred_capable(t->cred, LX_CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+    r = check_namespaces(t, f);
+    if (r < 0)
+        return r;
     if ((f & (LX_CLONE_VM | LX_CLONE_SIGHAND | LX_CLONE_THREAD)) && t->tg->n_threads > 1)
         return -EINVAL;
-    if (f & LX_CLONE_FS) {
-        struct fsctx *n = fsctx_copy(t->fs), *old = t->fs;
-
-        if (!n)
-            return -ENOMEM;
-        mutex_lock(&t->k->tasks_lock);
-        t->fs = n;
-        mutex_unlock(&t->k->tasks_lock);
-        fsctx_put(old);
+    if (f & (LX_CLONE_FS | LX_CLONE_NEWNS)) {
+        r = unshare_fs(t, f & LX_CLONE_NEWNS);
+        if (r < 0)
+            return r;
     }
     if (f & LX_CLONE_FILES) {
         struct fdtable *n = fdtable_copy(t->files), *old = t->files;
@@ -403,17 +441,52 @@ long sys_unshare(struct task *t, const uint64_t a[static 6])
     return 0;
 }
 
-/* There is one name space of each kind, and nobody in a container may enter another. */
+static int enter_mounts(struct task *t, struct mount_ns *ns)
+{
+    if (!cred_capable(t->cred, LX_CAP_SYS_ADMIN) || !cred_capable(t->cred, LX_CAP_SYS_CHROOT))
+        return -EPERM;
+    if (ref_count(&t->fs->ref) > 1) /* shared: the others have not asked for it */
+        return -EINVAL;
+    return fsctx_enter_mounts(t->fs, ns);
+}
+
+/* The mounts of the process behind a pidfd. */
+static int enter_mounts_of(struct task *t, struct tgroup *tg)
+{
+    struct fsctx *fs;
+    int r = task_snapshot_fs(t->k, tg->tgid, &fs);
+
+    if (r < 0)
+        return r;
+    struct mount_ns *ns = fsctx_ns(fs);
+
+    r = enter_mounts(t, ns);
+    mount_ns_put(ns);
+    fsctx_put(fs);
+    return r;
+}
+
+/* Of all other kinds there is one name space, and nobody in a container may enter another. */
 long sys_setns(struct task *t, const uint64_t a[static 6])
 {
     const uint64_t kinds = LX_CLONE_NAMESPACES | LX_CLONE_NEWTIME;
+    struct tgroup *tg;
+    struct mount_ns *ns;
     struct file *f;
-    bool is_process;
     int r = fd_lookup(t->files, (int) a[0], &f);
 
     if (r)
         return r;
-    is_process = pidfd_tgroup(f) != NULL;
+    tg = pidfd_tgroup(f);
+    ns = mount_ns_of_file(f);
+    if (ns)
+        r = !a[1] || a[1] == LX_CLONE_NEWNS ? enter_mounts(t, ns) : -EINVAL;
+    else if (!tg || !a[1] || (a[1] & ~kinds))
+        r = -EINVAL;
+    else if (a[1] == LX_CLONE_NEWNS)
+        r = enter_mounts_of(t, tg);
+    else
+        r = -EPERM;
     file_put(f);
-    return !is_process || !a[1] || (a[1] & ~kinds) ? -EINVAL : -EPERM;
+    return r;
 }

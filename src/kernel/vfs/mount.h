@@ -54,6 +54,11 @@ int mount_ns_root(struct mount_ns *ns, struct path *ret) must_check;
 /* What tells one from another: proc(5), /proc/PID/ns/mnt. */
 uint64_t mount_ns_ino(const struct mount_ns *ns);
 
+/* The file that stands for one, as /proc/PID/ns/mnt leads to it: new references. */
+int mount_ns_path(struct mount_ns *ns, struct path *ret) must_check;
+/* Borrowed from an open one of those; NULL: f is something else. */
+struct mount_ns *mount_ns_of_file(struct file *f);
+
 /*
  * Changes of one: mount_change.c. Paths are of walks that crossed all mounts. -EINVAL: not in this
  * name space, or no mount's top where one is needed. No locks held.
