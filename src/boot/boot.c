@@ -152,6 +152,7 @@ static int make_platform(struct confinement *c, struct fail *f)
     struct platform_config pc = {
         .max_threads = thread_limit(c->spec),
         .oom_score_fd = c->handoff.oom_score_fd,
+        .patch = !c->spec->no_patch && !c->spec->strace,
     };
     int r = platform_init(&pc, &c->platform);
 

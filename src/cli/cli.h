@@ -17,7 +17,7 @@ struct cli {
     const char *log;        /* --log: file; NULL: stderr */
     const char *log_format; /* --log-format; NULL: text */
     const char *sentry;     /* --sentry: path of cloister-sentry */
-    bool debug, strace;
+    bool debug, strace, no_patch;
 
     const char *command; /* its name, for messages */
     int log_fd;          /* file of --log, or 2 */

@@ -215,6 +215,7 @@ static int build_spec(const struct cli *cli, const struct do_options *o, char **
     s->start_now = true;
     s->die_with_parent = true;
     s->strace = o->strace || cli->strace;
+    s->no_patch = cli->no_patch;
     s->log_fd = cli->log_fd;
     s->log_level = s->strace && cli->level < LOG_INFO ? LOG_INFO : cli->level;
     s->log_json = cli->json;

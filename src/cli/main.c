@@ -27,6 +27,8 @@ static const struct option global_options[] = {
     {"log-format", 0, OPTION_STRING, false, "FORMAT", "text (default) or json", G(log_format)},
     {"debug", 0, OPTION_FLAG, false, NULL, "log what is done, step by step", G(debug)},
     {"strace", 0, OPTION_FLAG, false, NULL, "log every system call of the container", G(strace)},
+    {"no-patch", 0, OPTION_FLAG, false, NULL, "leave the program's system calls in its code alone",
+     G(no_patch)},
     {"sentry", 0, OPTION_STRING, false, "PATH", "use this cloister-sentry", G(sentry)},
     {"systemd-cgroup", 0, OPTION_REFUSED, false, NULL, "let systemd make the cgroup", 0},
     {"rootless", 0, OPTION_IGNORED, true, "MODE", "accepted for runc's sake; found out by itself",

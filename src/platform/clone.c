@@ -55,6 +55,7 @@ static int child_new(struct stub_thread *parent, enum stub_clone_kind kind,
         mm->gap_start = proc->mm->gap_start;
         mm->gap_end = proc->mm->gap_end;
         mm->slots[slot / 64] = 1ull << (slot % 64);
+        patches_inherit(mm, proc);
     }
     if (kind != STUB_THREAD)
         proc = proc_like(p, mm ? mm : proc->mm, proc);

@@ -26,6 +26,8 @@ struct stub_mm {
     uint64_t slots[STUB_MAX_SLOTS / 64]; /* [platform.lock] */
     uint64_t vdso;                       /* owner thread */
     uint64_t gap_start, gap_end;         /* as vdso: what pushes the mmap area down by chance */
+    uint64_t chunks[STUB_MAX_CHUNKS];    /* [platform.lock] for trampolines */
+    unsigned n_chunks;                   /* [platform.lock] */
 };
 
 /* One host process. */
@@ -69,6 +71,7 @@ struct stub_thread {
     struct stub_segment in[STUB_SEGMENTS], out[STUB_SEGMENTS];
     uint32_t n_in, n_out;
     uint32_t out_len[STUB_SEGMENTS];
+    uint64_t patch;    /* what the stub would patch after this call, 0: nothing */
     bool expect_ready; /* a newcomer whose REQ_READY has not been read yet */
     bool owed_done;    /* the answer to a clone order is still to come (vfork) */
 
@@ -111,6 +114,7 @@ struct platform {
     struct list waiters;        /* [waiters_lock] those in notify_wait(): notify.c */
     int listener;               /* immutable */
     int oom_score_fd;
+    bool patch; /* immutable: as configured */
     pthread_t reaper;
     bool reaping; /* the reaper runs; set before the second thread that could ask */
     struct sock_filter program[STUB_FILTER_MAX]; /* immutable: the stubs' filter */
@@ -177,6 +181,17 @@ void deadline_after_ms(struct timespec *ts, unsigned ms); /* CLOCK_MONOTONIC */
 
 /* zygote.c */
 int zygote_start(struct platform *p) must_check;
+
+/* patches.c: call sites that stubs patch. */
+/* Lets the stubs do so; the zygote is prepared and has not been copied yet. */
+int patches_enable(struct platform *p) must_check;
+/* May the stub patch the call at `site`? If so, *ret_chunk is memory just mapped for it, or 0 where
+ * there was some. Owner thread, the stub is trapped. */
+enum stub_patch patches_judge(struct stub_thread *st, uint64_t site, uint64_t *ret_chunk);
+/* For a forked process: what its copied memory holds. */
+void patches_inherit(struct stub_mm *mm, const struct stub_proc *parent);
+/* Every site of the process has its own code again, and none is patched any more. */
+int patches_undo(struct stub_thread *st) must_check;
 
 /* filter.c: the stub's seccomp program. The number of instructions, or -E2BIG. */
 int stub_filter_build(struct sock_filter *out, size_t cap) must_check;

@@ -85,7 +85,7 @@ int platform_set_brk(struct stub_thread *st, uint64_t start)
     const struct stub_process heap = {.brk_start = start,
                                       .brk_now = start,
                                       .vdso = st->proc->mm->vdso};
-    return platform_write(st, STUB_DATA, &heap, sizeof(heap));
+    return platform_write(st, STUB_DATA, &heap, offsetof(struct stub_process, patching));
 }
 
 uint64_t platform_get_brk(struct stub_thread *st, uint64_t *ret_start)

@@ -27,6 +27,7 @@ int platform_init(const struct platform_config *c, struct platform **ret)
     htab_init(&p->threads);
     p->max_threads = c->max_threads;
     p->oom_score_fd = c->oom_score_fd;
+    p->patch = c->patch;
     p->listener = -1;
     placement_init(p);
     int r = zygote_start(p);

@@ -30,6 +30,7 @@ struct parker;
 struct platform_config {
     unsigned max_threads; /* host threads admitted, all stubs together */
     int oom_score_fd;     /* /proc/self/oom_score_adj opened before /proc turned read-only, or -1 */
+    bool patch;           /* stubs may patch call sites that trap often */
 };
 
 /*
@@ -275,6 +276,15 @@ uint64_t platform_hidden_size(const struct stub_thread *st);
 uint64_t platform_hidden_data(const struct stub_thread *st);
 /* The inaccessible mapping that an image begins with; the guest may have removed it since. */
 void platform_gap(const struct stub_thread *st, uint64_t *ret_start, uint64_t *ret_end);
+
+/* Pieces of the guest's address space, outside the reserved region, that are the stub's as long as
+ * the guest leaves them alone. Any thread. */
+#define PLATFORM_MAX_PIECES 8
+struct platform_piece {
+    uint64_t start, end;
+};
+size_t platform_pieces(const struct stub_thread *st,
+                       struct platform_piece ret[PLATFORM_MAX_PIECES]);
 
 /* The processors of the sandbox, and those a guest thread may run on. The pair's own placement is
  * not seen; it ends when the guest chooses other than all. */

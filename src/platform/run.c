@@ -37,6 +37,12 @@ static void put_resume(struct stub_thread *st, const struct resume *how)
         memcpy(&ch->new_regs, how->regs, sizeof(ch->new_regs));
     ch->has_signal = how->signal != NULL;
     ch->come_back = how->come_back;
+    ch->patch_answer = PATCH_LATER;
+    if (st->patch && how->kind == RESUME_RETURN && !how->signal && !how->come_back) {
+        uint64_t chunk = 0;
+        ch->patch_answer = patches_judge(st, st->patch, &chunk);
+        ch->new_chunk = chunk;
+    }
     if (how->signal)
         put_signal(ch, how->signal);
 }
@@ -61,6 +67,7 @@ static enum trap take_syscall(struct stub_thread *st, struct trap_info *ret)
     struct channel *ch = st->ch;
     ret->nr = __atomic_load_n(&ch->nr, __ATOMIC_RELAXED);
     memcpy(ret->args, ch->args, sizeof(ret->args));
+    st->patch = __atomic_load_n(&ch->patch, __ATOMIC_RELAXED);
     st->n_in = take_segments(st->in, ch->in, __atomic_load_n(&ch->n_in, __ATOMIC_RELAXED));
     st->n_out = take_segments(st->out, ch->out, __atomic_load_n(&ch->n_out, __ATOMIC_RELAXED));
     return TRAP_SYSCALL;
@@ -97,6 +104,7 @@ enum trap platform_run(struct stub_thread *st, const struct resume *how, struct 
 
     memset(st->out_len, 0, sizeof(st->out_len));
     st->n_in = st->n_out = 0;
+    st->patch = 0;
     memcpy(&ret->regs, &st->ch->regs, sizeof(ret->regs));
     switch (__atomic_load_n(&st->ch->req, __ATOMIC_RELAXED)) {
     case REQ_SYSCALL:

@@ -93,6 +93,8 @@ struct stub_segment { /* a piece of guest memory that stands in the bounce buffe
 /* No system call: struct stub_call.nr of an atomic exchange of the 32 bits at args[0], args[1]
  * expected, args[2] desired. The result is what was found, or -EFAULT. */
 #define STUB_CALL_CMPXCHG 0x100000000ull
+/* Another: every patched call site gets its own code back, and none is patched any more. */
+#define STUB_CALL_UNPATCH 0x100000001ull
 
 #define STUB_SEGMENTS  3
 #define STUB_MAX_CALLS 16
@@ -119,6 +121,12 @@ enum stub_wait {
 struct stub_program {
     uint64_t len, filter;
     uint64_t code[STUB_PROGRAM_MAX];
+};
+
+enum stub_patch {
+    PATCH_LATER,   /* the call did not simply return: ask again */
+    PATCH_GRANTED, /* private, read-only code of a file */
+    PATCH_REFUSED,
 };
 
 struct stub_signal {
@@ -152,6 +160,7 @@ struct channel {
     struct stub_regs regs;
     struct stub_segment in[STUB_SEGMENTS], out[STUB_SEGMENTS];
     uint32_t n_in, n_out;
+    uint64_t patch; /* address of the system call instruction that the stub would patch, or 0 */
 
     /* reply: written by the sentry */
     uint32_t rep;
@@ -159,6 +168,8 @@ struct channel {
     int64_t value;
     uint32_t out_len[STUB_SEGMENTS];
     uint32_t has_signal, come_back; /* come_back: without a signal, REQ_KICKED at once */
+    uint32_t patch_answer;          /* enum stub_patch, to `patch` */
+    uint64_t new_chunk;             /* PATCH_GRANTED: a piece has been mapped there; or 0 */
     struct stub_regs new_regs;
     struct stub_signal signal;
     struct stub_call calls[STUB_MAX_CALLS];
@@ -179,12 +190,23 @@ struct channel {
 
 _Static_assert(sizeof(struct channel) <= CHANNEL_BOUNCE, "the header fits its page");
 
+/* Where trampolines stand: pieces of this size, mapped by the sentry's order near guest code. */
+#define STUB_CHUNK_SIZE 0x10000ull
+#define STUB_MAX_CHUNKS 8
+
 /* The stub's process-wide data, at STUB_DATA; copied by fork as the rest of the process is. */
 struct stub_process {
     uint32_t brk_lock;
     uint32_t pad;
     uint64_t brk_start, brk_now;
     uint64_t vdso;
+    struct {
+        uint32_t on;      /* sites may be patched; never set again once it is cleared */
+        uint32_t threads; /* others may run in this address space at the same time */
+        uint32_t lock;
+        uint32_t n_chunks;
+        uint64_t chunks[STUB_MAX_CHUNKS];
+    } patching;
 };
 
 /* The zygote's first words: what the kernel's exec left in its hands. */

@@ -155,6 +155,8 @@ int zygote_start(struct platform *p)
         r = find_special(p);
     if (r >= 0)
         r = install_filter(p);
+    if (r >= 0 && p->patch)
+        r = patches_enable(p);
     if (r < 0)
         log_error("the zygote could not be prepared: %s", strerror(-r));
     return r;

@@ -112,6 +112,7 @@ struct sandbox_spec {
     bool die_with_parent; /* foreground `do` and `run`: armed PR_SET_PDEATHSIG must be re-armed
                              after id changes */
     bool strace;
+    bool no_patch;      /* call sites of the guest stay as they are */
     uint32_t log_level; /* enum log_level */
     bool log_json;
     uint32_t pids_max; /* guest tasks admitted; 0 = the default */

@@ -15,6 +15,7 @@
 
 #define NAME_COLUMN 73 /* where the kernel puts the name */
 #define PAGE        ((uint64_t) 4096)
+#define MAPS_LINE   (NAME_COLUMN + 4096)
 
 struct mapping {
     uint64_t start, end;
@@ -40,6 +41,9 @@ static bool is_hidden(const struct mapping *m, const struct task_snapshot *s)
     platform_reserved(&start, &end);
     if (m->start < end && m->end > start)
         return true;
+    for (size_t i = 0; i < s->n_pieces; i++)
+        if (m->start >= s->pieces[i].start && m->end <= s->pieces[i].end)
+            return true;
     return s->gap_end && m->start == s->gap_start && m->end == s->gap_end &&
            memmem(m->line, m->len, " ---p ", 6);
 }
@@ -58,6 +62,38 @@ static void show_mapping(struct strbuf *out, const struct mapping *m, const stru
     sb_add(out, "\n");
 }
 
+/*
+ * A page of code with a patched call in it has been writable for a moment, and the host does not
+ * join what it has split for that: *m is made one with its neighbours. `text`: room for the line.
+ */
+static const char *join_code(struct mapping *m, const char *next, char *text, size_t cap)
+{
+    uint64_t offset;
+    int at = 0;
+    if (sscanf(m->line, "%*x-%*x r-xp %" SCNx64 "%n", &offset, &at) < 1 || !at ||
+        !memchr(m->line, '/', m->len) || m->len >= cap)
+        return next;
+    const char *file = m->line + at;
+    const size_t file_len = m->len - (size_t) at;
+    const uint64_t start = m->start;
+    for (;;) {
+        struct mapping n;
+        size_t len = strcspn(next, "\n");
+        uint64_t here;
+        if (!parse_mapping(next, len, &n) || n.start != m->end ||
+            sscanf(next, "%*x-%*x r-xp %" SCNx64 "%n", &here, &at) < 1 ||
+            here != offset + (n.start - start) || len - (size_t) at != file_len ||
+            memcmp(next + at, file, file_len) != 0)
+            return next;
+        m->end = n.end;
+        int used = snprintf(text, cap, "%08" PRIx64 "-%08" PRIx64 " r-xp %08" PRIx64 "%.*s", start,
+                            n.end, offset, (int) file_len, file);
+        m->line = text;
+        m->len = MIN((size_t) used, cap - 1);
+        next += len + (next[len] == '\n');
+    }
+}
+
 static int show(const struct pseudo_ctx *c, const char *file, struct strbuf *out)
 {
     _cleanup_free_ char *text = NULL;
@@ -73,7 +109,10 @@ static int show(const struct pseudo_ctx *c, const char *file, struct strbuf *out
         size_t len = strcspn(line, "\n");
         next = line + len + (line[len] == '\n');
         if (parse_mapping(line, len, &m)) {
+            char joined[MAPS_LINE];
             hidden = is_hidden(&m, &s);
+            if (s.n_pieces && strcmp(file, "maps") == 0)
+                next = join_code(&m, next, joined, sizeof(joined));
             if (!hidden)
                 show_mapping(out, &m, &s);
         } else if (!hidden) {
@@ -106,9 +145,7 @@ void proc_hidden(const struct task_snapshot *s, struct proc_hidden *ret)
 {
     _cleanup_free_ char *text = NULL;
     _cleanup_close_ int pagemap = proc_host_open(s->host_pid, "pagemap");
-    uint64_t start, end;
     *ret = (struct proc_hidden){0};
-    platform_reserved(&start, &end);
     if (proc_host_text(s->host_pid, "maps", &text) < 0)
         return;
     for (const char *line = text; *line;) {
@@ -116,7 +153,7 @@ void proc_hidden(const struct task_snapshot *s, struct proc_hidden *ret)
         size_t len = strcspn(line, "\n");
         if (parse_mapping(line, len, &m) && is_hidden(&m, s)) {
             ret->bytes += m.end - m.start;
-            if (pagemap >= 0 && m.start >= start && m.end <= end)
+            if (pagemap >= 0 && (m.start != s->gap_start || m.end != s->gap_end))
                 count_present(pagemap, &m, ret);
         }
         line += len + (line[len] == '\n');

@@ -166,6 +166,7 @@ int task_snapshot(struct kernel *k, pid_t tid, struct task_snapshot *ret)
         s.host_pid = platform_host_pid(host->st);
         s.host_tid = platform_host_tid(host->st);
         platform_gap(host->st, &s.gap_start, &s.gap_end);
+        s.n_pieces = platform_pieces(host->st, s.pieces);
         if (platform_get_affinity(host->st, &s.cpus) < 0)
             CPU_ZERO(&s.cpus);
     }

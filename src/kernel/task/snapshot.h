@@ -41,7 +41,9 @@ struct task_snapshot {
     pid_t host_pid; /* stub process for /proc/<host pid>/maps; 0 when it is gone */
     pid_t host_tid;
     uint64_t gap_start, gap_end; /* see platform_gap() */
-    cpu_set_t cpus;              /* it may run on */
+    struct platform_piece pieces[PLATFORM_MAX_PIECES];
+    size_t n_pieces;
+    cpu_set_t cpus; /* it may run on */
     struct guest_rlimit rlimits[GUEST_N_RLIMITS];
     int nice;
     int oom_score_adj;

@@ -3,7 +3,7 @@
  * New host threads and processes, on the sentry's order. The call itself waits in seccomp until the
  * sentry continues it; the child says hello with the order's cookie and gets its own channel.
  */
-#include "platform/stub/stub.h"
+#include "platform/stub/patch.h"
 
 #define SYS_CLOSE              3
 #define SYS_MMAP               9
@@ -81,6 +81,8 @@ static void newcomer_main(void *arg)
     /* The kernel cleared the alternate stack, or for vfork left the parent's: both are wrong here.
      */
     slot_use_stack(n->order.slot);
+    if (stub_process.patching.n_chunks)
+        gs_adopt(n->order.slot); /* it is the parent's until here */
     struct channel *ch = arrive(n->order.slot, n->order.cookie);
     child_registers(&n->order, f);
     converse(ch, f, REQ_READY);
@@ -97,6 +99,8 @@ static int64_t clone_sharing(const struct clone_order *o, const struct frame *f)
     struct newcomer *n = (struct newcomer *) (((uint64_t) copy - sizeof(*n)) & ~15ul);
     n->order = *o;
     n->frame = copy;
+    if (o->flags != STUB_CLONE_VFORK) /* there the parent sleeps meanwhile */
+        stub_process.patching.threads = 1;
     return stub_clone_onto(o->flags, n, newcomer_main, n);
 }
 
@@ -115,9 +119,12 @@ int64_t order_clone(struct channel *ch, struct frame *f, bool *ret_child)
     if (o.flags != STUB_CLONE_FORK)
         return clone_sharing(&o, f);
 
+    spin_lock(&stub_process.patching.lock); /* no half-written patch is copied */
     long r = stub_syscall(SYS_CLONE, o.flags, 0, 0, 0, 0, 0);
+    spin_unlock(&stub_process.patching.lock);
     if (r == 0) {
         stub_process.brk_lock = 0; /* whoever held it is not in this process */
+        stub_process.patching.threads = 0;
         arrive(o.slot, o.cookie);
         child_registers(&o, f);
         *ret_child = true;

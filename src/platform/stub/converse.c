@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stub's side of the conversation that stub_abi.h describes. */
-#include "platform/stub/stub.h"
+#include "platform/stub/patch.h"
 
 #define SYS_MMAP        9
 #define SYS_CLOSE       3
 #define SYS_BRK         12
 #define SYS_EXIT        60
+#define SYS_ARCH_PRCTL  158
 #define SYS_FUTEX       202
 #define SYS_EXIT_GROUP  231
 #define SYS_FUTEX_WAITV 449
@@ -68,6 +69,10 @@ static int64_t run_call(struct channel *ch, const struct stub_call *c)
         return run_wait(ch, c);
     if (c->nr == SYS_BRK)
         return set_brk(c->args[0]);
+    if (c->nr == SYS_ARCH_PRCTL)
+        return segment_base(c->args[0], c->args[1]);
+    if (c->nr == STUB_CALL_UNPATCH)
+        return patches_undo();
     if (c->nr == STUB_CALL_CMPXCHG)
         return stub_cmpxchg((uint32_t *) c->args[0], (uint32_t) c->args[1], (uint32_t) c->args[2]);
     if (!c->donate)
@@ -112,7 +117,8 @@ static void interrupt_futex(struct frame *f)
     uint32_t op = (uint32_t) r->rsi & 0x7f;
     if (r->rax != SYS_FUTEX_WAITV && (r->rax != SYS_FUTEX || (op != 0 && op != 9)))
         return;
-    if (stub_copy(code, (const void *) r->rip, 2) || code[0] != 0x0f || code[1] != 0x05)
+    if (!patch_stands_at(r->rip) &&
+        (stub_copy(code, (const void *) r->rip, 2) || code[0] != 0x0f || code[1] != 0x05))
         return;
     r->rip += 2;
     r->rax = (uint64_t) -STUB_EINTR;
@@ -150,34 +156,51 @@ static uint32_t resume(struct channel *ch, struct frame *f, bool was_kick)
     return ch->signal.more ? REQ_KICKED : 0;
 }
 
+void ask(struct channel *ch, const struct stub_regs *r, uint32_t request)
+{
+    ch->req = request;
+    ch->regs = *r;
+    hand_over(ch);
+}
+
+/* 0 when the guest may run, else the request to make next. */
+static uint32_t act_on_reply(struct channel *ch, struct frame *f, bool *was_kick)
+{
+    bool child = false;
+    uint32_t request;
+    switch (ch->rep) {
+    case REP_CALLS:
+        run_calls(ch);
+        return REQ_DONE;
+    case REP_CLONE:
+        ch->result = order_clone(ch, f, &child);
+        return child ? REQ_READY : REQ_DONE;
+    case REP_VECTOR:
+        ch->result = (int64_t) frame_vector(f);
+        return REQ_DONE;
+    case REP_EXIT:
+        stub_syscall(ch->value ? SYS_EXIT_GROUP : SYS_EXIT, 0, 0, 0, 0, 0, 0);
+        __builtin_trap();
+    default:
+        request = resume(ch, f, *was_kick);
+        *was_kick = false;
+        return request;
+    }
+}
+
 void converse(struct channel *ch, struct frame *f, uint32_t request)
 {
-    bool was_kick = request == REQ_KICKED, child = false;
+    bool was_kick = request == REQ_KICKED;
     while (request) {
-        ch->req = request;
-        ch->regs = f->uc.regs;
-        hand_over(ch);
-        switch (ch->rep) {
-        case REP_CALLS:
-            run_calls(ch);
-            request = REQ_DONE;
-            break;
-        case REP_CLONE:
-            ch->result = order_clone(ch, f, &child);
-            request = child ? REQ_READY : REQ_DONE;
-            child = false;
-            break;
-        case REP_VECTOR:
-            ch->result = (int64_t) frame_vector(f);
-            request = REQ_DONE;
-            break;
-        case REP_EXIT:
-            stub_syscall(ch->value ? SYS_EXIT_GROUP : SYS_EXIT, 0, 0, 0, 0, 0, 0);
-            __builtin_trap();
-        default:
-            request = resume(ch, f, was_kick);
-            was_kick = false;
-            break;
-        }
+        ask(ch, &f->uc.regs, request);
+        request = act_on_reply(ch, f, &was_kick);
     }
+}
+
+void converse_reply(struct channel *ch, struct frame *f)
+{
+    bool was_kick = false;
+    uint32_t request = act_on_reply(ch, f, &was_kick);
+    if (request)
+        converse(ch, f, request);
 }

@@ -89,6 +89,21 @@ stub_cmpxchg_fixup:
     mov $-14, %rax
     ret
 
+/* long stub_exchange(addr, expected, desired): 1, 0, or -EFAULT; see stub_copy. */
+    .globl stub_exchange, stub_exchange_begin, stub_exchange_end, stub_exchange_fixup
+    .type stub_exchange, @function
+stub_exchange:
+    mov %rsi, %rax
+stub_exchange_begin:
+    lock cmpxchg %rdx, (%rdi)
+stub_exchange_end:
+    sete %al
+    movzbl %al, %eax
+    ret
+stub_exchange_fixup:
+    mov $-14, %rax
+    ret
+
 /*
  * long stub_wait_interruptible(const long call[7]): makes the call of this number and these six
  * arguments with the kick unmasked meanwhile. A kick that arrives between the labels is sent to the

@@ -4,6 +4,7 @@
  * slot's alternate stack with everything masked but the faults of its own guest-memory copies.
  */
 #include "platform/stub/handlers.h"
+#include "platform/stub/patch.h"
 
 #define ARCH_X86_64 0xc000003eu /* AUDIT_ARCH_X86_64 */
 
@@ -31,20 +32,8 @@ static bool within(uint64_t rip, const char *begin, const char *end)
     return rip >= (uint64_t) begin && rip < (uint64_t) end;
 }
 
-static void on_syscall(int signo, struct frame_info *info, struct frame_context *uc)
+void fill_syscall(struct channel *ch, const struct stub_regs *r, uint64_t nr, uint64_t patch)
 {
-    struct frame *f = frame_of(uc);
-    struct channel *ch = slot_channel(slot_of(f));
-    const struct stub_regs *r = &uc->regs;
-    /* int80 and x32 come with other meanings of the number: no such call here. */
-    uint64_t nr = info->sys.arch == ARCH_X86_64 ? r->rax : ~0ul;
-    long ret;
-    (void) signo;
-
-    if (answer_locally(ch, f, nr, &ret)) {
-        uc->regs.rax = (uint64_t) ret;
-        return;
-    }
     ch->nr = nr;
     ch->args[0] = r->rdi;
     ch->args[1] = r->rsi;
@@ -52,30 +41,126 @@ static void on_syscall(int signo, struct frame_info *info, struct frame_context 
     ch->args[3] = r->r10;
     ch->args[4] = r->r8;
     ch->args[5] = r->r9;
+    ch->patch = patch;
     marshal(ch, nr, r);
-    converse(ch, f, REQ_SYSCALL);
+}
+
+/*
+ * The guest knows nothing of trampolines: while its registers are looked at, rip is the place in
+ * its own code that stands for the one in t.
+ */
+static void leave_trampoline(struct stub_regs *r, const struct trampoline *t)
+{
+    const uint64_t tail = (uint64_t) t->tail;
+    if (r->rip < (uint64_t) t->slow) {
+        r->rip = t->patched_at; /* from the beginning */
+    } else if (r->rip == (uint64_t) t->slow) {
+        r->rip = t->after - 2;
+    } else {
+        r->rip = t->after + (r->rip - tail);
+        if (r->rip == t->after)
+            r->rcx = t->after; /* as the system call leaves it */
+    }
+}
+
+/* And back, where what stands behind the call is not in its place. */
+static void enter_tail(struct stub_regs *r, const struct trampoline *t)
+{
+    if (t && r->rip == t->after)
+        r->rip = t->resume;
+}
+
+static void on_syscall(int signo, struct frame_info *info, struct frame_context *uc)
+{
+    struct frame *f = frame_of(uc);
+    struct channel *ch = slot_channel(slot_of(f));
+    struct stub_regs *r = &uc->regs;
+    const struct trampoline *t = trampoline_at(r->rip);
+    /* int80 and x32 come with other meanings of the number: no such call here. */
+    uint64_t nr = info->sys.arch == ARCH_X86_64 ? r->rax : ~0ul, patch = 0;
+    long ret;
+    (void) signo;
+
+    if (t) {
+        gs_adopt(slot_of(f));
+        leave_trampoline(r, t);
+    } else {
+        patch = patch_wanted(nr, r->rip);
+    }
+    /* The sentry has to be asked for the patch. */
+    if (!patch && answer_locally(ch, f, nr, &ret)) {
+        r->rax = (uint64_t) ret;
+    } else {
+        fill_syscall(ch, r, nr, patch);
+        converse(ch, f, REQ_SYSCALL);
+        if (patch)
+            patch_answered(ch, patch, nr);
+    }
+    enter_tail(r, t);
+}
+
+static bool in_stub(uint64_t rip)
+{
+    return rip >= STUB_BASE && rip < STUB_TEXT_END;
 }
 
 /* A fault inside one of the copy routines is their answer; anywhere else in the stub it is the end.
  */
 static bool repair_copy(struct frame_context *uc)
 {
+    static const struct {
+        const char *begin, *end, *fixup;
+    } copies[] = {
+        {stub_copy_begin, stub_copy_end, stub_copy_fixup},
+        {stub_string_begin, stub_string_end, stub_string_fixup},
+        {stub_cmpxchg_begin, stub_cmpxchg_end, stub_cmpxchg_fixup},
+        {stub_exchange_begin, stub_exchange_end, stub_exchange_fixup},
+    };
     uint64_t rip = uc->regs.rip;
-    if (within(rip, stub_copy_begin, stub_copy_end)) {
-        uc->regs.rip = (uint64_t) stub_copy_fixup;
-        return true;
-    }
-    if (within(rip, stub_string_begin, stub_string_end)) {
-        uc->regs.rip = (uint64_t) stub_string_fixup;
-        return true;
-    }
-    if (within(rip, stub_cmpxchg_begin, stub_cmpxchg_end)) {
-        uc->regs.rip = (uint64_t) stub_cmpxchg_fixup;
-        return true;
-    }
-    if (rip >= STUB_BASE && rip < STUB_TEXT_END)
-        stub_syscall(231 /* exit_group */, 128 + SIGSEGV, 0, 0, 0, 0, 0);
+    if (!in_stub(rip))
+        return false;
+    for (size_t i = 0; i < sizeof(copies) / sizeof(copies[0]); i++)
+        if (within(rip, copies[i].begin, copies[i].end)) {
+            uc->regs.rip = (uint64_t) copies[i].fixup;
+            return true;
+        }
+    stub_syscall(231 /* exit_group */, 128 + SIGSEGV, 0, 0, 0, 0, 0);
     return false;
+}
+
+/* A patched call whose end takes a whole frame: this is one. */
+static void take_over(struct channel *ch, struct frame *f)
+{
+    struct slot_local *local = slot_local(slot_of(f));
+    const struct trampoline *t = trampoline_at(local->resume);
+    bool replied = local->reply_pending;
+
+    f->uc.regs = *slot_saved(slot_of(f));
+    local->kicked = local->reply_pending = 0;
+    if (replied)
+        converse_reply(ch, f);
+    else
+        converse(ch, f, REQ_KICKED);
+    enter_tail(&f->uc.regs, t);
+}
+
+/*
+ * What a patch does to code that it was not made for. Somebody steps through it: it goes. Somebody
+ * arrives behind a displaced call: he is shown the way.
+ */
+static bool repair_patched(struct stub_regs *r, int signo)
+{
+    const struct trampoline *t = trampoline_at(r->rip);
+    if (t && signo == SIGTRAP) {
+        patches_undo();
+        leave_trampoline(r, t);
+        return true;
+    }
+    uint64_t tail = signo == SIGILL ? patch_tail_of(r->rip) : 0;
+    if (!tail)
+        return false;
+    r->rip = tail;
+    return true;
 }
 
 static void on_fault(int signo, struct frame_info *info, struct frame_context *uc)
@@ -83,7 +168,11 @@ static void on_fault(int signo, struct frame_info *info, struct frame_context *u
     struct frame *f = frame_of(uc);
     struct channel *ch = slot_channel(slot_of(f));
 
-    if (repair_copy(uc))
+    if (signo == SIGTRAP && uc->regs.rip == (uint64_t) fast_converted) {
+        take_over(ch, f);
+        return;
+    }
+    if (repair_copy(uc) || (stub_process.patching.n_chunks && repair_patched(&uc->regs, signo)))
         return;
     ch->signo = signo;
     ch->code = info->code;
@@ -91,21 +180,53 @@ static void on_fault(int signo, struct frame_info *info, struct frame_context *u
     converse(ch, f, REQ_FAULT);
 }
 
+/*
+ * A kick in the stub itself. Before a patched call's registers are saved nothing has happened yet,
+ * once they are being restored all has: then the guest stands in its own code again, and the kick
+ * can be taken at once. In between it is noted: the sentry, which is about to be asked, looks for
+ * work before it answers, and the note is looked at behind the answer.
+ */
+static bool is_outside(struct frame *f)
+{
+    struct stub_regs *r = &f->uc.regs;
+    struct slot_local *local = slot_local(slot_of(f));
+    const struct trampoline *t;
+
+    if (within(r->rip, fast_entry, fast_saved) && (t = trampoline_at(r->r11))) {
+        r->rip = t->patched_at;
+        return true;
+    }
+    if (within(r->rip, fast_finish, fast_resume)) {
+        *r = *slot_saved(slot_of(f));
+        return true;
+    }
+    if (r->rip == (uint64_t) fast_resume) {
+        r->rip = local->shown;
+        return true;
+    }
+    local->kicked = 1;
+    if (within(r->rip, stub_wait_begin, stub_wait_end))
+        r->rip = (uint64_t) stub_wait_abort;
+    return false;
+}
+
 static void on_kick(int signo, struct frame_info *info, struct frame_context *uc)
 {
     struct frame *f = frame_of(uc);
-    uint64_t rip = uc->regs.rip;
+    struct stub_regs *r = &uc->regs;
+    const struct trampoline *t = trampoline_at(r->rip);
     (void) signo;
     (void) info;
 
-    if (rip >= STUB_BASE && rip < STUB_TEXT_END) {
-        /* Only the interruptible wait runs unmasked; it asks the sentry when it is done. */
-        slot_local(slot_of(f))->kicked = 1;
-        if (within(rip, stub_wait_begin, stub_wait_end))
-            uc->regs.rip = (uint64_t) stub_wait_abort;
-        return;
+    if (in_stub(r->rip)) {
+        t = trampoline_at(slot_local(slot_of(f))->resume);
+        if (!is_outside(f))
+            return;
+    } else if (t) {
+        leave_trampoline(r, t);
     }
     converse(slot_channel(slot_of(f)), f, REQ_KICKED);
+    enter_tail(r, t);
 }
 
 struct kernel_sigaction {

@@ -4,7 +4,7 @@
  * waits with a time limit, which trap only because a native one would lose its remaining time to a
  * kick.
  */
-#include "platform/stub/stub.h"
+#include "platform/stub/patch.h"
 
 #define SYS_MMAP          9
 #define SYS_MUNMAP        11
@@ -21,6 +21,8 @@
 #define SYS_CLOCK_GETTIME 228
 #define SYS_FUTEX_WAITV   449
 
+#define ARCH_SET_GS       0x1001
+#define ARCH_GET_GS       0x1004
 #define FUTEX_WAIT        0
 #define FUTEX_WAIT_BITSET 9
 #define FUTEX_PRIVATE     128
@@ -30,16 +32,21 @@
 
 __attribute__((section(".process"))) struct stub_process stub_process = {0};
 
-static void brk_lock(void)
+void spin_lock(uint32_t *lock)
 {
-    while (__atomic_exchange_n(&stub_process.brk_lock, 1, __ATOMIC_ACQUIRE))
+    while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
         stub_syscall(SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0);
+}
+
+void spin_unlock(uint32_t *lock)
+{
+    __atomic_store_n(lock, 0, __ATOMIC_RELEASE);
 }
 
 long set_brk(uint64_t want)
 {
     struct stub_process *p = &stub_process;
-    brk_lock();
+    spin_lock(&p->brk_lock);
     uint64_t have = p->brk_now;
     if (want >= p->brk_start && want < STUB_BASE) {
         uint64_t from = PAGE_UP(have), to = PAGE_UP(want);
@@ -57,7 +64,7 @@ long set_brk(uint64_t want)
         if (r >= 0)
             p->brk_now = have = want;
     }
-    __atomic_store_n(&p->brk_lock, 0, __ATOMIC_RELEASE);
+    spin_unlock(&p->brk_lock);
     return (long) have;
 }
 
@@ -159,30 +166,19 @@ static long wait_for_many(struct channel *ch, struct frame *f)
     return (long) r->rax;
 }
 
-static bool segment_base(const struct stub_regs *r, long *ret)
+long segment_base(uint64_t code, uint64_t addr)
 {
-    if (r->rdi < 0x1001 || r->rdi > 0x1004)
-        return false;
-    *ret = stub_syscall(SYS_ARCH_PRCTL, (long) r->rdi, (long) r->rsi, 0, 0, 0, 0);
-    return true;
+    long r = stub_syscall(SYS_ARCH_PRCTL, (long) code, (long) addr, 0, 0, 0, 0);
+    const uint64_t none = 0;
+    if (r == 0 && code == ARCH_GET_GS && gs_is_ours() &&
+        stub_copy((void *) addr, &none, sizeof(none)))
+        r = -STUB_EFAULT;
+    return r;
 }
 
-bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret)
+bool answer_identity(const struct channel *ch, uint64_t nr, long *ret)
 {
-    const struct stub_regs *r = &f->uc.regs;
-    if (ch->facts_flags & FACTS_TRACE)
-        return false;
     switch (nr) {
-    case SYS_FUTEX:
-        return timed_futex(ch, f, ret);
-    case SYS_FUTEX_WAITV:
-        *ret = wait_for_many(ch, f);
-        return true;
-    case SYS_BRK:
-        *ret = set_brk(r->rdi);
-        return true;
-    case SYS_ARCH_PRCTL:
-        return segment_base(r, ret);
     case SYS_GETPID:
         *ret = ch->pid;
         return true;
@@ -203,5 +199,29 @@ bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret)
         return true;
     default:
         return false;
+    }
+}
+
+bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret)
+{
+    const struct stub_regs *r = &f->uc.regs;
+    if (ch->facts_flags & FACTS_TRACE)
+        return false;
+    switch (nr) {
+    case SYS_FUTEX:
+        return timed_futex(ch, f, ret);
+    case SYS_FUTEX_WAITV:
+        *ret = wait_for_many(ch, f);
+        return true;
+    case SYS_BRK:
+        *ret = set_brk(r->rdi);
+        return true;
+    case SYS_ARCH_PRCTL:
+        if (r->rdi < ARCH_SET_GS || r->rdi > ARCH_GET_GS)
+            return false;
+        *ret = segment_base(r->rdi, r->rsi);
+        return true;
+    default:
+        return answer_identity(ch, nr, ret);
     }
 }

@@ -65,7 +65,11 @@ _Noreturn void stub_leave(struct frame *f);
 void stub_restorer(void);
 extern const char stub_copy_begin[], stub_copy_end[], stub_copy_fixup[];
 extern const char stub_string_begin[], stub_string_end[], stub_string_fixup[];
+/* *addr = desired if it was expected: 1 or 0, or -EFAULT. Atomic also where addr is not aligned, as
+ * long as the 8 bytes lie in one cache line. */
+long stub_exchange(uint64_t *addr, uint64_t expected, uint64_t desired);
 extern const char stub_cmpxchg_begin[], stub_cmpxchg_end[], stub_cmpxchg_fixup[];
+extern const char stub_exchange_begin[], stub_exchange_end[], stub_exchange_fixup[];
 extern const char stub_wait_begin[], stub_wait_end[], stub_wait_abort[];
 
 static inline struct channel *slot_channel(uint32_t slot)
@@ -76,6 +80,10 @@ static inline struct channel *slot_channel(uint32_t slot)
 /* A thread's private words, at the low end of its signal stack. */
 struct slot_local {
     uint32_t kicked; /* a kick came while the stub itself was running */
+    uint32_t
+        reply_pending; /* of a patched call: the reply in the channel is still to be acted on */
+    uint64_t resume;   /* of a patched call: where its code goes on */
+    uint64_t shown;    /* the same place as the guest knows it */
 };
 
 static inline struct slot_local *slot_local(uint32_t slot)
@@ -89,6 +97,13 @@ static inline uint32_t slot_of(const void *addr)
     return (uint32_t) (((uint64_t) addr - STUB_SLOTS) / STUB_SLOT_SIZE);
 }
 
+/* The registers of a patched call: at the high end of the signal stack, so that signals that come
+ * meanwhile find their room below. */
+static inline struct stub_regs *slot_saved(uint32_t slot)
+{
+    return (struct stub_regs *) (STUB_SLOTS + (slot + 1) * STUB_SLOT_SIZE) - 1;
+}
+
 static inline uint8_t *channel_bounce(struct channel *ch)
 {
     return (uint8_t *) ch + CHANNEL_BOUNCE;
@@ -96,6 +111,12 @@ static inline uint8_t *channel_bounce(struct channel *ch)
 
 /* converse.c: makes the request and talks to the sentry until it lets the guest go on. */
 void converse(struct channel *ch, struct frame *f, uint32_t request);
+/* The same from a reply on that is in the channel already, to a REQ_SYSCALL. */
+void converse_reply(struct channel *ch, struct frame *f);
+/* One request and its reply; nothing is done about it. */
+void ask(struct channel *ch, const struct stub_regs *r, uint32_t request);
+/* The request of a system call, up to its marshalled arguments. patch: for ch->patch. */
+void fill_syscall(struct channel *ch, const struct stub_regs *r, uint64_t nr, uint64_t patch);
 
 /* clone.c: carries out REP_CLONE. A forked child returns here too, with *ret_child set. */
 int64_t order_clone(struct channel *ch, struct frame *f, bool *ret_child);
@@ -121,6 +142,12 @@ struct frame *frame_clone(const struct frame *f, uint64_t stack_top);
 
 /* local.c: calls answered without the sentry. True: *ret is the result. */
 bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret);
+/* The ones that take nothing but the channel. */
+bool answer_identity(const struct channel *ch, uint64_t nr, long *ret);
+/* arch_prctl(2) for FS and GS; a GS base that is the stub's own is not shown. */
+long segment_base(uint64_t code, uint64_t addr);
+void spin_lock(uint32_t *lock);
+void spin_unlock(uint32_t *lock);
 /* brk(2): the new end on success, the old one on any failure. */
 long set_brk(uint64_t want);
 
