@@ -30,6 +30,7 @@
 #define WINDOW_TRAPS     32      /* how many words are timed together */
 #define WINDOW_NS        1000000 /* the time they may take to count as talking without pause */
 #define SPIN_NS          25000
+#define POLLS            64  /* between two looks at the clock, which is the slower look */
 #define SHORT_SEPARATION 512 /* words: a separation shorter than this was not worth it */
 #define MAX_PATIENCE     256
 
@@ -149,13 +150,16 @@ bool placement_spin(struct stub_thread *st)
 {
     if (!st->place.apart)
         return false;
-    uint64_t start = __rdtsc();
+    const uint32_t *turn = &st->ch->turn;
+    uint64_t start = 0;
     do {
-        for (int i = 0; i < 16; i++) {
-            if (__atomic_load_n(&st->ch->turn, __ATOMIC_ACQUIRE) == TURN_SENTRY)
+        for (int i = 0; i < POLLS; i++) {
+            if (__atomic_load_n(turn, __ATOMIC_ACQUIRE) == TURN_SENTRY)
                 return true;
             _mm_pause();
         }
+        if (!start)
+            start = __rdtsc();
     } while (__rdtsc() - start < st->place.spin_ticks);
     bring_together(st);
     return false;

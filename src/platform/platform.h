@@ -66,7 +66,8 @@ struct trap_info {
     int signo, code;      /* TRAP_FAULT: Linux numbers; TRAP_DEAD: killing signal or 0 */
     uint64_t addr;        /* TRAP_FAULT: si_addr */
     struct guest_regs
-        regs; /* as at the trap; rip after the syscall instruction; unset for TRAP_DEAD */
+        regs;   /* as at the trap; rip after the syscall instruction; unset for TRAP_DEAD */
+    bool whole; /* all of regs, else rip and rsp alone: platform_take_regs() */
 };
 
 /* How guest code goes on after a trap. */
@@ -104,6 +105,9 @@ struct signal_delivery {
 /* Finishes the last trap as `how` says, runs guest code, and blocks until its next trap. */
 enum trap platform_run(struct stub_thread *st, const struct resume *how, struct trap_info *ret)
     must_check;
+
+/* Makes the registers of the trap being handled whole. Owner thread. */
+void platform_take_regs(struct stub_thread *st, struct trap_info *trap);
 
 /*
  * Any thread. The current or next platform_run() returns soon with TRAP_KICKED (or another trap

@@ -68,8 +68,11 @@ static enum trap take_syscall(struct stub_thread *st, struct trap_info *ret)
     ret->nr = __atomic_load_n(&ch->nr, __ATOMIC_RELAXED);
     memcpy(ret->args, ch->args, sizeof(ret->args));
     st->patch = __atomic_load_n(&ch->patch, __ATOMIC_RELAXED);
-    st->n_in = take_segments(st->in, ch->in, __atomic_load_n(&ch->n_in, __ATOMIC_RELAXED));
-    st->n_out = take_segments(st->out, ch->out, __atomic_load_n(&ch->n_out, __ATOMIC_RELAXED));
+    const uint32_t n_in = __atomic_load_n(&ch->n_in, __ATOMIC_RELAXED);
+    st->n_in = take_segments(st->in, ch->segments, n_in);
+    if (n_in <= STUB_SEGMENTS)
+        st->n_out = take_segments(st->out, ch->segments + n_in,
+                                  __atomic_load_n(&ch->n_out, __ATOMIC_RELAXED));
     return TRAP_SYSCALL;
 }
 
@@ -93,6 +96,13 @@ static enum trap dead(struct stub_thread *st, struct trap_info *ret)
     return TRAP_DEAD;
 }
 
+void platform_take_regs(struct stub_thread *st, struct trap_info *trap)
+{
+    if (!trap->whole)
+        memcpy(&trap->regs, &st->ch->regs, sizeof(trap->regs));
+    trap->whole = true;
+}
+
 enum trap platform_run(struct stub_thread *st, const struct resume *how, struct trap_info *ret)
 {
     if (channel_settle(st) < 0)
@@ -105,9 +115,18 @@ enum trap platform_run(struct stub_thread *st, const struct resume *how, struct 
     memset(st->out_len, 0, sizeof(st->out_len));
     st->n_in = st->n_out = 0;
     st->patch = 0;
-    memcpy(&ret->regs, &st->ch->regs, sizeof(ret->regs));
-    switch (__atomic_load_n(&st->ch->req, __ATOMIC_RELAXED)) {
+    const uint32_t req = __atomic_load_n(&st->ch->req, __ATOMIC_RELAXED);
+    ret->whole = req != REQ_CALL;
+    if (ret->whole) {
+        memcpy(&ret->regs, &st->ch->regs, sizeof(ret->regs));
+    } else {
+        /* One word each: others may look at them. */
+        __atomic_store_n(&ret->regs.rip, st->ch->rip, __ATOMIC_RELAXED);
+        __atomic_store_n(&ret->regs.rsp, st->ch->rsp, __ATOMIC_RELAXED);
+    }
+    switch (req) {
     case REQ_SYSCALL:
+    case REQ_CALL:
         return take_syscall(st, ret);
     case REQ_FAULT:
         return take_fault(st, ret);

@@ -21,6 +21,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* The reserved region: text and data of the stub, then one slot per host thread. */
@@ -60,6 +61,7 @@ enum { TURN_SENTRY = 0, TURN_STUB = 1 };
 
 enum stub_request {
     REQ_SYSCALL = 1,
+    REQ_CALL, /* the same through a trampoline: of regs only rip and rsp are of interest now */
     REQ_FAULT,
     REQ_KICKED,
     REQ_BADFRAME,
@@ -141,35 +143,44 @@ enum {                        /* channel.facts_flags */
        FACTS_TRACE = 1u << 0, /* what traps goes to the sentry: --strace, seccomp, ptrace */
 };
 
+/*
+ * The threads of a pair may run on two processors: what every call needs stands together, a cache
+ * line for each who writes it.
+ */
+#define CHANNEL_LINE 64
+
 struct channel {
     /* the hand-over */
-    uint32_t turn;
+    _Alignas(CHANNEL_LINE) uint32_t turn;
     uint32_t stub_asleep;
     uint32_t sentry_asleep;
     uint32_t
         spin; /* sentry: how long the stub may spin for the reply, in TSC ticks; 0: not at all */
-    uint64_t pad0[6];
 
     /* request: written by the stub */
-    uint32_t req;
+    _Alignas(CHANNEL_LINE) uint32_t req;
     uint32_t cpu; /* where the stub runs */
-    int64_t result;
     uint64_t nr, args[6];
-    int32_t signo, code;
-    uint64_t addr;
-    struct stub_regs regs;
-    struct stub_segment in[STUB_SEGMENTS], out[STUB_SEGMENTS];
-    uint32_t n_in, n_out;
-    uint64_t patch; /* address of the system call instruction that the stub would patch, or 0 */
+
+    _Alignas(CHANNEL_LINE) uint32_t n_in, n_out;
+    uint64_t patch;    /* address of the system call instruction that the stub would patch, or 0 */
+    uint64_t rip, rsp; /* the same as in regs */
+    struct stub_segment segments[2 * STUB_SEGMENTS]; /* n_in toward the sentry, then n_out */
 
     /* reply: written by the sentry */
-    uint32_t rep;
+    _Alignas(CHANNEL_LINE) uint32_t rep;
     uint32_t n_calls;
     int64_t value;
     uint32_t out_len[STUB_SEGMENTS];
     uint32_t has_signal, come_back; /* come_back: without a signal, REQ_KICKED at once */
     uint32_t patch_answer;          /* enum stub_patch, to `patch` */
     uint64_t new_chunk;             /* PATCH_GRANTED: a piece has been mapped there; or 0 */
+
+    /* the rest of both */
+    _Alignas(CHANNEL_LINE) struct stub_regs regs;
+    int64_t result;
+    int32_t signo, code;
+    uint64_t addr;
     struct stub_regs new_regs;
     struct stub_signal signal;
     struct stub_call calls[STUB_MAX_CALLS];
@@ -183,12 +194,15 @@ struct channel {
     } clone;
 
     /* facts the stub may answer from; written by the sentry at any time */
-    uint32_t facts_flags;
+    _Alignas(CHANNEL_LINE) uint32_t facts_flags;
     int32_t tid, pid;
     uint32_t uid, euid, gid, egid;
 };
 
 _Static_assert(sizeof(struct channel) <= CHANNEL_BOUNCE, "the header fits its page");
+_Static_assert(offsetof(struct channel, new_chunk) + 8 ==
+                   offsetof(struct channel, rep) + CHANNEL_LINE - 16,
+               "a reply that only returns is one line");
 
 /* Where trampolines stand: pieces of this size, mapped by the sentry's order near guest code. */
 #define STUB_CHUNK_SIZE 0x10000ull

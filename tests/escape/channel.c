@@ -54,7 +54,7 @@ static void scribble(volatile struct channel *ch, uint64_t *s)
 
 static void forge(volatile struct channel *ch, uint64_t *s)
 {
-    ch->req = (uint32_t) (next(s) % 8);
+    ch->req = (uint32_t) (next(s) % 9);
     ch->nr = next(s) % 3 ? next(s) % 460 : nasty(s);
     for (int i = 0; i < 6; i++)
         ch->args[i] = nasty(s);
@@ -67,15 +67,13 @@ static void forge(volatile struct channel *ch, uint64_t *s)
     ch->signo = (int32_t) nasty(s);
     ch->code = (int32_t) nasty(s);
     ch->addr = nasty(s);
+    ch->patch = nasty(s);
     ch->n_in = (uint32_t) nasty(s);
     ch->n_out = (uint32_t) nasty(s);
-    for (int i = 0; i < STUB_SEGMENTS; i++) {
-        ch->in[i].addr = next(s) % 2 ? ch->args[i] : nasty(s);
-        ch->in[i].len = (uint32_t) nasty(s);
-        ch->in[i].off = (uint32_t) nasty(s);
-        ch->out[i].addr = next(s) % 2 ? ch->args[i + 1] : nasty(s);
-        ch->out[i].len = (uint32_t) nasty(s);
-        ch->out[i].off = (uint32_t) nasty(s);
+    for (int i = 0; i < 2 * STUB_SEGMENTS; i++) {
+        ch->segments[i].addr = next(s) % 2 ? ch->args[i % 4] : nasty(s);
+        ch->segments[i].len = (uint32_t) nasty(s);
+        ch->segments[i].off = (uint32_t) nasty(s);
     }
     volatile uint64_t *regs = (volatile uint64_t *) &ch->regs;
     for (size_t i = 0; i < sizeof(ch->regs) / 8; i++)

@@ -21,6 +21,7 @@ void trace_live(struct task *t, struct resume *how)
         bool in_call = !how || how->kind == RESUME_RETURN;
 
         tr->live = true;
+        platform_take_regs(t->st, &t->trap);
         tr->call_nr = in_call ? (int64_t) t->trap.nr : -1;
         if (!how || how->kind != RESUME_REGS)
             t->resume_regs = t->trap.regs;

@@ -21,21 +21,33 @@ static uint32_t current_cpu(void)
     return limit & 0xfff;
 }
 
+#define POLLS 64 /* between two looks at the clock, which is slower than a look at the word */
+
+static bool spin_for_reply(struct channel *ch, uint32_t ticks)
+{
+    uint64_t start = 0;
+    do {
+        for (int i = 0; i < POLLS; i++) {
+            if (__atomic_load_n(&ch->turn, __ATOMIC_ACQUIRE) == TURN_STUB)
+                return true;
+            __builtin_ia32_pause();
+        }
+        if (!start)
+            start = __builtin_ia32_rdtsc();
+    } while (__builtin_ia32_rdtsc() - start < ticks);
+    return false;
+}
+
 static void hand_over(struct channel *ch)
 {
-    ch->cpu = current_cpu();
+    uint32_t spin = __atomic_load_n(&ch->spin, __ATOMIC_RELAXED);
+    if (!spin) /* the sentry knows where a stub is that it spins for, and LSL takes its time */
+        ch->cpu = current_cpu();
     __atomic_store_n(&ch->turn, TURN_SENTRY, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&ch->sentry_asleep, __ATOMIC_SEQ_CST))
         stub_syscall(SYS_FUTEX, (long) &ch->turn, FUTEX_WAKE, 1, 0, 0, 0);
-
-    uint32_t spin = __atomic_load_n(&ch->spin, __ATOMIC_RELAXED);
-    uint64_t start = spin ? __builtin_ia32_rdtsc() : 0;
-    while (spin && __builtin_ia32_rdtsc() - start < spin)
-        for (int i = 0; i < 16; i++) {
-            if (__atomic_load_n(&ch->turn, __ATOMIC_ACQUIRE) == TURN_STUB)
-                return;
-            __builtin_ia32_pause();
-        }
+    if (spin && spin_for_reply(ch, spin))
+        return;
     while (__atomic_load_n(&ch->turn, __ATOMIC_ACQUIRE) != TURN_STUB) {
         __atomic_store_n(&ch->stub_asleep, 1, __ATOMIC_SEQ_CST);
         if (__atomic_load_n(&ch->turn, __ATOMIC_SEQ_CST) != TURN_STUB)
@@ -160,6 +172,8 @@ void ask(struct channel *ch, const struct stub_regs *r, uint32_t request)
 {
     ch->req = request;
     ch->regs = *r;
+    ch->rip = r->rip;
+    ch->rsp = r->rsp;
     hand_over(ch);
 }
 

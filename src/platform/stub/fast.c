@@ -3,20 +3,43 @@
  * stack with nothing masked, so that a kick finds it; handlers.c says what becomes of one. */
 #include "platform/stub/patch.h"
 
-#define WORD_BITS 64
-
 bool may_be_fast(uint64_t nr)
 {
-    static const uint16_t never[] = {
-        9,   10,  11,  12,  15,  24,  25,  26,  27,  28,  56,  57,  58,  59,  60,
-        149, 150, 158, 184, 185, 202, 216, 228, 231, 317, 322, 324, 325, 435, 449,
+    /* clang-format off */
+    static const bool never[512] = {
+        [9] = true, /* mmap */
+        [10] = true, /* mprotect */
+        [11] = true, /* munmap */
+        [12] = true, /* brk */
+        [15] = true, /* rt_sigreturn */
+        [24] = true, /* sched_yield */
+        [25] = true, /* mremap */
+        [26] = true, /* msync */
+        [27] = true, /* mincore */
+        [28] = true, /* madvise */
+        [56] = true, /* clone */
+        [57] = true, /* fork */
+        [58] = true, /* vfork */
+        [59] = true, /* execve */
+        [60] = true, /* exit */
+        [149] = true, /* mlock */
+        [150] = true, /* munlock */
+        [158] = true, /* arch_prctl */
+        [202] = true, /* futex */
+        [216] = true, /* remap_file_pages */
+        [228] = true, /* clock_gettime */
+        [231] = true, /* exit_group */
+        [317] = true, /* seccomp */
+        [322] = true, /* execveat */
+        [324] = true, /* membarrier */
+        [325] = true, /* mlock2 */
+        [435] = true, /* clone3 */
+        [449] = true, /* futex_waitv */
+        [STUB_NR_HELLO] = true,
+        [STUB_NR_DONATE] = true,
     };
-    if (nr >= 512)
-        return false;
-    for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
-        if (never[i] == nr)
-            return false;
-    return true;
+    /* clang-format on */
+    return nr < sizeof(never) && !never[nr];
 }
 
 static uint64_t read_gs(void)
@@ -61,7 +84,7 @@ enum fast_end fast_syscall(struct stub_regs *r, const struct trampoline *t)
     local->shown = t->after;
     if (!answer_identity(ch, nr, &ret)) {
         fill_syscall(ch, r, nr, 0);
-        ask(ch, r, REQ_SYSCALL);
+        ask(ch, r, REQ_CALL);
         if (ch->rep != REP_RETURN || ch->has_signal || ch->come_back) {
             local->reply_pending = 1;
             return FAST_CONVERT;

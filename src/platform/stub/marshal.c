@@ -36,8 +36,8 @@ static uint64_t argument(const struct stub_regs *r, unsigned i)
     }
 }
 
-static void add_segment(struct stub_segment *list, uint32_t *n, uint64_t addr, uint32_t len,
-                        uint32_t *used)
+static void add_segment(struct stub_segment list[STUB_SEGMENTS], uint32_t *n, uint64_t addr,
+                        uint32_t len, uint32_t *used)
 {
     list[*n] = (struct stub_segment){.addr = addr, .len = len, .off = *used};
     *n += 1;
@@ -47,6 +47,7 @@ static void add_segment(struct stub_segment *list, uint32_t *n, uint64_t addr, u
 void marshal(struct channel *ch, uint64_t nr, const struct stub_regs *r)
 {
     uint32_t used = 0, n_in = 0, n_out = 0;
+    struct stub_segment out[STUB_SEGMENTS];
     ch->n_in = ch->n_out = 0;
     if (nr >= sizeof(table) / sizeof(table[0]))
         return;
@@ -67,27 +68,29 @@ void marshal(struct channel *ch, uint64_t nr, const struct stub_regs *r)
                            ? stub_copy_string((char *) to, (const char *) addr, STRING_MAX)
                            : -1;
             if (got > 0)
-                add_segment(ch->in, &n_in, addr, (uint32_t) got, &used);
+                add_segment(ch->segments, &n_in, addr, (uint32_t) got, &used);
             continue;
         }
         if (len == 0 || len > PIECE_MAX || len > left)
             continue;
         if (d->kind == ARG_IN || d->kind == ARG_INS) {
             if (n_in < STUB_SEGMENTS && stub_copy(to, (const void *) addr, len) == 0)
-                add_segment(ch->in, &n_in, addr, (uint32_t) len, &used);
+                add_segment(ch->segments, &n_in, addr, (uint32_t) len, &used);
         } else if (n_out < STUB_SEGMENTS) {
-            add_segment(ch->out, &n_out, addr, (uint32_t) len, &used);
+            add_segment(out, &n_out, addr, (uint32_t) len, &used);
         }
     }
+    for (uint32_t i = 0; i < n_out; i++)
+        ch->segments[n_in + i] = out[i];
     ch->n_in = n_in;
     ch->n_out = n_out;
 }
 
 long unmarshal(struct channel *ch)
 {
-    uint32_t n = ch->n_out;
-    for (uint32_t i = 0; i < n && i < STUB_SEGMENTS; i++) {
-        const struct stub_segment *s = &ch->out[i];
+    uint32_t n = ch->n_out, n_in = ch->n_in;
+    for (uint32_t i = 0; i < n && i < STUB_SEGMENTS && n_in <= STUB_SEGMENTS; i++) {
+        const struct stub_segment *s = &ch->segments[n_in + i];
         if (ch->out_len[i] &&
             stub_copy((void *) s->addr, channel_bounce(ch) + s->off, ch->out_len[i]))
             return -STUB_EFAULT;
