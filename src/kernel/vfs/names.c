@@ -48,6 +48,11 @@ static int check_sticky(const struct walk *s, const struct dentry *victim)
     return a.uid == c->fsuid ? 0 : -EPERM;
 }
 
+int name_missing(const struct walk *s)
+{
+    return path_mount_flags(&s->cur) & MOUNT_F_RDONLY ? -EROFS : -ENOENT;
+}
+
 int name_may_create(const struct walk *s)
 {
     int r = path_permission(s->w, &s->cur, MAY_WRITE | MAY_EXEC);
@@ -222,7 +227,7 @@ static int remove_last(struct walk *s, bool is_rmdir)
     struct dentry *victim;
     int r = name_find(s, &victim);
     if (r < 0)
-        return r;
+        return r == -ENOENT ? name_missing(s) : r;
     r = name_may_remove(s, victim, is_rmdir);
     if (r == 0 && s->must_be_dir && !is_rmdir)
         r = -ENOTDIR;

@@ -8,6 +8,8 @@
 
 /* s.last in s.cur: a new reference. */
 int name_find(struct walk *s, struct dentry **ret) must_check;
+/* The errno of removing or moving what is not there: Linux asks the mount before it looks. */
+int name_missing(const struct walk *s) must_check;
 /* May s.last be made in s.cur? */
 int name_may_create(const struct walk *s) must_check;
 /* May `victim` be removed from s.cur, as a directory or as something else? */

@@ -103,6 +103,13 @@ static bool is_writer(const struct node *n, uint32_t flags)
     return n->type == LX_S_IFREG && (wanted(flags) & MAY_WRITE);
 }
 
+/* Reading a file of a mount with noatime is for its file system as if with O_NOATIME. */
+static bool leaves_atime(const struct path *p, const struct node *n)
+{
+    uint32_t flags = path_mount_flags(p);
+    return (flags & MOUNT_F_NOATIME) || ((flags & MOUNT_F_NODIRATIME) && n->type == LX_S_IFDIR);
+}
+
 /* The file system's open, and what is the same for all. The permissions have been looked at. */
 static int open_node(const struct walkctx *w, const struct path *p, uint32_t flags,
                      struct file **ret)
@@ -114,6 +121,8 @@ static int open_node(const struct walkctx *w, const struct path *p, uint32_t fla
     struct file *f;
     if (!n->ops->open)
         return -ENXIO;
+    if (leaves_atime(p, n))
+        a.flags |= LX_O_NOATIME;
     bool writer = is_writer(n, flags);
     int r = writer ? node_begin_write(n) : 0;
     if (r < 0)
@@ -139,7 +148,7 @@ static int open_node(const struct walkctx *w, const struct path *p, uint32_t fla
         file_put(f);
         return r;
     }
-    atomic_fetch_and(&f->flags, ~(uint32_t) ONLY_AT_OPEN);
+    atomic_fetch_and(&f->flags, ~(ONLY_AT_OPEN | (~flags & (uint32_t) LX_O_NOATIME)));
     atomic_fetch_or(&f->flags, flags & LX_O_NOFOLLOW);
     *ret = f;
     return 0;

@@ -157,7 +157,7 @@ static int try_rename(struct walk *from, struct walk *to, uint32_t flags)
     struct dentry_name name = {0};
     int r = name_find(from, &x.src);
     if (r < 0)
-        return r;
+        return r == -ENOENT ? name_missing(from) : r;
     r = name_find(to, &x.dst);
     if (r == -ENOENT)
         r = 0;

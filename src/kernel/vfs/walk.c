@@ -14,6 +14,7 @@
 #include "abi/linux/stat.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/walk_state.h"
+#include "rpc/spec.h"
 
 /* ---- where we are ---- */
 
@@ -222,7 +223,8 @@ static int follow_link(struct walk *s, struct path *dir)
 {
     struct node *n = s->cur.dentry->node;
     struct walk_text t;
-    if (++s->n_links > WALK_MAX_LINKS || (s->flags & WALK_NO_SYMLINKS)) {
+    if (++s->n_links > WALK_MAX_LINKS || (s->flags & WALK_NO_SYMLINKS) ||
+        (path_mount_flags(&s->cur) & MOUNT_F_NOSYMFOLLOW)) {
         path_put(dir);
         return -ELOOP;
     }
