@@ -64,6 +64,7 @@ enum {
 
 /* open_tree(2), move_mount(2) */
 enum {
+    LX_AT_RECURSIVE = 0x8000,
     LX_OPEN_TREE_CLONE = 1,
     LX_OPEN_TREE_CLOEXEC = 02000000,
     LX_MOVE_MOUNT_F_SYMLINKS = 0x1,

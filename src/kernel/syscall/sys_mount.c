@@ -45,6 +45,14 @@ int mount_string(struct task *t, uint64_t at, char **ret)
     return 0;
 }
 
+int mount_find_type(const struct task *t, const char *type)
+{
+    for (const struct fs_type *f = t->k->specials->fs_types; f && f->name; f++)
+        if (strcmp(f->name, type) == 0)
+            return 0;
+    return -ENODEV;
+}
+
 int mount_make_super(struct task *t, const char *type, const char *options, struct super **ret)
 {
     for (const struct fs_type *f = t->k->specials->fs_types; f && f->name; f++)

@@ -37,15 +37,8 @@ REFUSED(lookup_dcookie)
 REFUSED(add_key)
 REFUSED(request_key)
 REFUSED(keyctl)
-/* Files behind the back of names; other name spaces; mounts by descriptors. */
+/* Files behind the back of names. */
 REFUSED(open_by_handle_at)
-REFUSED(fsopen)
-REFUSED(fsconfig)
-REFUSED(fsmount)
-REFUSED(fspick)
-REFUSED(open_tree)
-REFUSED(move_mount)
-REFUSED(mount_setattr)
 /* Pages of other processes, to other nodes. */
 REFUSED(migrate_pages)
 

@@ -91,8 +91,14 @@ int mount_detached(struct vfs *v, struct super *sb, uint32_t flags, const char *
                    struct path *ret) must_check;
 int mount_clone(struct mount_ns *ns, const struct path *from, bool recursive, struct path *ret)
     must_check;
+/* Is it in a name space? */
+bool mount_is_attached(const struct path *p);
 int mount_hang_detached(struct mount_ns *ns, const struct path *from, const struct path *at)
     must_check;
+
+/* A file system that was never mounted, or is no more. Its cache and root hold references on it:
+ * they go first. */
+void super_end(struct super *sb);
 
 /* Text of /proc/PID/mounts, mountinfo, mountstats: of a name space, as seen from `root`. */
 int vfs_format_mounts(struct mount_ns *ns, const struct path *root, struct strbuf *out) must_check;

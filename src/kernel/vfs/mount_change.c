@@ -146,6 +146,11 @@ int mount_move(struct mount_ns *ns, const struct path *from, const struct path *
     return r;
 }
 
+bool mount_is_attached(const struct path *p)
+{
+    return atomic_load(&p->mnt->ns) != NULL;
+}
+
 int mount_hang_detached(struct mount_ns *ns, const struct path *from, const struct path *at)
 {
     MUTEX_GUARD(&ns->vfs->lock);

@@ -147,8 +147,6 @@ void vfs_give_device(struct vfs *v, struct super *sb);
 int mounts_all(struct vfs *v, struct mount ***ret, size_t *ret_n) must_check;
 /* Where d is in its file system, whatever is mounted. Length or -ENAMETOOLONG. */
 ssize_t dentry_text(struct dentry *d, char *dst, size_t cap) must_check;
-/* The super's cache and root hold references on it: they go first. */
-void super_end(struct super *sb);
 
 /* ---- ghosts: ghost.c ---- */
 /* The super of ghost directories: empty, read-only. */
