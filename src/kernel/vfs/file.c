@@ -282,7 +282,7 @@ static bool count_emit(struct dirsink *s, const char *name, size_t len, uint64_t
 {
     struct counting_sink *c = container_of(s, struct counting_sink, sink);
     c->any = true;
-    return c->out->emit(c->out, name, len, ino, type, next);
+    return c->out->emit(c->out, name, len, ino, type, MIN(next, POS_GHOSTS));
 }
 
 static void read_ghosts(struct file *f, struct dirsink *out)
@@ -310,6 +310,9 @@ int file_readdir(struct file *f, struct dirsink *out)
     mutex_lock(&f->dir_lock);
     if (f->pos < POS_GHOSTS)
         r = f->ops->readdir(f, &c.sink);
+    /* ext4 and btrfs end at the largest of all positions. */
+    if (c.any)
+        f->pos = MIN(f->pos, POS_GHOSTS);
     if (r == 0 && !c.any && f->path.dentry && atomic_load(&f->path.dentry->has_ghosts))
         read_ghosts(f, out);
     mutex_unlock(&f->dir_lock);
