@@ -40,7 +40,7 @@ _cloister()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return
         ;;
-    --log | --pid-file | --sentry | --process | --resources)
+    --log | --pid-file | --sentry | --process | --resources | --volume | -v)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;

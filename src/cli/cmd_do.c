@@ -19,12 +19,13 @@
 #include "host/spectree.h"
 #include "host/terminal.h"
 #include "host/tree.h"
+#include "host/volume.h"
 #include "oci/caps.h"
 
 struct do_options {
     const char *root, *cwd, *network;
     bool ro, rw, strace, terminal, no_terminal;
-    struct string_list env, cap_add, cap_drop;
+    struct string_list env, volumes, cap_add, cap_drop;
 };
 
 #define O(field) offsetof(struct do_options, field)
@@ -35,6 +36,8 @@ static const struct option do_option_table[] = {
     {"ro", 0, OPTION_FLAG, false, NULL, "nothing below the root can be written (default)", O(ro)},
     {"rw", 0, OPTION_FLAG, false, NULL, "writes go to the root directory, as the caller may",
      O(rw)},
+    {"volume", 'v', OPTION_LIST, false, "SRC:DST[:ro]",
+     "show the host's SRC at DST, shared with the host; may be repeated", O(volumes)},
     {"cwd", 0, OPTION_STRING, false, "DIR",
      "working directory inside (default: the caller's, if it is there)", O(cwd)},
     {"env", 'e', OPTION_LIST, false, "K=V", "set a variable of its environment; may be repeated",
@@ -74,24 +77,34 @@ static bool is_kernel_place(const char *path)
            path_is_below(path, "/dev");
 }
 
-/* The caller's own directory when it exists below the root, else "/". */
-static int choose_cwd(struct sandbox_spec *s, const struct do_options *o, const char *root,
-                      const char *here, struct fail *f)
+/* Whether the caller's directory `here` is one inside, too. */
+static bool is_inside(const struct volumes *v, const char *root, const char *here)
 {
-    _cleanup_free_ char *inside = NULL;
+    _cleanup_free_ char *path = NULL;
     struct stat st;
+    int r = volumes_locate(v, here, &path);
+
+    if (r == -ENOENT && is_kernel_place(here))
+        return false;
+    if (r == -ENOENT && asprintf(&path, "%s%s", strcmp(root, "/") == 0 ? "" : root, here) < 0)
+        return false;
+    return path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The caller's own directory when it exists inside, else "/". */
+static int choose_cwd(struct sandbox_spec *s, const struct do_options *o, const struct volumes *v,
+                      const char *root, struct fail *f)
+{
+    _cleanup_free_ char *here = getcwd(NULL, 0);
 
     if (o->cwd && o->cwd[0] != '/')
         return fail(f, EINVAL, "option --cwd: \"%s\" is not an absolute path", o->cwd);
-    if (!o->cwd && here && strcmp(root, "/") != 0) {
-        if (asprintf(&inside, "%s%s", root, here) < 0)
-            return fail(f, ENOMEM, "out of memory");
-        if (stat(inside, &st) < 0 || !S_ISDIR(st.st_mode))
-            here = NULL;
-    }
-    if (here && is_kernel_place(here))
-        here = NULL;
-    s->process.cwd = strdup(o->cwd ? o->cwd : here ? here : "/");
+    if (o->cwd)
+        s->process.cwd = strdup(o->cwd);
+    else if (here && here[0] == '/' && is_inside(v, root, here))
+        s->process.cwd = take_ptr(&here);
+    else
+        s->process.cwd = strdup("/");
     return s->process.cwd ? 0 : fail(f, ENOMEM, "out of memory");
 }
 
@@ -179,39 +192,63 @@ static int choose_network(struct sandbox_spec *s, const char *mode, struct fail 
     return 0;
 }
 
-static int build_spec(const struct cli *cli, const struct do_options *o, char **argv,
-                      struct sandbox_spec *s, struct fail *f)
+static int add_mounts(struct sandbox_spec *s, const struct do_options *o, const struct volumes *v,
+                      const char *root, struct fail *f)
 {
-    _cleanup_free_ char *root = NULL, *here = getcwd(NULL, 0);
-    bool privileged = geteuid() == 0;
-    struct hostroot h = {.writable = o->rw, .privileged = privileged};
-    char id[32];
+    struct hostroot h = {
+        .root = root,
+        .writable = o->rw,
+        .privileged = geteuid() == 0,
+    };
+    _cleanup_free_ char *shown = NULL;
     int r;
+
+    if (!o->root && !o->cwd && volumes_locate(v, s->process.cwd, &shown) == -ENOENT)
+        h.cwd = s->process.cwd;
+    r = hostroot_add_mounts(s, &h, f);
+    if (r == 0)
+        r = volumes_add_mounts(v, s, h.privileged, f);
+    return r;
+}
+
+static int check_options(const struct do_options *o, struct volumes *ret, struct fail *f)
+{
+    int r = 0;
 
     if (o->terminal && o->no_terminal)
         return fail(f, EINVAL, "options --terminal and --no-terminal exclude each other");
     if (o->ro && o->rw)
         return fail(f, EINVAL, "options --ro and --rw exclude each other");
-    r = resolve_root(o->root ? o->root : "/", &root, f);
+    for (size_t i = 0; i < o->volumes.n && r == 0; i++)
+        r = volumes_parse(ret, o->volumes.items[i], f);
+    return r;
+}
+
+static int build_spec(const struct cli *cli, const struct do_options *o, char **argv,
+                      struct sandbox_spec *s, struct fail *f)
+{
+    _cleanup_(volumes_free) struct volumes volumes = {0};
+    _cleanup_free_ char *root = NULL;
+    char id[32];
+    int r = check_options(o, &volumes, f);
+
+    if (r == 0)
+        r = resolve_root(o->root ? o->root : "/", &root, f);
     if (r == 0)
         r = choose_network(s, o->network, f);
     if (r == 0)
         r = fill_process(s, o, argv, f);
     if (r == 0)
-        r = choose_cwd(s, o, root, here && here[0] == '/' ? here : NULL, f);
-    if (r < 0)
-        return r;
-    h.root = root;
-    if (!o->root && !o->cwd)
-        h.cwd = s->process.cwd;
-    r = hostroot_add_mounts(s, &h, f);
+        r = choose_cwd(s, o, &volumes, root, f);
+    if (r == 0)
+        r = add_mounts(s, o, &volumes, root, f);
     if (r < 0)
         return r;
     snprintf(id, sizeof(id), "do-%d", (int) getpid());
     s->id = strdup(id);
     if (!s->id)
         return fail(f, ENOMEM, "out of memory");
-    s->rootless = !privileged;
+    s->rootless = geteuid() != 0;
     s->start_now = true;
     s->die_with_parent = true;
     s->strace = o->strace || cli->strace;
@@ -325,6 +362,7 @@ static int run_do(struct cli *cli, const struct command *self, int argc, char **
     if (r == 0)
         r = foreground_wait_exit(&d.fg, &d.sandbox, &status, &f);
     free(o.env.items);
+    free(o.volumes.items);
     return r < 0 ? cli_fail(cli, &f, EXIT_OURS) : status;
 }
 

@@ -136,11 +136,13 @@ int options_parse(const struct option_set *set, void *target, int *argc, char **
 void options_print(const struct option_set *set, FILE *out)
 {
     char left[80];
+    bool own_v = false;
 
     for (size_t i = 0; i < set->n; i++) {
         const struct option *o = &set->table[i];
         char letter[8] = "";
 
+        own_v |= o->letter == 'v';
         if (o->letter)
             snprintf(letter, sizeof(letter), "-%c, ", o->letter);
         snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, wants_value(o) ? " " : "",
@@ -149,5 +151,5 @@ void options_print(const struct option_set *set, FILE *out)
                 o->kind == OPTION_REFUSED ? " (not supported yet: refused)" : "");
     }
     fprintf(out, "  %-28s %s\n", "-h, --help", "show this help");
-    fprintf(out, "  %-28s %s\n", "-v, --version", "print the version");
+    fprintf(out, "  %-28s %s\n", own_v ? "--version" : "-v, --version", "print the version");
 }

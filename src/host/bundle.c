@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -161,23 +160,6 @@ void bundle_free(struct bundle *b)
 
 /* ---- the spec ---- */
 
-/* The host's own /proc would show the host's processes, and its links lead out of every tree. */
-static int refuse_kernel_source(const char *path, size_t index, struct fail *f)
-{
-    static const long refused[] = {0x9fa0 /* proc */, 0x62656572 /* sysfs */, 0x1cd1 /* devpts */};
-    struct statfs sf;
-
-    if (statfs(path, &sf) < 0)
-        return fail_errno(f, errno, "mounts[%zu].source: %s", index, path);
-    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
-        if (sf.f_type == refused[i])
-            return fail(f, EPERM,
-                        "mounts[%zu].source: %s is a window into the host's kernel and is not "
-                        "shown to containers",
-                        index, path);
-    return 0;
-}
-
 static int add_bind(struct bundle *b, struct sandbox_spec *s, size_t index,
                     const struct mount_spec *parsed, bool recursive, struct fail *f)
 {
@@ -196,9 +178,11 @@ static int add_bind(struct bundle *b, struct sandbox_spec *s, size_t index,
     real = realpath(joined ? joined : m->source, NULL);
     if (!real)
         return fail_errno(f, errno, "mounts[%zu].source: %s", index, joined ? joined : m->source);
-    r = refuse_kernel_source(real, index, f);
-    if (r < 0)
-        return r;
+    if (path_is_kernel_window(real))
+        return fail(f, EPERM,
+                    "mounts[%zu].source: %s is a window into the host's kernel and is not shown to "
+                    "containers",
+                    index, real);
     t.path = real;
     r = spec_add_trees(s, &t, f);
     return r < 0 ? fail_wrap(f, r, "mounts[%zu]", index) : 0;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -34,6 +35,19 @@ bool path_is_below(const char *path, const char *dir)
     if (strcmp(dir, "/") == 0)
         return true;
     return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+bool path_is_kernel_window(const char *path)
+{
+    static const long refused[] = {0x9fa0 /* proc */, 0x62656572 /* sysfs */, 0x1cd1 /* devpts */};
+    struct statfs sf;
+
+    if (statfs(path, &sf) < 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        if (sf.f_type == refused[i])
+            return true;
+    return false;
 }
 
 static bool is_kernel_type(const char *type)
