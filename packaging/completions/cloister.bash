@@ -21,13 +21,23 @@ _cloister_containers()
     "$1" "${root[@]}" list -q 2>/dev/null
 }
 
+# The same for kept sandboxes.
+_cloister_kept()
+{
+    local i store=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        [ "${COMP_WORDS[i]}" = --store ] && store=(--store "${COMP_WORDS[i + 1]}")
+    done
+    "$1" "${store[@]}" kept -q 2>/dev/null
+}
+
 _cloister()
 {
     local program=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local i command=
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --root | --log | --log-format | --sentry | --rootless) i=$((i + 1)) ;;
+        --root | --log | --log-format | --sentry | --rootless | --store) i=$((i + 1)) ;;
         -*) ;;
         *)
             command=${COMP_WORDS[i]}
@@ -36,7 +46,7 @@ _cloister()
         esac
     done
     case $before in
-    --root | --bundle | -b | --cwd)
+    --root | --bundle | -b | --cwd | --store)
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return
         ;;
@@ -51,6 +61,10 @@ _cloister()
     --format | -f)
         [ "$command" = delete ] || mapfile -t COMPREPLY < <(compgen -W "table json" -- "$word")
         [ "$command" = delete ] || return
+        ;;
+    --keep)
+        mapfile -t COMPREPLY < <(compgen -W "$(_cloister_kept "$program")" -- "$word")
+        return
         ;;
     --network)
         mapfile -t COMPREPLY < <(compgen -W "none host" -- "$word")
@@ -68,6 +82,9 @@ _cloister()
     case $command in
     start | exec | events | update | pause | resume | state | kill | delete | ps | posture)
         mapfile -t COMPREPLY < <(compgen -W "$(_cloister_containers "$program")" -- "$word")
+        ;;
+    diff | commit | discard)
+        mapfile -t COMPREPLY < <(compgen -W "$(_cloister_kept "$program")" -- "$word")
         ;;
     help)
         mapfile -t COMPREPLY < <(compgen -W "$(_cloister_commands "$program")" -- "$word")

@@ -17,6 +17,7 @@ struct cli {
     const char *log;        /* --log: file; NULL: stderr */
     const char *log_format; /* --log-format; NULL: text */
     const char *sentry;     /* --sentry: path of cloister-sentry */
+    const char *store;      /* --store: directory of kept sandboxes; NULL: the default */
     bool debug, strace, no_patch;
 
     const char *command; /* its name, for messages */
@@ -37,7 +38,7 @@ struct command {
 
 extern const struct command cmd_do, cmd_run, cmd_create, cmd_start, cmd_exec, cmd_events,
     cmd_update, cmd_pause, cmd_resume, cmd_state, cmd_kill, cmd_delete, cmd_list, cmd_ps, cmd_spec,
-    cmd_posture, cmd_doctor, cmd_features;
+    cmd_posture, cmd_doctor, cmd_features, cmd_diff, cmd_commit, cmd_discard, cmd_kept;
 
 /* Says "cloister: COMMAND: text" on stderr (and in the log file, in its format); returns the status
  * to exit with. */

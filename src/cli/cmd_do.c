@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "host/foreground.h"
 #include "host/hostroot.h"
+#include "host/path.h"
 #include "host/sandbox.h"
 #include "host/specbuild.h"
 #include "host/spectree.h"

@@ -14,9 +14,10 @@
 #endif
 
 static const struct command *const commands[] = {
-    &cmd_do,     &cmd_run,   &cmd_create, &cmd_start,   &cmd_exec,   &cmd_events,
-    &cmd_update, &cmd_pause, &cmd_resume, &cmd_state,   &cmd_kill,   &cmd_delete,
-    &cmd_list,   &cmd_ps,    &cmd_spec,   &cmd_posture, &cmd_doctor, &cmd_features,
+    &cmd_do,     &cmd_diff,    &cmd_commit, &cmd_discard,  &cmd_kept,   &cmd_run,
+    &cmd_create, &cmd_start,   &cmd_exec,   &cmd_events,   &cmd_update, &cmd_pause,
+    &cmd_resume, &cmd_state,   &cmd_kill,   &cmd_delete,   &cmd_list,   &cmd_ps,
+    &cmd_spec,   &cmd_posture, &cmd_doctor, &cmd_features,
 };
 
 #define G(field) offsetof(struct cli, field)
@@ -30,6 +31,7 @@ static const struct option global_options[] = {
     {"no-patch", 0, OPTION_FLAG, false, NULL, "leave the program's system calls in its code alone",
      G(no_patch)},
     {"sentry", 0, OPTION_STRING, false, "PATH", "use this cloister-sentry", G(sentry)},
+    {"store", 0, OPTION_STRING, false, "DIR", "directory of kept sandboxes", G(store)},
     {"systemd-cgroup", 0, OPTION_REFUSED, false, NULL, "let systemd make the cgroup", 0},
     {"rootless", 0, OPTION_IGNORED, true, "MODE", "accepted for runc's sake; found out by itself",
      0},

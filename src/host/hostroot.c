@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "host/path.h"
 #include "host/specbuild.h"
 #include "host/spectree.h"
 

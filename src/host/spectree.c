@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/textio.h"
+#include "host/path.h"
 #include "host/specbuild.h"
 #include "host/tree.h"
 
@@ -27,15 +29,6 @@ static const char *const kernel_types[] = {
     "nsfs",    "proc",        "pstore",   "rpc_pipefs", "ramfs",   "securityfs",
     "sysfs",   "selinuxfs",   "tracefs",  "hugetlbfs",
 };
-
-bool path_is_below(const char *path, const char *dir)
-{
-    size_t n = strlen(dir);
-
-    if (strcmp(dir, "/") == 0)
-        return true;
-    return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
 
 bool path_is_kernel_window(const char *path)
 {
@@ -126,7 +119,8 @@ int spec_add_tree(struct sandbox_spec *s, const struct tree_source *t, struct fa
     int fd = -1, r;
 
     if (t->privileged)
-        r = tree_open(t->path, flags & MOUNT_F_RDONLY ? TREE_RDONLY : 0, &fd, f);
+        r = tree_open(t->path, flags & (MOUNT_F_RDONLY | MOUNT_F_OVERLAY) ? TREE_RDONLY : 0, &fd,
+                      f);
     else
         r = 0;
     if (r < 0)
@@ -170,6 +164,18 @@ static bool is_left_out(const struct tree_source *t, const char *below)
     return false;
 }
 
+/* What cannot be written to on the host cannot be inside, nor can a single file be copied on write.
+ */
+static uint32_t submount_flags(uint32_t flags, const struct mount_line *m)
+{
+    struct stat st;
+
+    if (m->readonly ||
+        ((flags & MOUNT_F_OVERLAY) && (stat(m->point, &st) < 0 || !S_ISDIR(st.st_mode))))
+        flags = (flags & ~MOUNT_F_OVERLAY) | MOUNT_F_RDONLY;
+    return flags | (m->noexec ? MOUNT_F_NOEXEC : 0u);
+}
+
 /* Real root: the host's other mounts below the tree, each as a tree of its own. */
 static int add_submounts(struct sandbox_spec *s, const struct tree_source *t, struct fail *f)
 {
@@ -195,10 +201,7 @@ static int add_submounts(struct sandbox_spec *s, const struct tree_source *t, st
                      MAX_HOST_MOUNTS, t->path, m.point);
             break;
         }
-        r = add_submount(s, t, m.point,
-                         t->flags | (m.readonly ? MOUNT_F_RDONLY : 0u) |
-                             (m.noexec ? MOUNT_F_NOEXEC : 0u),
-                         f);
+        r = add_submount(s, t, m.point, submount_flags(t->flags, &m), f);
     }
     return r;
 }

@@ -28,8 +28,6 @@ int spec_add_trees(struct sandbox_spec *s, const struct tree_source *t, struct f
 /* Just the one mount, whatever `recursive` says to the privileged. */
 int spec_add_tree(struct sandbox_spec *s, const struct tree_source *t, struct fail *f) must_check;
 
-/* Whether path is dir or below it. */
-bool path_is_below(const char *path, const char *dir);
 /* Whether it lies in the host's own proc, sysfs or devpts: that would show the host's processes,
  * and links of proc lead out of every tree. */
 bool path_is_kernel_window(const char *path);

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "host/path.h"
 #include "host/spectree.h"
 
 /* ---- the text ---- */
@@ -60,30 +61,20 @@ static int split(const char *text, struct parts *ret, struct fail *f)
     return 0;
 }
 
-/* "/a//b/./c/" becomes "/a/b/c". */
-static int normalise(const char *dest, char **ret, struct fail *f)
+static int check_dest(const char *dest, char **ret, struct fail *f)
 {
-    _cleanup_sb_ struct strbuf sb = STRBUF_INIT;
+    int r = path_normalise(dest, ret);
 
-    if (dest[0] != '/')
-        return fail(f, EINVAL, "option --volume: the place inside, \"%s\", is not an absolute path",
+    if (r == -EINVAL)
+        return fail(f, EINVAL,
+                    "option --volume: the place inside, \"%s\", is not an absolute path without "
+                    "\"..\"",
                     dest);
-    for (const char *p = dest; *p;) {
-        size_t n;
-
-        p += strspn(p, "/");
-        n = strcspn(p, "/");
-        if (n == 2 && strncmp(p, "..", 2) == 0)
-            return fail(f, EINVAL, "option --volume: the place inside, \"%s\", has a \"..\"", dest);
-        if (n > 0 && !(n == 1 && *p == '.')) {
-            sb_addch(&sb, '/');
-            sb_addn(&sb, p, n);
-        }
-        p += n;
-    }
-    if (sb.len == 0)
+    if (r < 0)
+        return fail(f, ENOMEM, "out of memory");
+    if (strcmp(*ret, "/") == 0)
         return fail(f, EINVAL, "option --volume: nothing can be mounted over / (see --root)");
-    return sb_take(&sb, ret) < 0 ? fail(f, ENOMEM, "out of memory") : 0;
+    return 0;
 }
 
 static int resolve_source(const char *source, char **ret, struct fail *f)
@@ -121,7 +112,7 @@ int volumes_parse(struct volumes *v, const char *text, struct fail *f)
             return fail(f, EINVAL, "option --volume: expected ro or rw, found \"%s\" in \"%s\"",
                         p.part[2], text);
     }
-    r = normalise(p.part[1], &dest, f);
+    r = check_dest(p.part[1], &dest, f);
     if (r == 0)
         r = resolve_source(p.part[0], &source, f);
     if (r < 0)

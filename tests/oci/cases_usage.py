@@ -7,7 +7,7 @@ import subprocess
 
 from frame import CLOISTER, ROOT, fake
 
-COMMANDS = ["do", "run", "create", "start", "exec", "pause", "resume", "events", "update", "state", "kill", "delete", "list", "ps", "spec", "posture", "doctor",
+COMMANDS = ["do", "diff", "commit", "discard", "kept", "run", "create", "start", "exec", "pause", "resume", "events", "update", "state", "kill", "delete", "list", "ps", "spec", "posture", "doctor",
             "features"]
 MAN = os.path.join(ROOT, "docs/man")
 
@@ -90,7 +90,7 @@ def test_usage_errors(p):
     for c in ("run", "do"):
         p.fails(125, "missing argument", c)
         p.fails(125, "unknown option", c, "--nope", "x")
-    for c in ("list", "spec", "doctor", "features"):
+    for c in ("list", "kept", "spec", "doctor", "features"):
         p.fails(1, "unexpected argument", c, "x")
     p.fails(1, "unexpected argument", "state", "a", "b")
     p.fails(1, ["--bundle", "needs a value"], "create", "x", "--bundle")

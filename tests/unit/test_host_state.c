@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "host/cgroup.h"
 #include "host/idmap.h"
+#include "host/path.h"
 #include "host/procstat.h"
 #include "host/specbuild.h"
 #include "host/spectree.h"
