@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/parse.h"
 #include "cli/cli.h"
 #include "host/foreground.h"
 #include "host/hostroot.h"
@@ -18,14 +19,15 @@
 #include "host/sandbox.h"
 #include "host/specbuild.h"
 #include "host/spectree.h"
+#include "host/store.h"
 #include "host/terminal.h"
 #include "host/tree.h"
 #include "host/volume.h"
 #include "oci/caps.h"
 
 struct do_options {
-    const char *root, *cwd, *network;
-    bool ro, rw, strace, terminal, no_terminal;
+    const char *root, *cwd, *network, *overlay_size, *keep;
+    bool ro, rw, overlay, strace, terminal, no_terminal;
     struct string_list env, volumes, cap_add, cap_drop;
 };
 
@@ -37,6 +39,12 @@ static const struct option do_option_table[] = {
     {"ro", 0, OPTION_FLAG, false, NULL, "nothing below the root can be written (default)", O(ro)},
     {"rw", 0, OPTION_FLAG, false, NULL, "writes go to the root directory, as the caller may",
      O(rw)},
+    {"overlay", 0, OPTION_FLAG, false, NULL,
+     "anything may be written, the host's files stay as they are", O(overlay)},
+    {"overlay-size", 0, OPTION_STRING, false, "SIZE",
+     "at most this much may be written so: 64M, 2G (default: half of the memory)", O(overlay_size)},
+    {"keep", 0, OPTION_STRING, false, "NAME",
+     "--overlay, and keep what was written as NAME, or go on with it", O(keep)},
     {"volume", 'v', OPTION_LIST, false, "SRC:DST[:ro]",
      "show the host's SRC at DST, shared with the host; may be repeated", O(volumes)},
     {"cwd", 0, OPTION_STRING, false, "DIR",
@@ -194,11 +202,12 @@ static int choose_network(struct sandbox_spec *s, const char *mode, struct fail 
 }
 
 static int add_mounts(struct sandbox_spec *s, const struct do_options *o, const struct volumes *v,
-                      const char *root, struct fail *f)
+                      const char *root, struct kept *k, struct fail *f)
 {
     struct hostroot h = {
         .root = root,
         .writable = o->rw,
+        .overlay = o->overlay,
         .privileged = geteuid() == 0,
     };
     _cleanup_free_ char *shown = NULL;
@@ -207,26 +216,62 @@ static int add_mounts(struct sandbox_spec *s, const struct do_options *o, const 
     if (!o->root && !o->cwd && volumes_locate(v, s->process.cwd, &shown) == -ENOENT)
         h.cwd = s->process.cwd;
     r = hostroot_add_mounts(s, &h, f);
+    if (r == 0 && k)
+        r = hostroot_keep_layers(s, k, h.privileged, f);
     if (r == 0)
         r = volumes_add_mounts(v, s, h.privileged, f);
     return r;
 }
 
-static int check_options(const struct do_options *o, struct volumes *ret, struct fail *f)
+static int check_modes(struct do_options *o, struct fail *f)
+{
+    o->overlay |= o->keep != NULL;
+    if (o->ro && o->rw)
+        return fail(f, EINVAL, "options --ro and --rw exclude each other");
+    if (o->overlay && (o->ro || o->rw))
+        return fail(f, EINVAL, "options %s and %s exclude each other",
+                    o->keep ? "--keep" : "--overlay", o->ro ? "--ro" : "--rw");
+    if (o->overlay_size && !o->overlay)
+        return fail(f, EINVAL, "option --overlay-size: only with --overlay or --keep");
+    return 0;
+}
+
+static int check_options(struct do_options *o, struct volumes *ret, struct fail *f)
 {
     int r = 0;
 
     if (o->terminal && o->no_terminal)
         return fail(f, EINVAL, "options --terminal and --no-terminal exclude each other");
-    if (o->ro && o->rw)
-        return fail(f, EINVAL, "options --ro and --rw exclude each other");
     for (size_t i = 0; i < o->volumes.n && r == 0; i++)
         r = volumes_parse(ret, o->volumes.items[i], f);
-    return r;
+    return r == 0 ? check_modes(o, f) : r;
 }
 
-static int build_spec(const struct cli *cli, const struct do_options *o, char **argv,
-                      struct sandbox_spec *s, struct fail *f)
+/* The size of a kept sandbox is remembered. */
+static int choose_size(struct sandbox_spec *s, const struct do_options *o, struct kept *k,
+                       struct fail *f)
+{
+    uint64_t size = 0;
+
+    if (o->overlay_size &&
+        (parse_size(o->overlay_size, &size) < 0 || size == 0 || size > INT64_MAX))
+        return fail(f, EINVAL, "option --overlay-size: expected a size as 64M or 2G, found \"%s\"",
+                    o->overlay_size);
+    s->overlay_size = size ? size : k ? k->meta.size_limit : 0;
+    if (!k || s->overlay_size == k->meta.size_limit)
+        return 0;
+    k->meta.size_limit = size;
+    return kept_save(k, f);
+}
+
+static int open_kept(const struct cli *cli, const struct do_options *o, const char *root,
+                     struct kept *k, struct fail *f)
+{
+    return o->keep ? kept_open_or_make(cli->store, o->keep, root, k, f) : 0;
+}
+
+static int build_spec(const struct cli *cli, struct do_options *o, char **argv,
+                      struct sandbox_spec *s, struct kept *k, struct fail *f)
 {
     _cleanup_(volumes_free) struct volumes volumes = {0};
     _cleanup_free_ char *root = NULL;
@@ -242,7 +287,11 @@ static int build_spec(const struct cli *cli, const struct do_options *o, char **
     if (r == 0)
         r = choose_cwd(s, o, &volumes, root, f);
     if (r == 0)
-        r = add_mounts(s, o, &volumes, root, f);
+        r = open_kept(cli, o, root, k, f);
+    if (r == 0)
+        r = choose_size(s, o, o->keep ? k : NULL, f);
+    if (r == 0)
+        r = add_mounts(s, o, &volumes, root, o->keep ? k : NULL, f);
     if (r < 0)
         return r;
     snprintf(id, sizeof(id), "do-%d", (int) getpid());
@@ -266,6 +315,7 @@ struct do_run {
     struct sandbox sandbox;
     struct foreground fg;
     struct host_pty pty;
+    struct kept kept; /* locked until the sandbox has ended */
     int control_theirs, log_copy;
     char *sentry;
 };
@@ -279,6 +329,7 @@ static void do_run_end(struct do_run *d)
     d->log_copy = close_fd(d->log_copy);
     host_pty_close(&d->pty);
     sandbox_spec_free(d->spec);
+    kept_close(&d->kept);
     free(d->sentry);
 }
 
@@ -343,6 +394,7 @@ static int run_do(struct cli *cli, const struct command *self, int argc, char **
         .sandbox = SANDBOX_NONE,
         .fg = FOREGROUND_NONE,
         .pty = HOST_PTY_NONE,
+        .kept = KEPT_NONE,
         .control_theirs = -1,
         .log_copy = -1,
     };
@@ -357,7 +409,7 @@ static int run_do(struct cli *cli, const struct command *self, int argc, char **
     if (r == 0)
         r = foreground_begin(&d.fg, &f);
     if (r == 0)
-        r = build_spec(cli, &o, argv + 1, d.spec, &f);
+        r = build_spec(cli, &o, argv + 1, d.spec, &d.kept, &f);
     if (r == 0)
         r = launch(cli, &d, &f);
     if (r == 0)

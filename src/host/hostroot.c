@@ -3,11 +3,13 @@
 #include "host/hostroot.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/path.h"
 #include "host/specbuild.h"
 #include "host/spectree.h"
+#include "host/tree.h"
 
 /* Places that the container has for itself. */
 static const char *const covered[] = {"/proc", "/sys", "/dev", "/tmp", NULL};
@@ -55,7 +57,9 @@ int hostroot_add_mounts(struct sandbox_spec *s, const struct hostroot *h, struct
     struct tree_source root = {
         .path = h->root,
         .dest = "/",
-        .flags = MOUNT_F_NOSUID | (h->writable ? 0u : MOUNT_F_RDONLY),
+        .flags = MOUNT_F_NOSUID | (h->overlay    ? MOUNT_F_OVERLAY
+                                   : h->writable ? 0u
+                                                 : MOUNT_F_RDONLY),
         .privileged = h->privileged,
         .recursive = true,
         .covered = covered,
@@ -82,4 +86,20 @@ int hostroot_add_mounts(struct sandbox_spec *s, const struct hostroot *h, struct
     if (h->cwd && path_is_below(h->cwd, "/tmp") && strcmp(h->cwd, "/tmp") != 0)
         return spec_add_tree(s, &cwd, f);
     return 0;
+}
+
+int hostroot_keep_layers(struct sandbox_spec *s, struct kept *k, bool privileged, struct fail *f)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < s->n_mounts && r == 0; i++) {
+        struct mount_spec *m = &s->mounts[i];
+
+        if (!(m->flags & MOUNT_F_OVERLAY))
+            continue;
+        r = kept_layer_path(k, m->dest, &m->upper_source, f);
+        if (r == 0 && privileged)
+            r = tree_open(m->upper_source, 0, &m->upper_fd, f);
+    }
+    return r;
 }

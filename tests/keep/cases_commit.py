@@ -539,6 +539,7 @@ def test_busy(k):
         fcntl.flock(f, fcntl.LOCK_EX)
         for command in ("diff", "commit", "discard"):
             k.p.fails(1, [k.name, "in use"], *k.args(command))
+        k.p.fails(125, [k.name, "in use"], "--store", k.store, "do", "--root", k.host, "--keep", k.name, "true")
         assert json.loads(k.p.ok("--store", k.store, "kept", "-f", "json"))[0]["busy"] is True
     assert json.loads(k.p.ok("--store", k.store, "kept", "-f", "json"))[0]["busy"] is False
 
@@ -564,9 +565,16 @@ def test_names_and_other_errors(k):
         for command in ("diff", "commit", "discard"):
             if not name.startswith("-"):
                 k.p.fails(1, "invalid name", "--store", k.store, command, name)
+        k.p.fails(125, "invalid name", "--store", k.store, "do", "--keep=" + name, "true")
     for command in ("diff", "commit", "discard"):
         k.p.fails(1, ["nobody", "no kept sandbox"], "--store", k.store, command, "nobody")
         k.p.fails(1, "missing argument", "--store", k.store, command)
+    k.p.fails(125, [k.host, "another name"], "--store", k.store, "do", "--keep", k.name, "true")
+    k.p.fails(125, ["--keep", "--rw"], "do", "--keep", "x", "--rw", "true")
+    k.p.fails(125, ["--overlay", "--ro"], "do", "--overlay", "--ro", "true")
+    for size in ("", "0", "-1", "1x", "1.5G", "99999999T"):
+        k.p.fails(125, "--overlay-size", "do", "--overlay", "--overlay-size=" + size, "true")
+    k.p.fails(125, "--overlay-size", "do", "--ro", "--overlay-size", "1M", "true")
     os.chmod(k.store, 0o777)
     k.p.fails(1, "written to by others", *k.args("diff"))
 

@@ -141,7 +141,8 @@ static int make_point(struct walk *s, bool is_dir, struct path *ret)
     int r = -EROFS;
     if (dir->node->type != LX_S_IFDIR)
         return -ENOTDIR;
-    if (!(mnt->flags & MOUNT_F_RDONLY)) {
+    /* Of a copy-on-write tree it would be a change. */
+    if (!(mnt->flags & (MOUNT_F_RDONLY | MOUNT_F_OVERLAY))) {
         mutex_lock(&sb->tree_lock);
         r = dcache_create(dir, s->last.name, s->last.len, &a, &d, &dying);
         mutex_unlock(&sb->tree_lock);
