@@ -88,6 +88,10 @@ struct renamed {
     const char *from, *to; /* below the layer's top */
 };
 
+#define MAX_WAITING 256
+/* So many are synced one by one: others may have much to write on that file system, too. */
+#define FEW 8
+
 struct commit {
     struct kept *k;
     struct changes *changes;
@@ -103,6 +107,14 @@ struct commit {
     struct upper_fd index;
     char *parent; /* path of parent_fd; NULL: none open */
     int parent_fd;
+    bool parent_listed; /* parent_fd is no O_PATH one */
+
+    /* Files that wait under their temporary names, all on one file system, which is synced for all
+     * of them at once. */
+    struct change *waiting[MAX_WAITING];
+    size_t n_waiting;
+    int sync_fd; /* on it */
+    dev_t sync_dev;
 
     struct linked *linked;
     size_t n_linked;
@@ -171,6 +183,7 @@ static int enter_parent(struct commit *m, const char *dir)
         return 0;
     leave_parent(m);
     r = layer_host_dir(m->base_fd, dir, O_RDONLY, &m->parent_fd);
+    m->parent_listed = r == 0;
     if (r == -EACCES)
         r = layer_host_dir(m->base_fd, dir, O_PATH, &m->parent_fd);
     if (r < 0)
@@ -310,13 +323,12 @@ static int recheck(const struct commit *m, const struct change *c, const char *n
     return 0;
 }
 
-static int install(struct commit *m, struct change *c, struct source *s, const char **ret_what)
+/* `temp` has room for the name. */
+static struct installation describe(struct commit *m, const struct change *c,
+                                    const struct source *s, char *temp, size_t cap)
 {
-    const struct linked *l = S_ISREG(c->object.mode) ? find_linked(m, &s->st) : NULL;
-    _cleanup_close_ int link_dir = -1;
-    _cleanup_free_ char *link_parent = NULL;
-    char temp[40];
-    struct installation i = {
+    temp_name(m, c, temp, cap);
+    return (struct installation){
         .upper_dir = s->dir,
         .host_dir = m->parent_fd,
         .name = s->name,
@@ -331,40 +343,102 @@ static int install(struct commit *m, struct change *c, struct source *s, const c
         .progress = &m->progress,
         .stop = m->stop,
     };
-    int r;
-
-    temp_name(m, c, temp, sizeof(temp));
-    if (l) {
-        r = split(change_below(l->first), &link_parent, &i.link_name);
-        if (r == 0)
-            r = layer_host_dir(m->base_fd, link_parent, O_PATH, &link_dir);
-        if (r < 0)
-            return r;
-        i.link_dir = link_dir;
-        i.link_ino = l->host_ino;
-    }
-    r = install_object(&i, ret_what);
-    return r < 0 ? r : note_linked(m, c, &s->st, s->name);
 }
 
-static int apply(struct commit *m, struct change *c)
+/* One more name of a file that is on the host already. 1 when there is none yet. */
+static int install_name(struct commit *m, const struct change *c, const struct source *s,
+                        const char **ret_what)
+{
+    const struct linked *l = S_ISREG(c->object.mode) ? find_linked(m, &s->st) : NULL;
+    _cleanup_close_ int link_dir = -1;
+    _cleanup_free_ char *parent = NULL;
+    char temp[40];
+    struct installation i = describe(m, c, s, temp, sizeof(temp));
+    int r;
+
+    if (!l)
+        return 1;
+    r = split(change_below(l->first), &parent, &i.link_name);
+    if (r == 0)
+        r = layer_host_dir(m->base_fd, parent, O_PATH, &link_dir);
+    if (r < 0)
+        return r;
+    i.link_dir = link_dir;
+    i.link_ino = l->host_ino;
+    return install_object(&i, ret_what);
+}
+
+/* What the host has there can be replaced by one rename later on. */
+static bool may_wait(const struct commit *m, const struct change *c, const struct source *s)
+{
+    struct stat host;
+
+    if (!S_ISREG(c->object.mode) || s->st.st_nlink > 1 || !m->parent_listed)
+        return false;
+    return fstatat(m->parent_fd, s->name, &host, AT_SYMLINK_NOFOLLOW) < 0 ||
+           (S_ISREG(host.st_mode) && host.st_nlink == 1);
+}
+
+static int install(struct commit *m, struct change *c, const struct source *s,
+                   const char **ret_what)
+{
+    char temp[40];
+    struct installation i = describe(m, c, s, temp, sizeof(temp));
+    int r = install_name(m, c, s, ret_what);
+
+    if (r != 1)
+        return r;
+    i.defer = may_wait(m, c, s);
+    r = install_object(&i, ret_what);
+    return r != 0 ? r : note_linked(m, c, &s->st, s->name);
+}
+
+static void note_done(struct commit *m, struct change *c)
+{
+    c->done = true;
+    if (c->kind == CHANGE_SAME)
+        return;
+    m->done++;
+    progress_add(&m->progress, 1, 0);
+}
+
+/* ---- files that wait ---- */
+
+/* Enters where the change is, on both sides. */
+static int enter(struct commit *m, const struct change *c, struct source *s, const char **ret_what)
+{
+    int r;
+
+    *ret_what = "looking at it in the store";
+    r = source_open(m, c, s);
+    if (r < 0 || c->kind == CHANGE_SAME)
+        return r;
+    *ret_what = "entering its directory on the host";
+    r = enter_parent(m, s->parent);
+    if (r < 0)
+        return r;
+    *ret_what = "looking at the host's";
+    return recheck(m, c, s->name);
+}
+
+static int place(struct commit *m, struct change *c)
 {
     _cleanup_(source_done) struct source s = {.file = UPPER_FD_NONE};
-    const char *what = "looking at it in the store";
+    const char *what;
+    char temp[40];
     int r = enter_layer(m, c->layer);
 
     if (r < 0)
         return r;
-    r = source_open(m, c, &s);
-    if (r == 0 && c->kind != CHANGE_SAME) {
-        what = "entering its directory on the host";
-        r = enter_parent(m, s.parent);
-        if (r == 0) {
-            what = "looking at the host's";
-            r = recheck(m, c, s.name);
-        }
+    r = enter(m, c, &s, &what);
+    if (r == 0) {
+        struct installation i = describe(m, c, &s, temp, sizeof(temp));
+
+        what = "putting it in its place";
+        if (m->n_waiting <= FEW && install_sync(m->parent_fd, temp) < 0 && syncfs(m->sync_fd) < 0)
+            r = -errno;
         if (r == 0)
-            r = install(m, c, &s, &what);
+            r = install_waiting(&i);
     }
     if (r == 0) {
         what = "removing it from the store";
@@ -372,8 +446,97 @@ static int apply(struct commit *m, struct change *c)
     }
     if (r < 0)
         return tell(m, c, r, what);
-    c->done = true;
+    note_done(m, c);
     return 0;
+}
+
+/* All that wait get their places; after a failure those that have none are removed. */
+static int place_waiting(struct commit *m, bool drop)
+{
+    int r = 0;
+
+    if (!drop && m->n_waiting > FEW && syncfs(m->sync_fd) < 0)
+        r = fail_errno(m->f, errno, "writing to disk");
+    for (size_t i = 0; i < m->n_waiting; i++) {
+        struct change *c = m->waiting[i];
+        _cleanup_free_ char *dir = NULL;
+        const char *name;
+        char temp[40];
+
+        if (r == 0 && !drop) {
+            r = place(m, c);
+            if (r == 0)
+                continue;
+        }
+        temp_name(m, c, temp, sizeof(temp));
+        if (m->open && split(change_below(c), &dir, &name) == 0 && enter_parent(m, dir) == 0)
+            (void) !rmtree_at(m->parent_fd, temp, NULL);
+    }
+    m->n_waiting = 0;
+    m->sync_fd = close_fd(m->sync_fd);
+    return r;
+}
+
+/* Makes room for one in the open parent. */
+static int prepare_waiting(struct commit *m, struct change *c, struct source *s)
+{
+    struct stat st;
+    int r;
+
+    if (fstat(m->parent_fd, &st) < 0)
+        return -errno;
+    if (m->n_waiting == 0 || (m->n_waiting < MAX_WAITING && st.st_dev == m->sync_dev))
+        return 0;
+    r = place_waiting(m, false);
+    if (r < 0)
+        return r;
+    source_done(s);
+    *s = (struct source){.file = UPPER_FD_NONE};
+    r = source_open(m, c, s);
+    return r == 0 ? enter_parent(m, s->parent) : r;
+}
+
+static int wait_for_sync(struct commit *m, struct change *c)
+{
+    struct stat st;
+
+    if (m->sync_fd < 0) {
+        m->sync_fd = fcntl(m->parent_fd, F_DUPFD_CLOEXEC, 3);
+        if (m->sync_fd < 0 || fstat(m->sync_fd, &st) < 0)
+            return -errno;
+        m->sync_dev = st.st_dev;
+    }
+    m->waiting[m->n_waiting++] = c;
+    return 0;
+}
+
+static int apply(struct commit *m, struct change *c)
+{
+    _cleanup_(source_done) struct source s = {.file = UPPER_FD_NONE};
+    const char *what;
+    int r = enter_layer(m, c->layer);
+
+    if (r < 0)
+        return r;
+    r = enter(m, c, &s, &what);
+    if (r == 0 && c->kind != CHANGE_SAME) {
+        r = prepare_waiting(m, c, &s);
+        if (r < 0 && *m->f->text)
+            return r;
+        if (r == 0)
+            r = install(m, c, &s, &what);
+        if (r == 1)
+            r = wait_for_sync(m, c);
+        else if (r == 0)
+            note_done(m, c);
+    } else if (r == 0) {
+        note_done(m, c);
+    }
+    if (r == 0 && c->done) {
+        what = "removing it from the store";
+        r = leave_store(m, c, &s);
+    }
+    return r < 0 ? tell(m, c, r, what) : 0;
 }
 
 static int apply_deletion(struct commit *m, struct change *c)
@@ -409,7 +572,7 @@ static int apply_deletion(struct commit *m, struct change *c)
     }
     if (r < 0)
         return tell(m, c, r, what);
-    c->done = true;
+    note_done(m, c);
     return 0;
 }
 
@@ -583,11 +746,10 @@ static int apply_additions(struct commit *m)
         r = interrupted(m);
         if (r == 0)
             r = apply(m, c);
-        if (r == 0 && c->kind != CHANGE_SAME) {
-            m->done++;
-            progress_add(&m->progress, 1, 0);
-        }
     }
+    if (r == 0)
+        return place_waiting(m, false);
+    (void) !place_waiting(m, true);
     return r;
 }
 
@@ -603,10 +765,6 @@ static int apply_deletions(struct commit *m)
         r = interrupted(m);
         if (r == 0)
             r = apply_deletion(m, c);
-        if (r == 0) {
-            m->done++;
-            progress_add(&m->progress, 1, 0);
-        }
     }
     return r;
 }
@@ -721,6 +879,7 @@ int commit_apply(struct kept *k, struct changes *changes, const volatile sig_ato
         .f = f,
         .base_fd = -1,
         .parent_fd = -1,
+        .sync_fd = -1,
         .index = UPPER_FD_NONE,
     };
     size_t total = count_selected(changes);

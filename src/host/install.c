@@ -192,7 +192,7 @@ static int make_file(const struct installation *i, const char **ret_what)
     r = install_attributes(i, fd);
     if (r == 0 && futimens(fd, times) < 0)
         r = -errno;
-    if (r == 0 && fsync(fd) < 0)
+    if (r == 0 && !i->defer && fsync(fd) < 0)
         r = -errno;
     return r;
 }
@@ -301,6 +301,21 @@ static int install_directory(const struct installation *i)
     return fd < 0 ? -errno : install_attributes(i, fd);
 }
 
+int install_sync(int host_dir, const char *temp)
+{
+    _cleanup_close_ int fd =
+        openat(host_dir, temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int install_waiting(const struct installation *i)
+{
+    struct stat host = host_stat(i);
+
+    return put_in_place(i, &host);
+}
+
 int install_object(const struct installation *i, const char **ret_what)
 {
     struct stat host = host_stat(i);
@@ -316,6 +331,8 @@ int install_object(const struct installation *i, const char **ret_what)
     r = rmtree_at(i->host_dir, i->temp, NULL);
     if (r == 0)
         r = make_object(i, ret_what);
+    if (r == 0 && i->defer)
+        return 1;
     if (r == 0) {
         *ret_what = "putting it in its place";
         r = put_in_place(i, &host);

@@ -25,6 +25,7 @@ struct installation {
     const struct upper_meta *meta;
     const struct object *object;
     unsigned what;  /* CHANGED_* where the host has such an object already */
+    bool defer;     /* a file may wait, whole but for the disk, under its temporary name */
     bool keep_open; /* a directory whose contents follow: its owner may write to it for now */
     int link_dir;   /* a file to link instead of copying, with its name; or -1 */
     const char *link_name;
@@ -33,8 +34,14 @@ struct installation {
     const volatile sig_atomic_t *stop; /* non-zero: give up with -EINTR */
 };
 
-/* Negative errno; *ret_what is then what could not be done ("writing to it"). */
+/*
+ * 0; 1 when it waits (defer): install_sync() or syncfs(2), then install_waiting() follow. Negative
+ * errno; *ret_what is then what could not be done ("writing to it").
+ */
 int install_object(const struct installation *i, const char **ret_what) must_check;
+/* Has what waits written to disk. Fails where its mode locks a plain user out. */
+int install_sync(int host_dir, const char *temp) must_check;
+int install_waiting(const struct installation *i) must_check;
 
 /* Removes what the host has at the name; a directory vanishes at once, by a rename to temp. */
 int install_nothing(int host_dir, const char *name, const char *temp) must_check;
