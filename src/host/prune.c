@@ -82,8 +82,7 @@ static int prune_name(int fd, int host_fd, const char *name, unsigned depth, boo
         r = upper_meta_read(n.file.fd, &n.meta);
     if (r == 0)
         r = prune_child(&n, depth, ret_gone);
-    if (*ret_gone)
-        n.file.restore = false;
+    n.file.gone = *ret_gone;
     upper_close(&n.file);
     upper_meta_clear(&n.meta);
     return r;

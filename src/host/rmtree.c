@@ -22,7 +22,8 @@ struct removal {
     unsigned n_trashed; /* names tried in it so far for what was too deep */
     bool trashed;       /* since it was last gone through */
     dev_t dev;
-    char failed[256]; /* the first name that could not be removed */
+    struct progress *progress; /* or NULL */
+    char failed[256];          /* the first name that could not be removed */
 };
 
 static int remove_below(struct removal *m, int fd, unsigned depth);
@@ -127,6 +128,8 @@ static int remove_below(struct removal *m, int fd, unsigned depth)
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
         r = remove_one(m, fd, e->d_name, depth);
+        if (m->progress)
+            progress_add(m->progress, 1, 0);
         if (r < 0 && first == 0) {
             first = r;
             if (!*m->failed)
@@ -139,7 +142,12 @@ static int remove_below(struct removal *m, int fd, unsigned depth)
 
 int rmtree_at(int dirfd, const char *name, struct fail *f)
 {
-    struct removal m = {.top = -1};
+    return rmtree_at_shown(dirfd, name, NULL, f);
+}
+
+int rmtree_at_shown(int dirfd, const char *name, struct progress *p, struct fail *f)
+{
+    struct removal m = {.top = -1, .progress = p};
     int r = remove_one(&m, dirfd, name, 0);
 
     if (r < 0 && f)

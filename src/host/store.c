@@ -370,14 +370,18 @@ int kept_open_layer(const struct kept *k, const struct kept_layer *l, const char
 
 int kept_discard(struct kept *k, struct fail *f)
 {
+    struct progress progress;
     char old[96];
     int r = 0;
 
     snprintf(old, sizeof(old), OLD_PREFIX "%s-%d", k->meta.name, (int) getpid());
     if (renameat2(k->top_fd, k->meta.name, k->top_fd, old, RENAME_NOREPLACE) < 0)
         r = fail_errno(f, errno, "removing %s", k->dir);
-    if (r == 0)
-        r = rmtree_at(k->top_fd, old, f);
+    if (r == 0) {
+        progress_begin(&progress, "removed", 0);
+        r = rmtree_at_shown(k->top_fd, old, &progress, f);
+        progress_end(&progress);
+    }
     kept_close(k);
     return r;
 }

@@ -5,12 +5,36 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "host/path.h"
+
+/*
+ * Being interrupted while something is unlocked would leave its mode so: signals wait until all is
+ * as it was. Single-threaded, like all of the host side.
+ */
+static unsigned unlocked;
+static sigset_t mask_before;
+
+static void hold_signals(void)
+{
+    sigset_t all;
+
+    if (unlocked++ > 0)
+        return;
+    sigfillset(&all);
+    (void) sigprocmask(SIG_BLOCK, &all, &mask_before);
+}
+
+static void release_signals(void)
+{
+    if (--unlocked == 0)
+        (void) sigprocmask(SIG_SETMASK, &mask_before, NULL);
+}
 
 /* Gives its owner the bits to read it, and to write to a directory. */
 static int unlock(int dirfd, const char *name, const struct stat *st)
@@ -38,17 +62,23 @@ int upper_open(int dirfd, const char *name, const struct stat *st, struct upper_
     if (!S_ISDIR(st->st_mode) && !S_ISREG(st->st_mode))
         return -EINVAL;
     if (geteuid() != 0 && (st->st_mode & wanted) != wanted) {
+        hold_signals();
         r = unlock(dirfd, name, st);
-        if (r < 0)
+        if (r < 0) {
+            release_signals();
             return r;
+        }
         u.restore = true;
         u.mode = st->st_mode & 07777;
     }
     u.fd = openat(dirfd, name,
                   O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
                       (S_ISDIR(st->st_mode) ? O_DIRECTORY : 0));
-    if (u.fd < 0)
-        return -errno;
+    if (u.fd < 0) {
+        r = -errno;
+        upper_close(&u);
+        return r;
+    }
     if (fstat(u.fd, &now) < 0 || now.st_ino != st->st_ino || now.st_dev != st->st_dev ||
         (now.st_mode & S_IFMT) != (st->st_mode & S_IFMT)) {
         upper_close(&u);
@@ -60,8 +90,11 @@ int upper_open(int dirfd, const char *name, const struct stat *st, struct upper_
 
 void upper_close(struct upper_fd *u)
 {
-    if (u->fd >= 0 && u->restore)
-        (void) !fchmod(u->fd, u->mode);
+    if (u->restore) {
+        if (u->fd >= 0 && !u->gone)
+            (void) !fchmod(u->fd, u->mode);
+        release_signals();
+    }
     u->fd = close_fd(u->fd);
     u->restore = false;
 }

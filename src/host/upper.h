@@ -20,6 +20,7 @@
 struct upper_fd {
     int fd; /* -1: none */
     bool restore;
+    bool gone;   /* set by who removed it */
     mode_t mode; /* to give back */
 };
 
