@@ -28,6 +28,7 @@ struct stub_mm {
     uint64_t gap_start, gap_end;         /* as vdso: what pushes the mmap area down by chance */
     uint64_t chunks[STUB_MAX_CHUNKS];    /* [platform.lock] for trampolines */
     unsigned n_chunks;                   /* [platform.lock] */
+    _Atomic bool unpatched;              /* no site is patched, now or ever again */
 };
 
 /* One host process. */
@@ -190,8 +191,6 @@ int patches_enable(struct platform *p) must_check;
 enum stub_patch patches_judge(struct stub_thread *st, uint64_t site, uint64_t *ret_chunk);
 /* For a forked process: what its copied memory holds. */
 void patches_inherit(struct stub_mm *mm, const struct stub_proc *parent);
-/* Every site of the process has its own code again, and none is patched any more. */
-int patches_undo(struct stub_thread *st) must_check;
 
 /* filter.c: the stub's seccomp program. The number of instructions, or -E2BIG. */
 int stub_filter_build(struct sock_filter *out, size_t cap) must_check;

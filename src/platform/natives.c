@@ -64,7 +64,7 @@ int platform_trap_natives(struct stub_thread *st)
         atomic_store(&st->may_confine, false);
     }
     if (r == 0 && c.result == 0)
-        r = patches_undo(st); /* a call is also to be seen where it stands */
+        r = platform_unpatch(st); /* a call is also to be seen where it stands */
     if (r == 0 && c.result == 0) {
         /* Two threads may have come here at once: then there are two such filters, to no harm. */
         atomic_store(&st->proc->natives_trapped, true);

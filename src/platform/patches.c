@@ -5,6 +5,7 @@
  * itself: a stub that does as it likes hurts itself.
  */
 #include <cpuid.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -124,7 +125,8 @@ enum stub_patch patches_judge(struct stub_thread *st, uint64_t site, uint64_t *r
     char path[64];
     *ret_chunk = 0;
     (void) snprintf(path, sizeof(path), "/proc/%d/maps", (int) host_proc_pid(st->proc->pid));
-    if (!st->p->patch || read_file_at(AT_FDCWD, path, MAPS_MAX, &text, NULL) < 0)
+    if (!st->p->patch || atomic_load(&st->proc->mm->unpatched) ||
+        read_file_at(AT_FDCWD, path, MAPS_MAX, &text, NULL) < 0)
         return PATCH_REFUSED;
     look_at(text, site, &look);
     if (!look.may_patch)
@@ -142,12 +144,20 @@ void patches_inherit(struct stub_mm *mm, const struct stub_proc *parent)
     MUTEX_GUARD(&parent->p->lock);
     memcpy(mm->chunks, parent->mm->chunks, sizeof(mm->chunks));
     mm->n_chunks = parent->mm->n_chunks;
+    mm->unpatched = parent->mm->unpatched;
 }
 
-int patches_undo(struct stub_thread *st)
+int platform_unpatch(struct stub_thread *st)
 {
     struct stub_call c = {.nr = STUB_CALL_UNPATCH};
-    return st->p->patch ? channel_calls(st, &c, 1, -1) : 0;
+    if (!st->p->patch || atomic_load(&st->proc->mm->unpatched))
+        return 0;
+    if (st->owed_done)
+        return -EBUSY;
+    int r = channel_calls(st, &c, 1, -1);
+    if (r == 0)
+        atomic_store(&st->proc->mm->unpatched, true);
+    return r;
 }
 
 size_t platform_pieces(const struct stub_thread *st, struct platform_piece ret[PLATFORM_MAX_PIECES])

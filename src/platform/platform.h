@@ -198,6 +198,12 @@ int platform_futex_wake(struct stub_thread *st, uint64_t addr, int n) must_check
  * been killed.
  */
 int platform_trap_natives(struct stub_thread *st) must_check;
+/*
+ * From now on guest code is as the guest made it, in all that share its memory and the processes
+ * made of it: no call site is patched. 0, also if it was so already; -EBUSY while the host holds
+ * the stub in a vfork; -ESRCH when it is dead.
+ */
+int platform_unpatch(struct stub_thread *st) must_check;
 /* Any thread. */
 bool platform_natives_trapped(const struct stub_thread *st);
 /*

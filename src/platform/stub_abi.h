@@ -219,6 +219,7 @@ struct stub_process {
         uint32_t threads; /* others may run in this address space at the same time */
         uint32_t lock;
         uint32_t n_chunks;
+        uint64_t changing; /* address of a jump that is being written or removed, or 0 */
         uint64_t chunks[STUB_MAX_CHUNKS];
     } patching;
 };

@@ -6,12 +6,17 @@
  */
 #include "guest.h"
 #include <asm/prctl.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stddef.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/time.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 
@@ -602,6 +607,8 @@ static void *call_a_lot(void *arg)
         failures += marked_call(site_cmp64, SYS_gettid, 0) != tid;
         failures += stat("/", &st) != 0;
         failures += marked_call(site_test, SYS_fsync, -1) != -EBADF;
+        failures += marked_call(site_copy, SYS_fsync, -1) != -EBADF;
+        failures += marked_call(site_cmp32, SYS_getppid, 0) != parent;
     }
     return arg;
 }
@@ -627,6 +634,76 @@ CASE(threads_come_after)
             CHECK_EQ(pthread_join(t[i], NULL), 0);
     }
     CHECK_EQ(failures, 0);
+}
+
+/* Whoever wants to see each call finds it, and the code, as they are. */
+CASE(filter_while_threads_call)
+{
+    struct sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog prog = {.len = 1, .filter = code};
+    unsigned char now[8];
+    pthread_t t[3];
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pthread_create(&t[i], NULL, call_a_lot, NULL), 0);
+    sleep_ms(30);
+    CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    CHECK_EQ(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog), 0);
+    memcpy(now, call_cmp64, sizeof(now));
+    CHECK_MEM(now, "\x0f\x05\x48\x3d\x01\xf0\xff\xff", 8);
+    (void) call_a_lot(NULL);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pthread_join(t[i], NULL), 0);
+    CHECK_EQ(failures, 0);
+    CHECK_EQ(memcmp((void *) call_cmp64, now, sizeof(now)), 0);
+}
+
+static void *call_for_ever(void *arg)
+{
+    for (;;)
+        (void) call_a_lot(arg);
+    return NULL;
+}
+
+static uint64_t peek(pid_t pid, const void *addr)
+{
+    errno = 0;
+    uint64_t v = (uint64_t) ptrace(PTRACE_PEEKTEXT, pid, addr, NULL);
+    CHECK_EQ(errno, 0);
+    return v;
+}
+
+CASE(traced_while_hot)
+{
+    struct user_regs_struct r;
+    int st;
+    for (int round = 0; round < 6; round++) {
+        pid_t pid = (pid_t) CHECK_OK(fork());
+        if (pid == 0) {
+            pthread_t t;
+            if (round & 1)
+                pthread_create(&t, NULL, call_for_ever, NULL);
+            call_for_ever(NULL);
+        }
+        sleep_ms(20 + round * 7);
+        CHECK_EQ(ptrace(PTRACE_ATTACH, pid, NULL, NULL), 0);
+        CHECK_EQ(waitpid(pid, &st, 0), pid);
+        CHECK(WIFSTOPPED(st));
+        CHECK_EQ(peek(pid, call_cmp64), 0xfffff0013d48050f);
+        CHECK_EQ(peek(pid, site_both), 0x48050f0000006eb8);
+        find_code();
+        for (int i = 0; i < 60; i++) {
+            CHECK_EQ(ptrace(PTRACE_GETREGS, pid, NULL, &r), 0);
+            CHECK(is_code(r.rip));
+            CHECK_EQ(r.gs_base, 0);
+            CHECK_EQ(ptrace(i & 1 ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, pid, NULL, NULL), 0);
+            CHECK_EQ(waitpid(pid, &st, 0), pid);
+            CHECK(WIFSTOPPED(st));
+        }
+        CHECK_EQ(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
+        sleep_ms(10);
+        CHECK_EQ(kill(pid, SIGKILL), 0);
+        CHECK_KILLED(pid, SIGKILL);
+    }
 }
 
 CASE(forks_in_between)

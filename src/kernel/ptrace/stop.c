@@ -22,6 +22,9 @@ void trace_live(struct task *t, struct resume *how)
 
         tr->live = true;
         platform_take_regs(t->st, &t->trap);
+        if (platform_unpatch(t->st)) {
+            /* It is dead, or held in a vfork: then what the tracer reads may have jumps in it. */
+        }
         tr->call_nr = in_call ? (int64_t) t->trap.nr : -1;
         if (!how || how->kind != RESUME_REGS)
             t->resume_regs = t->trap.regs;

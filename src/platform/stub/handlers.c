@@ -156,6 +156,10 @@ static bool repair_patched(struct stub_regs *r, int signo)
         leave_trampoline(r, t);
         return true;
     }
+    if (signo == SIGTRAP && patch_meets_change(r->rip - 1)) {
+        r->rip -= 1;
+        return true;
+    }
     uint64_t tail = signo == SIGILL ? patch_tail_of(r->rip) : 0;
     if (!tail)
         return false;

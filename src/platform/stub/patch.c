@@ -2,7 +2,12 @@
 /* Sites that trap often, their trampolines, and the code that is changed for them: patch.h. */
 #include "platform/stub/patch.h"
 
-#define SYS_MPROTECT 10
+#define SYS_MPROTECT   10
+#define SYS_MEMBARRIER 324
+
+#define SYNC_CORE          (1 << 5) /* MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE */
+#define REGISTER_SYNC_CORE (1 << 6)
+#define BREAKPOINT         0xcc
 
 #define PROT_RX   5
 #define PROT_RWX  7
@@ -169,10 +174,13 @@ static uint64_t around(uint64_t at, size_t *ret_offset)
     return from;
 }
 
-static bool may_change(uint64_t at)
+static bool is_in_quad(uint64_t at)
 {
-    if (stub_process.patching.threads)
-        return at % 8 <= 8 - JUMP_SIZE;
+    return at % 8 <= 8 - JUMP_SIZE;
+}
+
+static bool is_in_line(uint64_t at)
+{
     return at % LINE <= LINE - JUMP_SIZE;
 }
 
@@ -195,11 +203,47 @@ static bool exchange(uint64_t at, const uint8_t *from, const uint8_t *to)
     return stub_exchange((uint64_t *) quad, was, is) == 1;
 }
 
+/* Every processor that runs this process fetches its code anew: membarrier(2), SYNC_CORE. */
+static bool sync_code(void)
+{
+    if (stub_syscall(SYS_MEMBARRIER, SYNC_CORE, 0, 0, 0, 0, 0) == 0)
+        return true;
+    return stub_syscall(SYS_MEMBARRIER, REGISTER_SYNC_CORE, 0, 0, 0, 0, 0) == 0 &&
+           stub_syscall(SYS_MEMBARRIER, SYNC_CORE, 0, 0, 0, 0, 0) == 0;
+}
+
+/*
+ * Where other threads may fetch one half of the bytes before and the other after: a breakpoint
+ * keeps them away (who runs into it tries again: patch_meets_change()), and only behind it the rest
+ * is changed.
+ */
+static bool exchange_by_steps(uint64_t at, const uint8_t *from, const uint8_t *to)
+{
+    uint8_t held[JUMP_SIZE], ready[JUMP_SIZE];
+    put(held, from, JUMP_SIZE);
+    put(ready, to, JUMP_SIZE);
+    held[0] = ready[0] = BREAKPOINT;
+    if (!sync_code())
+        return false;
+    __atomic_store_n(&stub_process.patching.changing, at, __ATOMIC_SEQ_CST);
+    bool done = exchange(at, from, held) && sync_code() && exchange(at, held, ready) &&
+                sync_code() && exchange(at, ready, to) && sync_code();
+    __atomic_store_n(&stub_process.patching.changing, 0, __ATOMIC_SEQ_CST);
+    return done;
+}
+
+static bool exchange_safely(uint64_t at, const uint8_t *from, const uint8_t *to)
+{
+    if (stub_process.patching.threads && !is_in_quad(at))
+        return exchange_by_steps(at, from, to);
+    return exchange(at, from, to);
+}
+
 static bool change(uint64_t at, const uint8_t *from, const uint8_t *to)
 {
     if (protect(at, PROT_RWX) < 0)
         return false;
-    bool done = exchange(at, from, to);
+    bool done = exchange_safely(at, from, to);
     protect(at, PROT_RX);
     return done;
 }
@@ -212,11 +256,14 @@ static bool bytes_equal(const uint8_t *a, const uint8_t *b, size_t n)
     return true;
 }
 
+/* Whether the jump stands there, its first byte aside where that is being changed. */
 static bool is_in_place(const struct trampoline *t)
 {
     uint8_t now[JUMP_SIZE];
-    return t->after && stub_copy(now, (const void *) t->patched_at, JUMP_SIZE) == 0 &&
-           bytes_equal(now, t->jump, JUMP_SIZE);
+    if (!t->after || stub_copy(now, (const void *) t->patched_at, JUMP_SIZE))
+        return false;
+    return bytes_equal(now + 1, t->jump + 1, JUMP_SIZE - 1) &&
+           (now[0] == t->jump[0] || t->patched_at == stub_process.patching.changing);
 }
 
 /* The trampoline with a jump in place whose call ends here. */
@@ -240,7 +287,7 @@ void patch_answered(const struct channel *ch, uint64_t site, uint64_t nr)
     spin_lock(&stub_process.patching.lock);
     add_chunk(ch->patch_answer == PATCH_GRANTED ? ch->new_chunk : 0);
     if (settle(site + 2) && ch->patch_answer == PATCH_GRANTED && stub_process.patching.on &&
-        !find_patched(site + 2) && window_find(site, nr, &w) && may_change(w.at) &&
+        !find_patched(site + 2) && window_find(site, nr, &w) && is_in_line(w.at) &&
         (t = place(&w)) && protect((uint64_t) t, PROT_RWX) == 0) {
         fill_trampoline(t, &w, site);
         protect((uint64_t) t, PROT_RX);
@@ -261,6 +308,17 @@ uint64_t patch_tail_of(uint64_t after)
     return t && t->resume != after ? t->resume : 0;
 }
 
+bool patch_meets_change(uint64_t rip)
+{
+    uint8_t now;
+    for (uint32_t i = 0; i < stub_process.patching.n_chunks; i++)
+        for (size_t k = 0; k < PER_CHUNK; k++)
+            if (nth(stub_process.patching.chunks[i], k)->patched_at == rip)
+                return stub_process.patching.changing == rip ||
+                       (stub_copy(&now, (const void *) rip, 1) == 0 && now != BREAKPOINT);
+    return false;
+}
+
 /* Trampolines stay: threads may be in them. */
 long patches_undo(void)
 {
@@ -270,7 +328,7 @@ long patches_undo(void)
         for (size_t k = 0; k < PER_CHUNK; k++) {
             struct trampoline *t = nth(stub_process.patching.chunks[i], k);
             /* Without mprotect(2) where the guest has made it writable meanwhile. */
-            if (is_in_place(t) && !exchange(t->patched_at, t->jump, t->original))
+            if (is_in_place(t) && !exchange_safely(t->patched_at, t->jump, t->original))
                 (void) change(t->patched_at, t->jump, t->original);
         }
     spin_unlock(&stub_process.patching.lock);

@@ -23,8 +23,9 @@
  * stub's region; with another, a guest's own, it takes the slow way, where a thread that has none
  * gets it.
  *
- * Code is changed by one exchange within a cache line, while the process has one thread, or within
- * an aligned quadword, which processors that run it meanwhile see as a whole (AMD64 APM 2, 7.6.1).
+ * Code is changed by one exchange: within a cache line while the process has one thread, or within
+ * an aligned quadword, which processors that run it meanwhile see as a whole (AMD64 APM 2, 7.6.1);
+ * else in three steps, the first and the last of which exchange a breakpoint.
  * What is patched is for the sentry to grant: private, read-only code of a file. Where a debugger,
  * a filter or --strace must see each call nothing is patched: STUB_CALL_UNPATCH.
  */
@@ -74,6 +75,8 @@ long patches_undo(void);
 struct trampoline *trampoline_at(uint64_t addr);
 /* Whether there is a jump of ours at the address of a system call instruction. */
 bool patch_stands_at(uint64_t site);
+/* Whether a breakpoint met at this address is, or was, one that keeps threads off a change. */
+bool patch_meets_change(uint64_t rip);
 /* Where the code goes on that stands behind a displaced call; 0: none was displaced there. */
 uint64_t patch_tail_of(uint64_t after);
 
