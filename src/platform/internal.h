@@ -127,8 +127,11 @@ struct platform {
     } special[4]; /* immutable: vvar and vdso mappings of the zygote */
     unsigned n_special;
     bool placement;                             /* immutable: there is more than one processor */
+    int n_cpus;                                 /* immutable: how many those are */
     cpu_set_t cpus;                             /* immutable: those the host lets us use */
     _Atomic int cpu_busy[PLATFORM_CPUS], awake; /* bound pairs that are awake: by processor, all */
+    _Atomic int cpu_spun[PLATFORM_CPUS],
+        apart; /* those set apart: by the sentry's processor, all */
 };
 
 /* thread.c: life of stub_mm, stub_proc, stub_thread. The caller owns one reference of what is made.

@@ -10,11 +10,11 @@
  * processor has a count of the pairs that are awake there, and a pair that shares one moves to an
  * empty one when it is bound, or at every REBALANCE_TRAPS of its traps.
  *
- * A pair that talks without pause, alone on a machine with a processor to spare, is set apart: the
- * sentry's thread moves to the spare processor, and both sides spin for the other's word, which
- * saves the sleeps and the switches. The first silence longer than SPIN_NS, a blocking call, or the
- * first other pair that wakes brings it back together; each time that comes soon, the next
- * separation takes longer to earn.
+ * A pair that talks without pause while a processor is to spare is set apart: the sentry's thread
+ * moves there, and both sides spin for the other's word, which saves the sleeps and the switches.
+ * The first silence longer than SPIN_NS, a blocking call, or a pair that wakes when no processor is
+ * left brings it back together; each time that comes before the move has paid, the next separation
+ * takes longer to earn.
  *
  * All of this is a matter of speed alone: the stub's own word for its processor is checked against
  * the host's mask, and a lie moves the liar.
@@ -30,9 +30,9 @@
 #define WINDOW_TRAPS     32      /* how many words are timed together */
 #define WINDOW_NS        1000000 /* the time they may take to count as talking without pause */
 #define SPIN_NS          25000
-#define POLLS            64  /* between two looks at the clock, which is the slower look */
-#define SHORT_SEPARATION 512 /* words: a separation shorter than this was not worth it */
-#define MAX_PATIENCE     256
+#define POLLS            64 /* between two looks at the clock, which is the slower look */
+#define SHORT_SEPARATION 64 /* words: a separation shorter than this was not worth it */
+#define MAX_PATIENCE     64
 
 static void pin(pid_t tid, int cpu)
 {
@@ -47,28 +47,44 @@ void placement_init(struct platform *p)
     if (sched_getaffinity(0, sizeof(p->cpus), &p->cpus) < 0)
         CPU_ZERO(&p->cpus);
     for (int cpu = 0; cpu < PLATFORM_CPUS; cpu++)
-        p->cpu_busy[cpu] = 0;
-    p->placement = CPU_COUNT(&p->cpus) > 1;
+        p->cpu_busy[cpu] = p->cpu_spun[cpu] = 0;
+    p->n_cpus = CPU_COUNT(&p->cpus);
+    p->placement = p->n_cpus > 1;
 }
 
-/* The processor to bind a pair to that was found on `cpu`, itself not counted. */
+static int counted(_Atomic int *n)
+{
+    return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+static void count(_Atomic int *n, int more)
+{
+    atomic_fetch_add_explicit(n, more, memory_order_relaxed);
+}
+
+/* The processor to bind a pair to that was found on `cpu`, itself not counted. One where somebody
+ * spins is better than one where a pair works: the spinner notices and goes. */
 static int choose(struct platform *p, int cpu)
 {
-    if (atomic_load_explicit(&p->cpu_busy[cpu], memory_order_relaxed) == 0)
+    int best = cpu;
+    if (!counted(&p->cpu_busy[cpu]))
         return cpu;
-    for (int other = 0; other < PLATFORM_CPUS; other++)
-        if (CPU_ISSET(other, &p->cpus) &&
-            atomic_load_explicit(&p->cpu_busy[other], memory_order_relaxed) == 0)
-            return other;
-    return cpu;
+    for (int other = 0; other < PLATFORM_CPUS; other++) {
+        if (!CPU_ISSET(other, &p->cpus) || counted(&p->cpu_busy[other]))
+            continue;
+        best = other;
+        if (!counted(&p->cpu_spun[other]))
+            break;
+    }
+    return best;
 }
 
 static void leave(struct stub_thread *st)
 {
     if (!st->place.counted)
         return;
-    atomic_fetch_sub_explicit(&st->p->cpu_busy[st->place.cpu], 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&st->p->awake, 1, memory_order_relaxed);
+    count(&st->p->cpu_busy[st->place.cpu], -1);
+    count(&st->p->awake, -1);
     st->place.counted = false;
 }
 
@@ -76,8 +92,8 @@ static void enter(struct stub_thread *st)
 {
     if (st->place.counted || st->place.cpu < 0)
         return;
-    atomic_fetch_add_explicit(&st->p->cpu_busy[st->place.cpu], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&st->p->awake, 1, memory_order_relaxed);
+    count(&st->p->cpu_busy[st->place.cpu], 1);
+    count(&st->p->awake, 1);
     st->place.counted = true;
 }
 
@@ -95,6 +111,16 @@ static void bind_pair(struct stub_thread *st, int found)
     enter(st);
 }
 
+static void end_separation(struct stub_thread *st)
+{
+    if (!st->place.apart)
+        return;
+    st->place.apart = false;
+    st->ch->spin = 0;
+    count(&st->p->cpu_spun[st->place.own_cpu], -1);
+    count(&st->p->apart, -1);
+}
+
 static void bring_together(struct stub_thread *st)
 {
     uint32_t patience = st->place.patience * 2 + 1;
@@ -102,8 +128,7 @@ static void bring_together(struct stub_thread *st)
         st->place.traps > SHORT_SEPARATION ? 0 : MIN(patience, (uint32_t) MAX_PATIENCE);
     st->place.quick_windows = 0;
     st->place.traps = 0;
-    st->place.apart = false;
-    st->ch->spin = 0;
+    end_separation(st);
     pin(0, st->place.cpu);
     st->place.own_cpu = st->place.cpu;
 }
@@ -113,6 +138,8 @@ static void set_apart(struct stub_thread *st, int cpu, uint64_t ticks, uint64_t 
     st->place.spin_ticks = ns ? ticks * SPIN_NS / ns : 0;
     st->place.apart = true;
     st->place.traps = 0;
+    count(&st->p->cpu_spun[cpu], 1);
+    count(&st->p->apart, 1);
     st->ch->spin = (uint32_t) MIN(st->place.spin_ticks, (uint64_t) UINT32_MAX);
     pin(0, cpu);
     st->place.own_cpu = cpu;
@@ -121,10 +148,11 @@ static void set_apart(struct stub_thread *st, int cpu, uint64_t ticks, uint64_t 
 static int spare_cpu(struct stub_thread *st)
 {
     struct platform *p = st->p;
-    if (atomic_load_explicit(&p->awake, memory_order_relaxed) != 1)
+    if (counted(&p->awake) + counted(&p->apart) >= p->n_cpus)
         return -1;
     for (int cpu = 0; cpu < PLATFORM_CPUS; cpu++)
-        if (CPU_ISSET(cpu, &p->cpus) && cpu != st->place.cpu)
+        if (CPU_ISSET(cpu, &p->cpus) && cpu != st->place.cpu && !counted(&p->cpu_busy[cpu]) &&
+            !counted(&p->cpu_spun[cpu]))
             return cpu;
     return -1;
 }
@@ -174,7 +202,7 @@ void placement_trapped(struct stub_thread *st)
         return;
     st->place.traps++;
     if (st->place.apart) {
-        if (atomic_load_explicit(&p->awake, memory_order_relaxed) > 1)
+        if (counted(&p->awake) + counted(&p->apart) > p->n_cpus)
             bring_together(st);
         return;
     }
@@ -185,8 +213,8 @@ void placement_trapped(struct stub_thread *st)
     enter(st);
     if (st->place.traps % WINDOW_TRAPS == 0)
         end_window(st);
-    if (st->place.traps % REBALANCE_TRAPS == 0 &&
-        atomic_load_explicit(&p->cpu_busy[found], memory_order_relaxed) > 1)
+    if (!st->place.apart && st->place.traps % REBALANCE_TRAPS == 0 &&
+        counted(&p->cpu_busy[found]) > 1)
         bind_pair(st, (int) found);
 }
 
@@ -221,6 +249,7 @@ void placement_inherit(struct stub_thread *child, const struct stub_thread *pare
 
 void placement_forget(struct stub_thread *st)
 {
+    end_separation(st);
     leave(st);
 }
 
