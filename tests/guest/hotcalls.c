@@ -33,7 +33,7 @@
 /* ---- sites of every shape: what stands before and behind the instruction ---- */
 
 extern char site_mov32[], site_mov64[], site_cmp64[], site_cmp32[], site_copy[], site_test[],
-    site_bare[], site_both[], site_r8[];
+    site_bare[], site_both[], site_r8[], site_rex[];
 extern char call_mov32[], call_mov64[], call_cmp64[], call_copy[], call_bare[];
 
 __asm__(".text\n"
@@ -53,6 +53,8 @@ __asm__(".text\n"
         "site_bare: xchg %rax, %rax\n call_bare: syscall\n nop\n ret\n"
         ".balign 64\n"
         "site_both: mov $110, %eax\n syscall\n cmp $-4095, %rax\n ret\n"
+        ".balign 64\n nop\n nop\n nop\n nop\n"
+        "site_rex: xchg %rax, %rax\n syscall\n mov %eax, %r12d\n ret\n"
         ".balign 64\n" /* looks like the first one and is not: rax comes from the caller */
         "site_r8: mov $110, %r8d\n syscall\n nop\n ret\n");
 
@@ -187,6 +189,11 @@ CASE(copy_behind)
 {
     hot(site_copy, call_copy, SYS_getppid, getppid(), false, true);
     hot(site_copy, call_copy, SYS_fsync, -EBADF, false, true);
+}
+
+CASE(short_copy_behind)
+{
+    hot(site_rex, NULL, SYS_getppid, getppid(), false, true);
 }
 
 CASE(test_behind)

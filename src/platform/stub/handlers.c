@@ -16,6 +16,7 @@
 #define SIGSYS     31
 #define BIT(signo) (1ul << ((signo) -1))
 
+#define SI_KERNEL   0x80 /* of int3, as opposed to a step */
 #define SA_SIGINFO  0x4ul
 #define SA_RESTORER 0x04000000ul
 #define SA_ONSTACK  0x08000000ul
@@ -148,7 +149,7 @@ static void take_over(struct channel *ch, struct frame *f)
  * What a patch does to code that it was not made for. Somebody steps through it: it goes. Somebody
  * arrives behind a displaced call: he is shown the way.
  */
-static bool repair_patched(struct stub_regs *r, int signo)
+static bool repair_patched(struct stub_regs *r, int signo, int code)
 {
     const struct trampoline *t = trampoline_at(r->rip);
     if (t && signo == SIGTRAP) {
@@ -156,7 +157,7 @@ static bool repair_patched(struct stub_regs *r, int signo)
         leave_trampoline(r, t);
         return true;
     }
-    if (signo == SIGTRAP && patch_meets_change(r->rip - 1)) {
+    if (signo == SIGTRAP && code == SI_KERNEL && patch_meets_change(r->rip - 1)) {
         r->rip -= 1;
         return true;
     }
@@ -176,7 +177,8 @@ static void on_fault(int signo, struct frame_info *info, struct frame_context *u
         take_over(ch, f);
         return;
     }
-    if (repair_copy(uc) || (stub_process.patching.n_chunks && repair_patched(&uc->regs, signo)))
+    if (repair_copy(uc) ||
+        (stub_process.patching.n_chunks && repair_patched(&uc->regs, signo, info->code)))
         return;
     ch->signo = signo;
     ch->code = info->code;

@@ -53,8 +53,8 @@ fast_saved:
     cmp $2, %eax                 /* FAST_CONVERT */
     je 2f
     cmpl $0, %gs:LOCAL_KICKED
+fast_finish:                     /* a kick that comes behind the look is taken here */
     jne 2f
-fast_finish:
     push 17*8(%rsp)
     popfq
     mov 0*8(%rsp), %r8

@@ -55,9 +55,9 @@ static bool before_call(uint64_t site, uint64_t nr, struct window *w)
  */
 static size_t movable(const uint8_t *c)
 {
-    bool wide = (c[0] & 0xf8) == 0x48; /* REX.W */
-    const uint8_t *op = wide ? c + 1 : c;
-    size_t prefix = wide ? 1 : 0;
+    const size_t prefix = (c[0] & 0xf0) == 0x40; /* REX */
+    const bool wide = prefix && (c[0] & 0x08);
+    const uint8_t *op = c + prefix;
     switch (op[0]) {
     case 0x3d: /* cmp $imm32,%rax */
         return prefix + 5;
