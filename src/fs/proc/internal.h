@@ -42,6 +42,7 @@ int proc_show_status(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_stat(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_statm(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_limits(const struct pseudo_ctx *c, struct strbuf *out);
+int proc_show_mountinfo(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_maps(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_smaps(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_smaps_rollup(const struct pseudo_ctx *c, struct strbuf *out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * /proc/PID/maps and smaps: the host's own text for the stub, without the stub. Names of files are
- * those inside their donated tree, which for the container's root are the guest's own; the heap and
- * the first stack, which the host does not know as such, are named by us.
+ * those inside their donated tree, to which the mount point is added; the heap and the first stack,
+ * which the host does not know as such, are named by us.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,8 +48,48 @@ static bool is_hidden(const struct mapping *m, const struct task_snapshot *s)
            memmem(m->line, m->len, " ---p ", 6);
 }
 
-static void show_mapping(struct strbuf *out, const struct mapping *m, const struct task_snapshot *s)
+/*
+ * Where the guest has mounted the tree that a file of this device is in: the one mount of it from
+ * its top, in a text of mountinfo (proc(5)). False: there is none, or more than one, which its
+ * device does not tell apart.
+ */
+static bool mount_point(const char *info, const char dev[static 16], char ret[static 256])
 {
+    unsigned found = 0;
+    for (const char *line = info; line && *line; line = strchr(line, '\n')) {
+        char its_dev[16], root[8], point[256];
+        line += *line == '\n';
+        if (sscanf(line, "%*s %*s %15s %7s %255s", its_dev, root, point) == 3 &&
+            strcmp(its_dev, dev) == 0 && strcmp(root, "/") == 0 && found++ == 0)
+            memcpy(ret, point, sizeof(point));
+    }
+    return found == 1 && !strchr(ret, '\\'); /* names are not escaped as mount points are */
+}
+
+/* What is to be put before the mapping's name, and where it begins. */
+static const char *name_with_mount(const struct mapping *m, const char *info, char ret[static 256])
+{
+    char dev[16];
+    unsigned major, minor;
+    const char *name = memchr(m->line, '/', m->len);
+    if (!name || sscanf(m->line, "%*s %*s %*s %x:%x", &major, &minor) != 2)
+        return NULL;
+    (void) snprintf(dev, sizeof(dev), "%u:%u", major, minor);
+    return mount_point(info, dev, ret) && strcmp(ret, "/") != 0 ? name : NULL;
+}
+
+static void show_mapping(struct strbuf *out, const struct mapping *m, const struct task_snapshot *s,
+                         const char *info)
+{
+    char point[256];
+    const char *file = name_with_mount(m, info, point);
+    if (file) {
+        sb_addn(out, m->line, (size_t) (file - m->line));
+        sb_add(out, point);
+        sb_addn(out, file, (size_t) (m->line + m->len - file));
+        sb_add(out, "\n");
+        return;
+    }
     const char *name = s->brk_start >= m->start && s->brk_start < m->end       ? "[heap]"
                        : s->stack_start >= m->start && s->stack_start < m->end ? "[stack]"
                                                                                : NULL;
@@ -97,13 +137,17 @@ static const char *join_code(struct mapping *m, const char *next, char *text, si
 static int show(const struct pseudo_ctx *c, const char *file, struct strbuf *out)
 {
     _cleanup_free_ char *text = NULL;
+    _cleanup_sb_ struct strbuf mounts;
     struct task_snapshot s;
     bool hidden = false;
+    sb_init(&mounts);
     int r = task_snapshot(c->k, c->tid, &s);
     if (r < 0)
         return r;
     if (proc_host_text(s.host_pid, file, &text) < 0)
         return 0; /* a zombie has none */
+    if (proc_show_mountinfo(c, &mounts) < 0)
+        sb_reset(&mounts);
     for (const char *line = text, *next; *line; line = next) {
         struct mapping m;
         size_t len = strcspn(line, "\n");
@@ -114,7 +158,7 @@ static int show(const struct pseudo_ctx *c, const char *file, struct strbuf *out
             if (s.n_pieces && strcmp(file, "maps") == 0)
                 next = join_code(&m, next, joined, sizeof(joined));
             if (!hidden)
-                show_mapping(out, &m, &s);
+                show_mapping(out, &m, &s, sb_text(&mounts));
         } else if (!hidden) {
             sb_addn(out, line, (size_t) (next - line));
         }

@@ -187,7 +187,7 @@ static int show_mounts(const struct pseudo_ctx *c, struct strbuf *out)
     return show_mount_table(c, out, vfs_format_mounts);
 }
 
-static int show_mountinfo(const struct pseudo_ctx *c, struct strbuf *out)
+int proc_show_mountinfo(const struct pseudo_ctx *c, struct strbuf *out)
 {
     return show_mount_table(c, out, vfs_format_mountinfo);
 }
@@ -372,7 +372,7 @@ static const struct pseudo_entry ns_table[] = {
     PSEUDO_RW("loginuid", 0644, proc_show_loginuid, proc_store_loginuid),  \
     IMAGE_FILE("maps", 0444, proc_show_maps),                              \
     {.name = "mem", .mode = LX_S_IFREG | 0600, .open = proc_open_mem, .may_open = may_inspect}, \
-    PSEUDO_FILE("mountinfo", 0444, show_mountinfo),                        \
+    PSEUDO_FILE("mountinfo", 0444, proc_show_mountinfo),                   \
     PSEUDO_FILE("mounts", 0444, show_mounts),                              \
     PSEUDO_DIR("net", 0555, proc_net_table),                               \
     PSEUDO_DIR("ns", 0511, ns_table),                                      \

@@ -79,36 +79,58 @@ static int donate(struct file *f, int prot, int type, int *ret_fd)
     return f->ops->donate(f, prot | LX_PROT_READ, shared, ret_fd);
 }
 
+/* What a mapping of `f` is refused for before its rights are looked at. */
+static int check_range(uint64_t len, uint64_t off)
+{
+    uint64_t end;
+
+    if (!len)
+        return -EINVAL;
+    if (len > GUEST_TASK_SIZE)
+        return -ENOMEM;
+    if (__builtin_add_overflow(off, (len + PAGE - 1) & ~(PAGE - 1), &end) ||
+        end > (uint64_t) INT64_MAX)
+        return -EOVERFLOW;
+    return 0;
+}
+
+static long map_anonymous(struct task *t, const uint64_t a[static 6])
+{
+    int prot = (int) a[2] & PROT_KNOWN, flags, r = 0;
+    uint64_t got;
+
+    if (!a[1])
+        return -EINVAL;
+    if (a[1] > GUEST_TASK_SIZE)
+        return -ENOMEM;
+    r = sanitise(a[3], false, &flags);
+    if (r == 0)
+        r = platform_mmap(t->st, a[0], a[1], prot, flags | LX_MAP_ANONYMOUS, -1, 0, &got);
+    return r ? r : (long) got;
+}
+
 long sys_mmap(struct task *t, const uint64_t a[static 6])
 {
     _cleanup_close_ int host_fd = -1;
     int prot = (int) a[2] & PROT_KNOWN, flags, r;
-    bool anon = a[3] & LX_MAP_ANONYMOUS;
-    uint64_t got, len = a[1], pgoff_end;
+    uint64_t got;
     struct file *f;
 
-    if (!len || (a[5] & (PAGE - 1)))
+    if (a[5] & (PAGE - 1))
         return -EINVAL;
-    if (len > GUEST_TASK_SIZE)
-        return -ENOMEM;
-    if (anon) {
-        r = sanitise(a[3], false, &flags);
-        if (r == 0)
-            r = platform_mmap(t->st, a[0], len, prot, flags | LX_MAP_ANONYMOUS, -1, 0, &got);
-        return r ? r : (long) got;
-    }
-    if (__builtin_add_overflow(a[5], (len + PAGE - 1) & ~(PAGE - 1), &pgoff_end) ||
-        pgoff_end > (uint64_t) INT64_MAX)
-        return -EOVERFLOW;
+    if (a[3] & LX_MAP_ANONYMOUS)
+        return map_anonymous(t, a);
     r = fd_lookup(t->files, (int) a[4], &f);
     if (r)
         return r;
-    r = sanitise(a[3], true, &flags);
+    r = check_range(a[1], a[5]);
+    if (r == 0)
+        r = sanitise(a[3], true, &flags);
     if (r == 0)
         r = donate(f, prot, flags & LX_MAP_TYPE, &host_fd);
     file_put(f);
     if (r == 0)
-        r = platform_mmap(t->st, a[0], len, prot, flags, host_fd, a[5], &got);
+        r = platform_mmap(t->st, a[0], a[1], prot, flags, host_fd, a[5], &got);
     return r ? r : (long) got;
 }
 
