@@ -18,7 +18,7 @@ struct cli {
     const char *log_format; /* --log-format; NULL: text */
     const char *sentry;     /* --sentry: path of cloister-sentry */
     const char *store;      /* --store: directory of kept sandboxes; NULL: the default */
-    bool debug, strace, no_patch;
+    bool debug, strace, no_patch, mediate_data;
 
     const char *command; /* its name, for messages */
     int log_fd;          /* file of --log, or 2 */

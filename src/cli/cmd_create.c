@@ -83,6 +83,7 @@ static int make(struct cli *cli, const struct create_options *o, const char *id,
         .keep = o->keep,
         .strace = o->strace || cli->strace,
         .no_patch = cli->no_patch,
+        .mediate_data = cli->mediate_data,
         .log_json = cli->json,
         /* A detached container's stderr is its own; our lines go to a log file or nowhere. */
         .log_fd = cli->log_fd > 2 || foreground || cli->debug || o->strace || cli->strace

@@ -303,6 +303,7 @@ static int build_spec(const struct cli *cli, struct do_options *o, char **argv,
     s->die_with_parent = true;
     s->strace = o->strace || cli->strace;
     s->no_patch = cli->no_patch;
+    s->mediate_data = cli->mediate_data;
     s->log_fd = cli->log_fd;
     s->log_level = s->strace && cli->level < LOG_INFO ? LOG_INFO : cli->level;
     s->log_json = cli->json;

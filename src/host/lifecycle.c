@@ -107,6 +107,7 @@ static int fill_spec(const struct create_request *rq, const struct bundle *b,
     s->log_json = rq->log_json;
     s->strace = rq->strace;
     s->no_patch = rq->no_patch;
+    s->mediate_data = rq->mediate_data;
     return b->privileged ? tree_open(sentry, TREE_RDONLY, &s->self_fd, f) : 0;
 }
 

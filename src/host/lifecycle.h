@@ -23,7 +23,7 @@ struct create_request {
     const char *sentry;         /* --sentry or NULL */
     bool keep;                  /* foreground: the container stays when its program has ended */
     bool foreground; /* run without --detach: a plain child that starts at once and dies with us */
-    bool strace, no_patch, log_json;
+    bool strace, no_patch, mediate_data, log_json;
     int log_fd; /* for the sandbox, or -1 */
     enum log_level log_level;
     const sigset_t *signal_mask;

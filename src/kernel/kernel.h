@@ -61,7 +61,7 @@ struct kernel {
     struct mutex inotify_lock; /* RANK_LEAF */
     struct list inotify_users; /* [inotify_lock] what each user has: fdobj/inotify.c */
     _Atomic uint64_t last_socket; /* inode number of the newest socket */
-    bool strace;                  /* immutable */
+    bool strace, mediate_data;    /* immutable; mediate_data: no direct plane */
     bool rootless;
     _Atomic uint32_t exit_status;                 /* wait(2) status of init, valid once `ended` */
     _Atomic uint32_t ended;                       /* futex word: 1 when init is gone */

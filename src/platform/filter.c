@@ -154,14 +154,26 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
     for (int *label = (int *) &l; label < (int *) (&l + 1); label++)
         *label = bpf_label(&b);
 
-    /* Sorted by number. rt_sigprocmask: a guest that masks its own SIGSYS or kick only kills
-     * itself. */
+    /*
+     * Sorted by number. Data moves by the stub's instructions alone, so that other reads and writes
+     * trap; a guest that jumps there reaches what descriptors its process holds. All of them were
+     * given by the sentry, opened with what the guest's own opening was allowed: a file of which it
+     * has a descriptor (stub/direct.c), one to be mapped, a channel of its own that it has mapped.
+     * They are regular files, which make nobody wait and raise no signal. rt_sigprocmask: a guest
+     * that masks its own SIGSYS or kick only kills itself. */
     const struct bpf_case cases[] = {
+        {SYS_read, l.only_stub},
+        {SYS_write, l.only_stub},
         {SYS_close, l.only_stub},
+        {SYS_lseek, l.only_stub},
         {SYS_mprotect, l.allow},
         {SYS_munmap, l.allow},
         {SYS_rt_sigprocmask, l.only_stub},
         {SYS_rt_sigreturn, l.only_stub},
+        {SYS_pread64, l.only_stub},
+        {SYS_pwrite64, l.only_stub},
+        {SYS_readv, l.only_stub},
+        {SYS_writev, l.only_stub},
         {SYS_sched_yield, l.allow},
         {SYS_mremap, l.allow},
         {SYS_msync, l.allow},
@@ -179,9 +191,12 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
         {SYS_remap_file_pages, l.allow},
         {SYS_clock_gettime, l.clock},
         {SYS_exit_group, l.only_stub},
+        {SYS_preadv, l.only_stub},
+        {SYS_pwritev, l.only_stub},
         {SYS_seccomp, l.seccomp},
         {SYS_membarrier, l.membarrier},
         {SYS_mlock2, l.allow},
+        {SYS_close_range, l.only_stub},
         {SYS_futex_waitv, l.only_stub},
     };
     bpf_load_arch(&b);

@@ -42,8 +42,9 @@ struct stub_proc {
     struct list leaving;     /* [platform.lock] stub_thread.link: told to exit, slot not yet free */
     bool registered;         /* [platform.lock] */
     _Atomic bool dead;       /* set under platform.lock before the pid is reaped */
-    _Atomic bool natives_trapped; /* the second filter is in force: natives.c; never cleared */
-    int dead_signal;              /* written before dead */
+    _Atomic bool natives_trapped;  /* the second filter is in force: natives.c; never cleared */
+    _Atomic uint32_t direct_epoch; /* [platform.lock] for writes: direct.c */
+    int dead_signal;               /* written before dead */
 };
 
 enum clone_state { CLONE_IDLE, CLONE_ORDERED, CLONE_CONTINUED, CLONE_ARRIVED };
@@ -73,6 +74,7 @@ struct stub_thread {
     uint32_t n_in, n_out;
     uint32_t out_len[STUB_SEGMENTS];
     uint64_t patch;    /* what the stub would patch after this call, 0: nothing */
+    uint64_t direct;   /* DIRECT_* */
     bool expect_ready; /* a newcomer whose REQ_READY has not been read yet */
     bool owed_done;    /* the answer to a clone order is still to come (vfork) */
 
@@ -120,7 +122,9 @@ struct platform {
     bool reaping; /* the reaper runs; set before the second thread that could ask */
     struct sock_filter program[STUB_FILTER_MAX]; /* immutable: the stubs' filter */
     size_t n_program;
-    bool no_waitv; /* the host has no futex_waitv (before 5.16) */
+    bool no_waitv;             /* the host has no futex_waitv (before 5.16) */
+    bool size_limited;         /* immutable: the stubs' files may not grow without end */
+    _Atomic bool direct_given; /* some process may hold descriptors given in its present epoch */
     struct {
         uint64_t start, end;
         bool is_vdso;

@@ -99,6 +99,9 @@ static void on_hello(struct platform *p, const struct seccomp_notif *n)
     if (parent && !thread_by_tid(p, tid) && is_expected(parent, tid)) {
         struct stub_thread *child = parent->clone.child;
         pid_t pid = parent->clone.flags == STUB_CLONE_THREAD ? parent->proc->pid : tid;
+        /* The descriptors came with the table of them, at the latest in this epoch. */
+        if (child->proc != parent->proc)
+            atomic_store(&child->proc->direct_epoch, atomic_load(&parent->proc->direct_epoch));
         thread_register(child, pid, tid);
         p->n_threads++;
         fd = child->channel_fd;

@@ -224,6 +224,33 @@ int platform_native_wait(struct stub_thread *st, const uint64_t args[6],
 int platform_native_waitv(struct stub_thread *st, const uint64_t args[6], int64_t *ret) must_check;
 
 /*
+ * The direct plane: a stub that holds the host descriptor of a guest's one reads, writes and seeks
+ * without us; stub/direct.c has the whole story. What was given in an earlier epoch of a process is
+ * used no more once platform_direct_revoke() has returned, but for calls that are under way.
+ */
+/* For read(2) and its kin, as the call is handled: the stub says that the descriptor is busy. */
+bool platform_direct_wanted(const struct stub_thread *st);
+/* For close(2), dup2(2), dup3(2): true, *ret_epoch: the number was direct as of that epoch, and has
+ * been dropped. */
+bool platform_direct_dropped(const struct stub_thread *st, uint32_t *ret_epoch);
+/* Any thread. To be asked before the reasons are looked at that speak against a gift: whoever
+ * brings one later begins a new epoch. */
+uint32_t platform_direct_epoch(struct stub_thread *st);
+/* The stub uses host_fd, which stays the caller's, for the guest's fd, unless the epoch is over. A
+ * stub that would not is left as it is. */
+void platform_direct_give(struct stub_thread *st, int fd, int host_fd, uint32_t epoch);
+/* Any thread. A new epoch for one process, or for all. */
+void platform_direct_revoke(struct stub_thread *st);
+void platform_direct_revoke_all(struct platform *p);
+/* Whether files that are written natively may become as large as the file system lets them. */
+bool platform_direct_may_write(const struct platform *p);
+/* What st says it has moved natively since it began; any thread. */
+struct stub_io {
+    uint64_t rchar, wchar, syscr, syscw;
+};
+void platform_direct_io(const struct stub_thread *st, struct stub_io *ret);
+
+/*
  * The 32 bits at addr become `desired` if they are `expected`, in one step: *ret_found is what was
  * there. -EFAULT where the guest itself could not write, -EINVAL for an unaligned address.
  */

@@ -68,6 +68,9 @@ static enum trap take_syscall(struct stub_thread *st, struct trap_info *ret)
     ret->nr = __atomic_load_n(&ch->nr, __ATOMIC_RELAXED);
     memcpy(ret->args, ch->args, sizeof(ret->args));
     st->patch = __atomic_load_n(&ch->patch, __ATOMIC_RELAXED);
+    st->direct = __atomic_load_n(&ch->direct, __ATOMIC_RELAXED);
+    if (st->direct)
+        ch->direct = 0; /* it is about this call alone */
     const uint32_t n_in = __atomic_load_n(&ch->n_in, __ATOMIC_RELAXED);
     st->n_in = take_segments(st->in, ch->segments, n_in);
     if (n_in <= STUB_SEGMENTS)

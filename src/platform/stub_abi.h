@@ -98,6 +98,17 @@ struct stub_segment { /* a piece of guest memory that stands in the bounce buffe
 /* Another: every patched call site gets its own code back, and none is patched any more. */
 #define STUB_CALL_UNPATCH 0x100000001ull
 
+/* Likewise of the direct plane: the descriptor that comes by STUB_NR_DONATE carries the data of the
+ * guest's descriptor args[0] from now on, as of epoch args[1]. */
+#define STUB_CALL_DIRECT 0x100000002ull
+
+/* channel.direct: written by the stub for the calls of stub/direct.c. */
+#define DIRECT_WANT    (1ull << 32) /* this descriptor is busy */
+#define DIRECT_DROPPED (2ull << 32) /* | epoch: it was direct, and is no more */
+/* How many host descriptors a guest process may hold, and those of passage besides. */
+#define DIRECT_MAX       256u
+#define STUB_DESCRIPTORS (DIRECT_MAX + 64u)
+
 #define STUB_SEGMENTS  3
 #define STUB_MAX_CALLS 16
 
@@ -164,6 +175,7 @@ struct channel {
 
     _Alignas(CHANNEL_LINE) uint32_t n_in, n_out;
     uint64_t patch;    /* address of the system call instruction that the stub would patch, or 0 */
+    uint64_t direct;   /* DIRECT_*; taken back to 0 by the sentry */
     uint64_t rip, rsp; /* the same as in regs */
     struct stub_segment segments[2 * STUB_SEGMENTS]; /* n_in toward the sentry, then n_out */
 
@@ -197,6 +209,11 @@ struct channel {
     _Alignas(CHANNEL_LINE) uint32_t facts_flags;
     int32_t tid, pid;
     uint32_t uid, euid, gid, egid;
+    /* What was made direct in an earlier epoch is so no more: stub/direct.c. */
+    uint32_t direct_epoch;
+
+    /* by the stub: bytes and calls of the direct plane, which nobody else sees */
+    _Alignas(CHANNEL_LINE) uint64_t rchar, wchar, syscr, syscw;
 };
 
 _Static_assert(sizeof(struct channel) <= CHANNEL_BOUNCE, "the header fits its page");

@@ -131,6 +131,7 @@ void thread_register(struct stub_thread *st, pid_t pid, pid_t tid)
     struct stub_proc *proc = st->proc;
     st->tid = tid;
     st->registered = true;
+    st->ch->direct_epoch = atomic_load(&proc->direct_epoch);
     htab_insert(&p->threads, &st->by_tid, hash_u64((uint64_t) tid));
     list_add_tail(&st->link, &proc->threads);
     ref_get(&st->ref); /* the list's */

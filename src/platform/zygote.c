@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +40,18 @@ static int blob_file(void)
     return take_fd(&fd);
 }
 
+/* What a stub may hold: the files that it was given, for the direct plane. How large they become is
+ * the guest's limit to say, where it has one; ours is opened as far as we may. */
+static bool limit_files(void)
+{
+    const struct rlimit files = {STUB_DESCRIPTORS, STUB_DESCRIPTORS};
+    struct rlimit size;
+    if (getrlimit(RLIMIT_FSIZE, &size) < 0)
+        return false;
+    size.rlim_cur = size.rlim_max;
+    return setrlimit(RLIMIT_FSIZE, &size) == 0 && setrlimit(RLIMIT_NOFILE, &files) == 0;
+}
+
 /* In the child: nothing but the channel comes along. */
 static _Noreturn void become_stub(int blob, int channel)
 {
@@ -48,7 +61,7 @@ static _Noreturn void become_stub(int blob, int channel)
         dup2(parked + 1, ZYGOTE_CHANNEL_FD) == ZYGOTE_CHANNEL_FD &&
         host_close_range(0, ZYGOTE_CHANNEL_FD - 1, 0) == 0 &&
         host_close_range(ZYGOTE_CHANNEL_FD + 1, parked - 1, 0) == 0 &&
-        host_close_range(parked + 1, ~0u, 0) == 0)
+        host_close_range(parked + 1, ~0u, 0) == 0 && limit_files())
         host_execveat(parked, "", argv, envp, AT_EMPTY_PATH);
     _exit(123);
 }
@@ -145,6 +158,8 @@ int zygote_start(struct platform *p)
         return -errno;
     (void) set_oom_score(p, "0");
 
+    struct rlimit size;
+    p->size_limited = getrlimit(RLIMIT_FSIZE, &size) < 0 || size.rlim_max != RLIM_INFINITY;
     p->zygote->channel_fd = close_fd(p->zygote->channel_fd);
     mutex_lock(&p->lock);
     thread_register(p->zygote, pid, pid);

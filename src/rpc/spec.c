@@ -161,6 +161,7 @@ static void put_spec(struct writer *w, const struct sandbox_spec *s)
     put_u32(w, s->die_with_parent);
     put_u32(w, s->strace);
     put_u32(w, s->no_patch);
+    put_u32(w, s->mediate_data);
     put_u32(w, s->log_level);
     put_u32(w, s->log_json);
     put_u32(w, s->pids_max);
@@ -448,6 +449,7 @@ static void get_spec(struct reader *r, struct sandbox_spec *s)
     s->die_with_parent = get_bool(r);
     s->strace = get_bool(r);
     s->no_patch = get_bool(r);
+    s->mediate_data = get_bool(r);
     s->log_level = get_u32(r);
     s->log_json = get_bool(r);
     s->pids_max = get_u32(r);

@@ -113,6 +113,7 @@ struct sandbox_spec {
                              after id changes */
     bool strace;
     bool no_patch;      /* call sites of the guest stay as they are */
+    bool mediate_data;  /* the data of files, too, moves through the sentry */
     uint32_t log_level; /* enum log_level */
     bool log_json;
     uint32_t pids_max; /* guest tasks admitted; 0 = the default */

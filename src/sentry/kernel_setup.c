@@ -198,6 +198,7 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     k = &p->kernel;
     k->platform = c->platform;
     k->strace = s->strace;
+    k->mediate_data = s->mediate_data;
     k->rootless = s->rootless;
     k->max_tasks = s->pids_max;
     set_names(k, s);

@@ -93,6 +93,7 @@ static struct sandbox_spec example(void)
         .self_fd = 8,
         .start_now = true,
         .strace = true,
+        .mediate_data = true,
         .log_level = 2,
         .pids_max = 99,
         .overlay_size = UINT64_C(1) << 40,
@@ -159,6 +160,7 @@ static void compare(const struct sandbox_spec *a, const struct sandbox_spec *b)
     assert_int_equal(a->die_with_parent, b->die_with_parent);
     assert_int_equal(a->strace, b->strace);
     assert_int_equal(a->no_patch, b->no_patch);
+    assert_int_equal(a->mediate_data, b->mediate_data);
     assert_int_equal(a->log_level, b->log_level);
     assert_int_equal(a->log_json, b->log_json);
     assert_int_equal(a->pids_max, b->pids_max);
@@ -183,8 +185,8 @@ static void spec_survives_the_way(void **state)
 static void flags_are_told_apart(void **state)
 {
     struct sandbox_spec s = example(), *back;
-    bool *const flags[] = {&s.rootless, &s.start_now, &s.die_with_parent, &s.strace,
-                           &s.no_patch, &s.log_json,  &s.process.terminal};
+    bool *const flags[] = {&s.rootless, &s.start_now,    &s.die_with_parent, &s.strace,
+                           &s.no_patch, &s.mediate_data, &s.log_json,        &s.process.terminal};
     int fd;
 
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "abi/linux/fcntl.h"
@@ -199,6 +200,38 @@ static int file_host_fd(struct file *f)
     return host_file(f)->fd;
 }
 
+/*
+ * File systems whose regular files are nothing but data: no read or write of theirs waits for
+ * anybody, is a request in disguise (proc, sys and their kin are full of such), or asks another
+ * process.
+ */
+static bool is_storage(int64_t fs_type)
+{
+    static const uint32_t kinds[] = {
+        0xef53,     /* ext2, ext3, ext4 */
+        0x58465342, /* xfs */
+        0x9123683e, /* btrfs */
+        0x01021994, /* tmpfs */
+        0x794c7630, /* overlay */
+        0xf2f52010, /* f2fs */
+        0x2fc12fc1, /* zfs */
+        0xca451a4e, /* bcachefs */
+        0xe0f5e1e2, /* erofs */
+        0x73717368, /* squashfs */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if ((uint32_t) fs_type == kinds[i])
+            return true;
+    return false;
+}
+
+static int file_direct(struct file *f)
+{
+    struct statfs s;
+    int fd = host_file(f)->fd;
+    return fstatfs(fd, &s) == 0 && is_storage((int64_t) s.f_type) ? fd : -1;
+}
+
 /* Seals: of memfds; the host says what other files answer. */
 static long file_fcntl(struct file *f, struct task *t unused_, int cmd, uint64_t arg)
 {
@@ -235,6 +268,7 @@ static const struct file_ops file_ops = {
     .fallocate = file_fallocate,
     .fcntl = file_fcntl,
     .host_fd = file_host_fd,
+    .direct = file_direct,
     .flags_changed = file_flags_changed,
     .release = host_file_release,
 };
@@ -280,6 +314,7 @@ static const struct file_ops tmpfile_ops = {
     .fcntl = file_fcntl,
     .anon_node = file_anon_node,
     .host_fd = file_host_fd,
+    .direct = file_direct,
     .flags_changed = file_flags_changed,
     .release = tmpfile_release,
 };

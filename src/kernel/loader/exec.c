@@ -337,8 +337,10 @@ static struct stub_thread *change_over(struct task *t, struct exec_state *x)
     struct sighand *sh;
 
     mutex_lock(&k->tasks_lock);
-    if (t->st)
+    if (t->st) {
         usage_collect(t);
+        task_collect_io(t);
+    }
     sh = sighand_lock(tg);
     old = t->st;
     t->st = take_ptr(&x->st);

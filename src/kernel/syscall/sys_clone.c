@@ -15,6 +15,7 @@
 #include "kernel/task/image.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/snapshot.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/mount.h"
 #include "kernel/vfs/walk.h"
@@ -75,6 +76,12 @@ static int inherit(struct task *t, struct task *c, const struct clone_request *q
     c->files = (f & LX_CLONE_FILES) ? fdtable_get(t->files) : fdtable_copy(t->files);
     if (!c->files)
         return -ENOMEM;
+    if (!(f & LX_CLONE_FILES) != !(f & LX_CLONE_THREAD)) {
+        /* One stub with two tables, or two with one. */
+        fdtable_bar_direct(t->files);
+        fdtable_bar_direct(c->files);
+        platform_direct_revoke(t->st);
+    }
     if ((f & LX_CLONE_FILES) && !(f & LX_CLONE_THREAD))
         t->files_shared = c->files_shared = true;
     else if (f & LX_CLONE_THREAD)
@@ -233,7 +240,7 @@ static long do_clone(struct task *t, const struct clone_request *q)
     struct completion *vfork = NULL;
     struct task *c = NULL;
     struct tgroup *tg = NULL;
-    bool thread = q->flags & LX_CLONE_THREAD;
+    bool thread = q->flags & LX_CLONE_THREAD, held = true;
     int32_t tid;
     int r, pidfd = -1, event;
 
@@ -253,6 +260,7 @@ static long do_clone(struct task *t, const struct clone_request *q)
     if (sa.set_tls && sa.tls >= GUEST_TASK_SIZE)
         return -EPERM;
 
+    fdtable_hold_direct(t->files);
     tg = thread ? tgroup_get(t->tg) : new_group(t, q);
     c = tg ? task_alloc(tg) : NULL;
     r = c ? inherit(t, c, q) : -ENOMEM;
@@ -269,6 +277,8 @@ static long do_clone(struct task *t, const struct clone_request *q)
     r = platform_clone(t->st, &sa, &c->st);
     if (r)
         goto fail;
+    fdtable_release_direct(t->files);
+    held = false;
     event = trace_clone_event(t, q->flags, q->exit_signal);
     r = publish(t, c, q, event || (q->flags & LX_CLONE_PTRACE));
     if (r) {
@@ -300,6 +310,8 @@ static long do_clone(struct task *t, const struct clone_request *q)
     }
     return tid;
 fail:
+    if (held)
+        fdtable_release_direct(t->files);
     if (pidfd >= 0 && fd_close(t->files, pidfd, t)) {
         /* Another thread has closed it. */
     }
@@ -432,6 +444,7 @@ long sys_unshare(struct task *t, const uint64_t a[static 6])
 
         if (!n)
             return -ENOMEM;
+        direct_part(t, n);
         mutex_lock(&t->k->tasks_lock);
         t->files = n;
         mutex_unlock(&t->k->tasks_lock);

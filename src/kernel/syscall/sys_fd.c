@@ -8,12 +8,13 @@
 #include "kernel/syscall/fd_limit.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
 
 long sys_close(struct task *t, const uint64_t a[static 6])
 {
-    return fd_close(t->files, (int) a[0], t);
+    return fd_close_announced(t->files, (int) a[0], t);
 }
 
 /* A table of its own, with what is in the shared one. */
@@ -22,6 +23,7 @@ static int unshare_table(struct task *t)
     struct fdtable *own = fdtable_copy(t->files), *old = t->files;
     if (!own)
         return -ENOMEM;
+    direct_part(t, own);
     mutex_lock(&t->k->tasks_lock);
     t->files = own;
     mutex_unlock(&t->k->tasks_lock);
@@ -68,7 +70,7 @@ static long dup_to(struct task *t, int from, int to, bool cloexec)
     if (to < 0 || to >= limit)
         return -EBADF;
     int r = fd_lookup_any(t->files, from, &f);
-    return r < 0 ? r : fd_install_at(t->files, f, to, limit, cloexec, t);
+    return r < 0 ? r : fd_install_at_announced(t->files, f, to, limit, cloexec, t);
 }
 
 long sys_dup2(struct task *t, const uint64_t a[static 6])

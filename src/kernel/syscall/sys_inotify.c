@@ -8,6 +8,7 @@
 #include "kernel/syscall/at.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
 
@@ -61,6 +62,8 @@ static int watch(struct task *t, struct file *f, uint64_t name, uint32_t mask)
     r = path_permission(&g.w, &g.path, MAY_READ);
     if (r == 0)
         r = inotify_watch(f, &g.path, mask);
+    if (r >= 0)
+        direct_revoke_all(t->k); /* from now on each read and write is seen */
     target_done(&g);
     return r;
 }

@@ -13,6 +13,7 @@
 #include "kernel/task/pid.h"
 #include "kernel/time/ktimer.h"
 #include "kernel/time/timeval.h"
+#include "kernel/vfs/direct.h"
 
 #define NOFILE_MAX (1u << 20) /* fs.nr_open */
 
@@ -65,6 +66,8 @@ static long limit(struct task *t, pid_t pid, uint64_t res, const struct lx_rlimi
             tgroup_limit_host(tg, (int) res);
         if (r == 0 && res == LX_RLIMIT_CPU)
             cpu_limit_update(&tg->cpu_limit);
+        if (r == 0 && res == LX_RLIMIT_FSIZE && set->cur < (uint64_t) INT64_MAX)
+            direct_revoke_all(t->k);
     }
     mutex_unlock(&t->k->tasks_lock);
     tgroup_put(tg);

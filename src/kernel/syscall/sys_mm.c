@@ -15,6 +15,7 @@
 #include "kernel/task/task.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
+#include "kernel/vfs/node.h"
 #include "kernel/vfs/walk.h"
 #include "rpc/spec.h"
 
@@ -74,8 +75,11 @@ static int donate(struct file *f, int prot, int type, int *ret_fd)
         return -ENODEV;
     /* A later mprotect() is the host's alone to judge: a shared mapping gets all the rights of its
      * opening now. */
-    if (shared && mode == O_RDWR_)
+    if (shared && mode == O_RDWR_) {
         prot |= LX_PROT_WRITE;
+        if (path_node(&f->path))
+            atomic_store(&path_node(&f->path)->is_direct, true);
+    }
     return f->ops->donate(f, prot | LX_PROT_READ, shared, ret_fd);
 }
 

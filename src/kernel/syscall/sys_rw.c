@@ -9,6 +9,7 @@
 #include "kernel/syscall/fsize.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
 
@@ -18,6 +19,7 @@ struct move {
     int64_t pos;
     bool write;
     uint32_t flags; /* LX_RWF_* */
+    bool direct;    /* the call is one of the direct plane's, too */
 };
 
 static ssize_t move(struct task *t, struct file *f, struct iobuf *io, const struct move *m)
@@ -39,6 +41,8 @@ static long plain(struct task *t, const uint64_t a[static 6], int64_t pos, bool 
         return r;
     r = iobuf_guest(&io, t, uaddr(a[1]), a[2]);
     ssize_t n = r < 0 ? r : move(t, f, &io, &(struct move){.pos = pos, .write = write});
+    if (n >= 0)
+        direct_consider(t, (int) a[0], f);
     file_put(f);
     return n;
 }
@@ -102,30 +106,34 @@ static long vector(struct task *t, const uint64_t a[static 6], const struct move
         return r;
     r = iobuf_guest_iov(&io, t, uaddr(a[1]), a[2], &iov);
     ssize_t n = r < 0 ? r : move_flagged(t, f, &io, m);
+    if (n >= 0 && m->direct)
+        direct_consider(t, (int) a[0], f);
     file_put(f);
     return n;
 }
 
 long sys_readv(struct task *t, const uint64_t a[static 6])
 {
-    return vector(t, a, &(struct move){.pos = AT_OFFSET});
+    return vector(t, a, &(struct move){.pos = AT_OFFSET, .direct = true});
 }
 
 long sys_writev(struct task *t, const uint64_t a[static 6])
 {
-    return vector(t, a, &(struct move){.pos = AT_OFFSET, .write = true});
+    return vector(t, a, &(struct move){.pos = AT_OFFSET, .write = true, .direct = true});
 }
 
 /* On 64-bit machines the position is whole in its lower argument. */
 long sys_preadv(struct task *t, const uint64_t a[static 6])
 {
-    return (int64_t) a[3] < 0 ? -EINVAL : vector(t, a, &(struct move){.pos = (int64_t) a[3]});
+    return (int64_t) a[3] < 0 ? -EINVAL
+                              : vector(t, a, &(struct move){.pos = (int64_t) a[3], .direct = true});
 }
 
 long sys_pwritev(struct task *t, const uint64_t a[static 6])
 {
-    return (int64_t) a[3] < 0 ? -EINVAL
-                              : vector(t, a, &(struct move){.pos = (int64_t) a[3], .write = true});
+    return (int64_t) a[3] < 0
+               ? -EINVAL
+               : vector(t, a, &(struct move){.pos = (int64_t) a[3], .write = true, .direct = true});
 }
 
 static long vector2(struct task *t, const uint64_t a[static 6], bool write)

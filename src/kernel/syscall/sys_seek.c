@@ -7,6 +7,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/attr.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/fdtable.h"
 
 long sys_lseek(struct task *t, const uint64_t a[static 6])
@@ -17,6 +18,8 @@ long sys_lseek(struct task *t, const uint64_t a[static 6])
     if (r < 0)
         return r;
     int64_t n = whence > LX_SEEK_HOLE ? -EINVAL : file_seek(f, (int64_t) a[1], (int) whence);
+    if (n >= 0)
+        direct_consider(t, (int) a[0], f);
     file_put(f);
     return n;
 }

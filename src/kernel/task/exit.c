@@ -295,7 +295,7 @@ static void release_resources(struct task *t)
     mutex_lock(&k->tasks_lock);
     if (t->st && !shares_stub(t))
         usage_collect(t);
-    io_count_add(&t->tg->own_io, &t->io);
+    task_io(t, &t->tg->own_io);
     t->io = (struct io_count){0};
     t->tg->own_usage.nvcsw += (long) atomic_exchange(&t->sleeps, 0);
     t->tg->own_usage.stime_ns += sentry_thread_cpu_ns(atomic_exchange(&t->sentry_tid, 0));

@@ -200,11 +200,11 @@ int task_snapshot_io(struct kernel *k, pid_t tid, bool thread, struct io_count *
     t = live_task(k, tid, false);
     if (t && thread) {
         *ret = (struct io_count){0};
-        io_count_add(ret, &t->io);
+        task_io(t, ret);
     } else if (t) {
         *ret = t->tg->own_io;
         list_for_each_entry (o, &t->tg->threads, tg_link)
-            io_count_add(ret, &o->io);
+            task_io(o, ret);
     }
     mutex_unlock(&k->tasks_lock);
     return t ? 0 : -ESRCH;

@@ -200,6 +200,27 @@ void io_count_add(struct io_count *to, const struct io_count *n)
     to->syscw += __atomic_load_n(&n->syscw, __ATOMIC_RELAXED);
 }
 
+static void add_direct(struct io_count *to, const struct task *t)
+{
+    struct stub_io io;
+
+    if (!t->st)
+        return;
+    platform_direct_io(t->st, &io);
+    io_count_add(to, &(struct io_count){io.rchar, io.wchar, io.syscr, io.syscw});
+}
+
+void task_io(const struct task *t, struct io_count *to)
+{
+    io_count_add(to, &t->io);
+    add_direct(to, t);
+}
+
+void task_collect_io(struct task *t)
+{
+    add_direct(&t->io, t);
+}
+
 void usage_collect(struct task *t)
 {
     add_host(t, &t->tg->own_usage);

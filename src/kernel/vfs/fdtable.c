@@ -21,8 +21,9 @@
 #define MAX_SLOTS   (1 << 20) /* Linux's fs.nr_open */
 
 struct slot {
-    struct file *f; /* NULL: free */
-    bool cloexec;
+    struct file *f;  /* NULL: free */
+    uint32_t direct; /* epoch in which it was given to the stub */
+    bool cloexec, is_direct;
 };
 
 struct fdtable {
@@ -31,6 +32,8 @@ struct fdtable {
     struct slot *slots; /* [lock] */
     int n;              /* [lock] size of slots */
     int first_free;     /* [lock] nothing below is free */
+    int holds;          /* [lock] of fdtable_hold_direct() */
+    bool barred;        /* [lock] fdtable_bar_direct() */
 };
 
 struct fdtable *fdtable_new(void)
@@ -93,9 +96,10 @@ struct fdtable *fdtable_copy(struct fdtable *ft)
         c->n = ft->n;
     }
     for (int i = 0; i < ft->n; i++)
-        if (ft->slots[i].f)
-            c->slots[i] =
-                (struct slot){.f = file_get(ft->slots[i].f), .cloexec = ft->slots[i].cloexec};
+        if (ft->slots[i].f) {
+            c->slots[i] = ft->slots[i];
+            file_get(c->slots[i].f);
+        }
     c->first_free = ft->first_free;
     return c;
 }
@@ -182,8 +186,21 @@ int fd_install(struct fdtable *ft, struct file *steal, int min, int limit, bool 
     return r;
 }
 
-int fd_install_at(struct fdtable *ft, struct file *steal, int fd, int limit, bool cloexec,
-                  struct task *t)
+/*
+ * [lock] s is about to be emptied. If the stub may be given it only now, or has it and does not
+ * know that it goes, it must not use it for what comes next under this number: a new epoch.
+ */
+static void leave_direct(const struct slot *s, struct task *t, bool announced)
+{
+    uint32_t dropped;
+    if (!s->f || !s->is_direct || !t || !t->st || s->direct != platform_direct_epoch(t->st))
+        return;
+    if (!announced || !platform_direct_dropped(t->st, &dropped) || dropped != s->direct)
+        platform_direct_revoke(t->st);
+}
+
+static int install_at(struct fdtable *ft, struct file *steal, int fd, int limit, bool cloexec,
+                      struct task *t, bool announced)
 {
     struct file *old = NULL;
     int r = -EBADF;
@@ -191,6 +208,7 @@ int fd_install_at(struct fdtable *ft, struct file *steal, int fd, int limit, boo
         mutex_lock(&ft->lock);
         r = grow(ft, fd + 1);
         if (r == 0) {
+            leave_direct(&ft->slots[fd], t, announced);
             old = ft->slots[fd].f;
             ft->slots[fd] = (struct slot){.f = steal, .cloexec = cloexec};
             r = fd;
@@ -204,12 +222,25 @@ int fd_install_at(struct fdtable *ft, struct file *steal, int fd, int limit, boo
     return r;
 }
 
-int fd_close(struct fdtable *ft, int fd, struct task *t)
+int fd_install_at(struct fdtable *ft, struct file *steal, int fd, int limit, bool cloexec,
+                  struct task *t)
+{
+    return install_at(ft, steal, fd, limit, cloexec, t, false);
+}
+
+int fd_install_at_announced(struct fdtable *ft, struct file *steal, int fd, int limit, bool cloexec,
+                            struct task *t)
+{
+    return install_at(ft, steal, fd, limit, cloexec, t, true);
+}
+
+static int close_one(struct fdtable *ft, int fd, struct task *t, bool announced)
 {
     mutex_lock(&ft->lock);
     struct slot *s = slot_of(ft, fd);
     struct file *f = s ? s->f : NULL;
     if (s) {
+        leave_direct(s, t, announced);
         *s = (struct slot){0};
         ft->first_free = MIN(ft->first_free, fd);
     }
@@ -218,6 +249,45 @@ int fd_close(struct fdtable *ft, int fd, struct task *t)
         return -EBADF;
     closed(ft, f, t);
     return 0;
+}
+
+int fd_close(struct fdtable *ft, int fd, struct task *t)
+{
+    return close_one(ft, fd, t, false);
+}
+
+int fd_close_announced(struct fdtable *ft, int fd, struct task *t)
+{
+    return close_one(ft, fd, t, true);
+}
+
+bool fd_mark_direct(struct fdtable *ft, int fd, const struct file *f, uint32_t epoch)
+{
+    MUTEX_GUARD(&ft->lock);
+    struct slot *s = slot_of(ft, fd);
+    if (!s || s->f != f || ft->barred || ft->holds || (s->is_direct && s->direct == epoch))
+        return false;
+    s->is_direct = true;
+    s->direct = epoch;
+    return true;
+}
+
+void fdtable_bar_direct(struct fdtable *ft)
+{
+    MUTEX_GUARD(&ft->lock);
+    ft->barred = true;
+}
+
+void fdtable_hold_direct(struct fdtable *ft)
+{
+    MUTEX_GUARD(&ft->lock);
+    ft->holds++;
+}
+
+void fdtable_release_direct(struct fdtable *ft)
+{
+    MUTEX_GUARD(&ft->lock);
+    ft->holds--;
 }
 
 void fdtable_close_on_exec(struct fdtable *ft, struct task *t)

@@ -30,6 +30,13 @@ int fd_install(struct fdtable *ft, struct file *steal, int min, int limit, bool 
 int fd_install_at(struct fdtable *ft, struct file *steal, int fd, int limit, bool cloexec,
                   struct task *t) must_check;
 int fd_close(struct fdtable *ft, int fd, struct task *t) must_check;
+/*
+ * The same two for the calls that the stub announces (close(2), dup2(2)): if it says that the
+ * number was direct and is no more, then nothing is to be revoked. t is the own task.
+ */
+int fd_close_announced(struct fdtable *ft, int fd, struct task *t) must_check;
+int fd_install_at_announced(struct fdtable *ft, struct file *steal, int fd, int limit, bool cloexec,
+                            struct task *t) must_check;
 int fd_get_cloexec(struct fdtable *ft, int fd) must_check; /* 0, 1 or -EBADF */
 int fd_set_cloexec(struct fdtable *ft, int fd, bool on) must_check;
 /* Whether a number below limit is free: open(2) asks before it makes a file. */
@@ -38,6 +45,18 @@ bool fd_has_room(struct fdtable *ft, int limit);
 int64_t fd_file_flags(struct fdtable *ft, int fd) must_check;
 /* Does some descriptor refer to f? */
 bool fdtable_has(struct fdtable *ft, const struct file *f);
+/*
+ * The direct plane (direct.h): notes that fd, which is f, is given to t's stub as of this epoch.
+ * False: it is another file by now, it was given already, or nothing of this table may be given.
+ */
+bool fd_mark_direct(struct fdtable *ft, int fd, const struct file *f, uint32_t epoch);
+/* Nothing is given from now on: threads of one process, or two processes, do not agree about it. */
+void fdtable_bar_direct(struct fdtable *ft);
+/* Nothing is given between hold and release: while a copy of the table and one of the stub are
+ * made. */
+void fdtable_hold_direct(struct fdtable *ft);
+void fdtable_release_direct(struct fdtable *ft);
+
 /* Next used number >= from, or -1: for /proc/PID/fd and close_range. */
 int fd_next(struct fdtable *ft, int from);
 

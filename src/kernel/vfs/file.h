@@ -79,6 +79,12 @@ struct file_ops {
     int (*fdinfo)(struct file *f, struct strbuf *out);
     /* -EINVAL. Borrowed host descriptor of a regular host file, valid while f is. */
     int (*host_fd)(struct file *f);
+    /*
+     * -1: data moves through `read`, `write` and `seek` alone. Borrowed host descriptor, opened
+     * with the access mode and flags of f and nothing more, on which read(2), write(2), lseek(2) do
+     * what f's do and never wait: direct.h.
+     */
+    int (*direct)(struct file *f);
     /* F_SETFL; may be NULL. */
     void (*flags_changed)(struct file *f, uint32_t old_flags);
     /* Each close(2) of a descriptor; may be NULL. */

@@ -108,6 +108,9 @@ struct node {
     _Atomic uint32_t n_locks;  /* [locks.lock] for writes: how many */
     _Atomic int32_t writers;   /* openings for writing; negative: programs that run it */
     _Atomic uint32_t openings; /* open files: watch.h */
+    /* Guests move its data without the vfs, by a mapping or directly: size, blocks and times are
+     * always the file system's to tell. Never cleared. */
+    _Atomic bool is_direct;
 };
 
 void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type,
@@ -145,6 +148,7 @@ struct super {
     struct node *root;      /* immutable after mount */
     uint64_t dev;           /* immutable: st_dev for synthetic file systems */
     bool exclusive;         /* nobody else changes it: dentries are trusted without revalidate */
+    bool mediate_writes;    /* what is written must be seen: accounts are kept (direct.h) */
     uint32_t max_dentries;  /* how many names are kept; super_init() sets a default */
     /* vfs/ alone: */
     uint64_t hash_seed;        /* immutable */

@@ -4,6 +4,7 @@
 
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/names.h"
 #include "kernel/vfs/names_check.h"
 #include "kernel/vfs/node.h"
@@ -136,6 +137,7 @@ static void tell(const struct rename *x)
                            .to = to->last.name,
                            .to_len = to->last.len};
     vfs_saw_move(&m);
+    direct_names_changed(from->w->task, m.from_dir->sb);
     if (!exchange)
         return;
     m = (struct watch_move){.from_dir = m.to_dir,

@@ -232,6 +232,23 @@ static bool parent_of(struct dentry *d, struct super **ret_sb, uint64_t *ret_ino
     return found;
 }
 
+bool file_is_watched(const struct file *f)
+{
+    char name[GUEST_NAME_CAP];
+    struct node *n = path_node(&f->path);
+    struct super *sb;
+    uint64_t ino;
+    size_t len;
+    if (!n || !super_is_watched(n->sb))
+        return false;
+    if (node_is_watched(n))
+        return true;
+    if (!parent_of(f->path.dentry, &sb, &ino, name, &len))
+        return false;
+    MUTEX_GUARD(&sb->watch_lock);
+    return find(sb, ino) != NULL;
+}
+
 /* Directory first, as Linux does. */
 static void saw_through(struct dentry *d, uint32_t mask)
 {

@@ -53,6 +53,8 @@ int mark_add(struct mark *m, struct node *n, const struct mark_ops *ops, uint32_
 bool mark_remove(struct mark *m);
 /* Whether anybody watches this object; watch_lock not held. */
 bool node_is_watched(struct node *n);
+/* Or the directory that the file was opened in, as far as that is known. */
+bool file_is_watched(const struct file *f);
 /* Whether m is on this object; watch_lock not held. */
 bool mark_is_on(struct mark *m, const struct node *n);
 /* Another mask, or more of it. The new one. */

@@ -30,7 +30,7 @@ long slot_prepare(uint32_t slot)
                           -1, 0);
     if (r < 0)
         return r;
-    slot_local(slot)->kicked = 0;
+    slot_local(slot)->kicked = slot_local(slot)->no_direct = 0;
     return 0;
 }
 
@@ -70,6 +70,7 @@ static void child_registers(const struct clone_order *o, struct frame *f)
 
 struct newcomer {
     struct clone_order order;
+    bool foreign; /* a process in another one's memory, or a thread of such */
     struct frame *frame;
 };
 
@@ -81,6 +82,8 @@ static void newcomer_main(void *arg)
     /* The kernel cleared the alternate stack, or for vfork left the parent's: both are wrong here.
      */
     slot_use_stack(n->order.slot);
+    if (n->foreign)
+        direct_disown(n->order.slot);
     if (stub_process.patching.n_chunks)
         gs_adopt(n->order.slot); /* it is the parent's until here */
     struct channel *ch = arrive(n->order.slot, n->order.cookie);
@@ -101,6 +104,7 @@ static int64_t clone_sharing(const struct clone_order *o, const struct frame *f)
     n->frame = copy;
     if (o->flags != STUB_CLONE_VFORK) /* there the parent sleeps meanwhile */
         stub_process.patching.threads = 1;
+    n->foreign = o->flags != STUB_CLONE_THREAD || slot_local(slot_of(f))->no_direct;
     return stub_clone_onto(o->flags, n, newcomer_main, n);
 }
 
@@ -119,12 +123,16 @@ int64_t order_clone(struct channel *ch, struct frame *f, bool *ret_child)
     if (o.flags != STUB_CLONE_FORK)
         return clone_sharing(&o, f);
 
+    direct_before_fork(slot_of(f));
     spin_lock(&stub_process.patching.lock); /* no half-written patch is copied */
     long r = stub_syscall(SYS_CLONE, o.flags, 0, 0, 0, 0, 0);
     spin_unlock(&stub_process.patching.lock);
-    if (r == 0) {
+    if (r != 0) {
+        direct_after_fork(slot_of(f));
+    } else {
         stub_process.brk_lock = 0; /* whoever held it is not in this process */
         stub_process.patching.threads = 0;
+        direct_in_child(o.slot);
         arrive(o.slot, o.cookie);
         child_registers(&o, f);
         *ret_child = true;

@@ -82,7 +82,7 @@ enum fast_end fast_syscall(struct stub_regs *r, const struct trampoline *t)
     }
     local->resume = t->resume;
     local->shown = t->after;
-    if (!answer_identity(ch, nr, &ret)) {
+    if (!answer_identity(ch, nr, &ret) && !direct_call(ch, slot, nr, r, &ret)) {
         fill_syscall(ch, r, nr, 0);
         ask(ch, r, REQ_CALL);
         if (ch->rep != REP_RETURN || ch->has_signal || ch->come_back) {

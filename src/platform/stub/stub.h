@@ -81,9 +81,10 @@ static inline struct channel *slot_channel(uint32_t slot)
 struct slot_local {
     uint32_t kicked; /* a kick came while the stub itself was running */
     uint32_t
-        reply_pending; /* of a patched call: the reply in the channel is still to be acted on */
-    uint64_t resume;   /* of a patched call: where its code goes on */
-    uint64_t shown;    /* the same place as the guest knows it */
+        reply_pending;  /* of a patched call: the reply in the channel is still to be acted on */
+    uint64_t resume;    /* of a patched call: where its code goes on */
+    uint64_t shown;     /* the same place as the guest knows it */
+    uint32_t no_direct; /* lives in the memory of another process: direct.c */
 };
 
 static inline struct slot_local *slot_local(uint32_t slot)
@@ -148,6 +149,24 @@ bool answer_identity(const struct channel *ch, uint64_t nr, long *ret);
 long segment_base(uint64_t code, uint64_t addr);
 void spin_lock(uint32_t *lock);
 void spin_unlock(uint32_t *lock);
+/*
+ * direct.c: reads, writes and seeks of files whose descriptor the sentry has given us. True: the
+ * call was made, *ret is its result.
+ */
+bool direct_call(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r,
+                 long *ret);
+/* For every call that goes to the sentry, before it does: descriptors that close are dropped, and
+ * ch->direct says what the sentry should know. */
+void direct_note(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r);
+/* STUB_CALL_DIRECT: 0 or a negative errno. */
+long direct_install(uint64_t fd, uint32_t epoch);
+/* Around a fork, so that the child's descriptors and table fit each other. */
+void direct_before_fork(uint32_t slot);
+void direct_after_fork(uint32_t slot);
+void direct_in_child(uint32_t slot);
+/* A newcomer in another process's memory: the descriptors it got with it are of no use to it. */
+void direct_disown(uint32_t slot);
+
 /* brk(2): the new end on success, the old one on any failure. */
 long set_brk(uint64_t want);
 

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The direct plane. A regular file is opened, named and checked by the sentry; once a descriptor of
+ * it is busy, the sentry gives this process the very description that it has opened, and reads,
+ * writes and seeks go to the host. Offset, O_APPEND and their like live in the description, which
+ * dup and fork share.
+ *
+ * A table of words says which host descriptor carries a guest's one. A word counts its users, so
+ * that a descriptor closed by one thread while another one reads is closed by the last of them, and
+ * its number is not another file's before. The table changes under a lock; calls only count.
+ *
+ * Nothing stale may be read. What guest number means which file is the sentry's to know, so the
+ * stub drops a word *before* it asks for the close, and says so; if the sentry closes a number that
+ * it gave in this epoch and hears no such thing, because the gift was on its way then, it begins a
+ * new epoch before the number is free:
+ *
+ *     thread 1                    sentry                      thread 2
+ *                                                             close(3): no word, nothing to drop
+ *     read(3): asks
+ *                                 file A is 3: given, epoch 5
+ *                                 close(3): given in epoch 5, nothing dropped: epoch 6
+ *     word 3 = A, epoch 5
+ *                                                             open() = 3, file B
+ *                                                             read(3): epoch 6, not 5: drops all
+ *
+ * Between the bytes of that table and other memory there is no wall: a guest that forges a word
+ * reads and writes descriptors of its own process, all of which it was given.
+ */
+#include "platform/stub/stub.h"
+
+#define SYS_READ        0
+#define SYS_WRITE       1
+#define SYS_CLOSE       3
+#define SYS_LSEEK       8
+#define SYS_PREAD64     17
+#define SYS_PWRITE64    18
+#define SYS_READV       19
+#define SYS_WRITEV      20
+#define SYS_DUP2        33
+#define SYS_FUTEX       202
+#define SYS_DUP3        292
+#define SYS_PREADV      295
+#define SYS_PWRITEV     296
+#define SYS_CLOSE_RANGE 436
+
+#define FUTEX_WAIT_PRIVATE 128
+#define FUTEX_WAKE_PRIVATE 129
+
+#define TABLE 1024 /* guest numbers beyond are never direct */
+
+/* A word. No host descriptor: the number is not direct. */
+#define HOST    0xfffu     /* host descriptor + 1 */
+#define USER    0x1000u    /* one call under way */
+#define USERS   0xffff000u /* how many */
+#define DEAD    (1u << 28) /* dropped while in use: the last user closes it */
+#define EVICTED (1u << 29) /* made room for another; the sentry does not know */
+
+#define BUSY_CALLS 6 /* so many calls make a descriptor busy; 64 KiB count as one more */
+
+_Static_assert(STUB_DESCRIPTORS < HOST, "a host descriptor fits a word");
+_Static_assert(STUB_MAX_SLOTS <= USERS / USER, "all threads of a process fit a word");
+
+static struct {
+    uint32_t lock;  /* futex: 0 free, 1 held, 2 held and wanted */
+    uint32_t epoch; /* [lock] of what stands in the table */
+    uint32_t live;  /* [lock] words with a host descriptor that may be used */
+    uint32_t top;   /* [lock] all words from here on are 0 */
+    uint32_t hand;  /* [lock] where the search for a victim goes on */
+    uint32_t word[TABLE];
+    uint8_t heat[TABLE]; /* calls that went to the sentry; nobody minds a lost one */
+} direct;
+
+static void lock(void)
+{
+    uint32_t free = 0;
+    if (__atomic_compare_exchange_n(&direct.lock, &free, 1, false, __ATOMIC_ACQUIRE,
+                                    __ATOMIC_RELAXED))
+        return;
+    while (__atomic_exchange_n(&direct.lock, 2, __ATOMIC_ACQUIRE))
+        stub_syscall(SYS_FUTEX, (long) &direct.lock, FUTEX_WAIT_PRIVATE, 2, 0, 0, 0);
+}
+
+static void unlock(void)
+{
+    if (__atomic_exchange_n(&direct.lock, 0, __ATOMIC_RELEASE) == 2)
+        stub_syscall(SYS_FUTEX, (long) &direct.lock, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+}
+
+static void close_host(uint32_t word)
+{
+    stub_syscall(SYS_CLOSE, (long) (word & HOST) - 1, 0, 0, 0, 0, 0);
+}
+
+/* [lock] The word is used no more and becomes `left`, at once or when its last user is done.
+ * Whether the sentry may believe it to be direct. */
+static bool drop(uint32_t fd, uint32_t left)
+{
+    uint32_t w = __atomic_load_n(&direct.word[fd], __ATOMIC_RELAXED), to;
+    do {
+        if (w & DEAD)
+            return false;
+        to = w & USERS ? w | DEAD : left;
+    } while (!__atomic_compare_exchange_n(&direct.word[fd], &w, to, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+    if (!(w & HOST))
+        return w & EVICTED;
+    direct.live--;
+    if (!(w & USERS))
+        close_host(w);
+    return true;
+}
+
+/* [lock] */
+static void drop_all(void)
+{
+    for (uint32_t fd = 0; fd < direct.top; fd++)
+        drop(fd, 0);
+}
+
+/* The table is of the epoch that the sentry has begun. */
+static void catch_up(uint32_t epoch)
+{
+    lock();
+    if ((int32_t) (epoch - direct.epoch) > 0) {
+        drop_all();
+        __atomic_store_n(&direct.epoch, epoch, __ATOMIC_RELEASE);
+    }
+    unlock();
+}
+
+/* [lock] One descriptor that nobody is using goes, so that there is room. */
+static void evict(void)
+{
+    for (uint32_t n = 0; n < TABLE; n++) {
+        uint32_t fd = direct.hand++ % TABLE, w = direct.word[fd];
+        if ((w & HOST) && !(w & (DEAD | USERS))) {
+            drop(fd, EVICTED);
+            return;
+        }
+    }
+}
+
+long direct_install(uint64_t fd, uint32_t epoch)
+{
+    long host = -11; /* EAGAIN */
+    if (fd >= TABLE)
+        return host;
+    catch_up(epoch);
+    lock();
+    if (epoch == direct.epoch && !(direct.word[fd] & HOST)) {
+        if (direct.live >= DIRECT_MAX)
+            evict();
+        host = stub_syscall(STUB_NR_DONATE, 0, 0, 0, 0, 0, 0);
+        if (host >= 0 && host < (long) HOST - 1) {
+            if (direct.top <= fd)
+                direct.top = (uint32_t) fd + 1;
+            direct.live++;
+            __atomic_store_n(&direct.word[fd], (uint32_t) host + 1, __ATOMIC_RELEASE);
+        } else if (host >= 0) {
+            stub_syscall(SYS_CLOSE, host, 0, 0, 0, 0, 0);
+        }
+    }
+    unlock();
+    return host < 0 ? host : 0;
+}
+
+/* The guest closes this number, or puts another file there. */
+static uint64_t forget(uint64_t fd)
+{
+    uint64_t note = 0;
+    if ((uint32_t) fd >= TABLE)
+        return 0;
+    fd = (uint32_t) fd;
+    if (direct.heat[fd])
+        direct.heat[fd] = 0;
+    if (!__atomic_load_n(&direct.word[fd], __ATOMIC_ACQUIRE))
+        return 0;
+    lock();
+    if (drop((uint32_t) fd, 0))
+        note = DIRECT_DROPPED | direct.epoch;
+    unlock();
+    return note;
+}
+
+static void forget_all(void)
+{
+    if (!direct.top)
+        return;
+    lock();
+    drop_all();
+    unlock();
+}
+
+static void last_user_is_done(uint32_t fd, uint32_t w)
+{
+    lock();
+    __atomic_store_n(&direct.word[fd], 0, __ATOMIC_RELEASE);
+    close_host(w);
+    unlock();
+}
+
+static void count(struct channel *ch, uint64_t nr, long r)
+{
+    bool writes = nr == SYS_WRITE || nr == SYS_PWRITE64 || nr == SYS_WRITEV || nr == SYS_PWRITEV;
+    uint64_t *bytes = writes ? &ch->wchar : &ch->rchar, *calls = writes ? &ch->syscw : &ch->syscr;
+    if (nr == SYS_LSEEK)
+        return;
+    if (r > 0)
+        *bytes += (uint64_t) r;
+    *calls += 1;
+}
+
+/* The call on the host's descriptor, if there is one. */
+static bool transfer(struct channel *ch, uint32_t fd, uint64_t nr, const struct stub_regs *r,
+                     long *ret)
+{
+    uint32_t epoch = __atomic_load_n(&ch->direct_epoch, __ATOMIC_ACQUIRE);
+    if ((int32_t) (epoch - __atomic_load_n(&direct.epoch, __ATOMIC_ACQUIRE)) > 0) {
+        catch_up(epoch);
+        return false;
+    }
+    uint32_t w = __atomic_load_n(&direct.word[fd], __ATOMIC_ACQUIRE);
+    do {
+        if (!(w & HOST) || (w & DEAD))
+            return false;
+    } while (!__atomic_compare_exchange_n(&direct.word[fd], &w, w + USER, false, __ATOMIC_ACQUIRE,
+                                          __ATOMIC_ACQUIRE));
+    *ret = stub_syscall((long) nr, (long) (w & HOST) - 1, (long) r->rsi, (long) r->rdx,
+                        (long) r->r10, (long) r->r8, 0);
+    w = __atomic_sub_fetch(&direct.word[fd], USER, __ATOMIC_RELEASE);
+    if ((w & DEAD) && !(w & USERS))
+        last_user_is_done(fd, w);
+    count(ch, nr, *ret);
+    return true;
+}
+
+/* Notes a call that the sentry has to make; true when the descriptor becomes busy by it. */
+static bool heat_up(uint32_t fd, uint64_t nr, const struct stub_regs *r)
+{
+    bool plain = nr == SYS_READ || nr == SYS_WRITE || nr == SYS_PREAD64 || nr == SYS_PWRITE64;
+    uint64_t more = 1 + (plain ? r->rdx >> 16 : 0);
+    uint8_t old = direct.heat[fd];
+    direct.heat[fd] = (uint8_t) (old + (more > BUSY_CALLS ? BUSY_CALLS : more));
+    /* One that was refused is asked for again when the count has gone round. */
+    return old < BUSY_CALLS && direct.heat[fd] >= BUSY_CALLS;
+}
+
+static bool is_transfer(uint64_t nr)
+{
+    switch (nr) {
+    case SYS_READ:
+    case SYS_WRITE:
+    case SYS_LSEEK:
+    case SYS_PREAD64:
+    case SYS_PWRITE64:
+    case SYS_READV:
+    case SYS_WRITEV:
+    case SYS_PREADV:
+    case SYS_PWRITEV:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Not for who lives in another's memory, whose numbers the table is about. */
+static bool may_transfer(const struct channel *ch, uint32_t slot, const struct stub_regs *r)
+{
+    return (uint32_t) r->rdi < TABLE && !(ch->facts_flags & FACTS_TRACE) &&
+           !slot_local(slot)->no_direct;
+}
+
+bool direct_call(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r,
+                 long *ret)
+{
+    return is_transfer(nr) && may_transfer(ch, slot, r) &&
+           transfer(ch, (uint32_t) r->rdi, nr, r, ret);
+}
+
+void direct_note(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r)
+{
+    if (is_transfer(nr)) {
+        if (may_transfer(ch, slot, r) && heat_up((uint32_t) r->rdi, nr, r))
+            ch->direct = DIRECT_WANT;
+        return;
+    }
+    if ((nr != SYS_CLOSE && nr != SYS_DUP2 && nr != SYS_DUP3 && nr != SYS_CLOSE_RANGE) ||
+        slot_local(slot)->no_direct)
+        return;
+    if (nr == SYS_CLOSE_RANGE)
+        forget_all(); /* the sentry begins a new epoch where it matters */
+    else
+        ch->direct = forget(nr == SYS_CLOSE ? r->rdi : r->rsi);
+}
+
+/* ---- new processes ---- */
+
+void direct_before_fork(uint32_t slot)
+{
+    if (!slot_local(slot)->no_direct)
+        lock();
+}
+
+void direct_after_fork(uint32_t slot)
+{
+    if (!slot_local(slot)->no_direct)
+        unlock();
+}
+
+/* The table came with the memory, its descriptors with the process; other threads did not. */
+void direct_in_child(uint32_t slot)
+{
+    bool foreign = slot_local(slot)->no_direct;
+    slot_local(slot)->no_direct = 0;
+    direct.lock = 0;
+    for (uint32_t fd = 0; fd < direct.top; fd++) {
+        uint32_t w = direct.word[fd];
+        if (foreign || (w & DEAD)) {
+            if (!foreign)
+                close_host(w);
+            direct.word[fd] = 0;
+        } else if (w & USERS) {
+            direct.word[fd] = w & ~USERS;
+        }
+    }
+    if (foreign)
+        direct.live = direct.top = 0;
+}
+
+void direct_disown(uint32_t slot)
+{
+    slot_local(slot)->no_direct = 1;
+    if (direct.top)
+        stub_syscall(SYS_CLOSE_RANGE, 0, UINT32_MAX, 0, 0, 0, 0);
+}

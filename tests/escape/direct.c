@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files whose data moves without the sentry: what a process finds among its host descriptors when
+ * it jumps into the stub, and what becomes of one that forges the stub's table or its own words
+ * about it.
+ */
+#include "attack.h"
+
+#include <pthread.h>
+
+#define HOT       40
+#define HOST_FDS  4096
+#define STUB_HEAP (STUB_DATA + sizeof(struct stub_process)) /* the tables */
+#define STUB_FULL (STUB_DATA + 0x4000)
+
+static int hot_file(const char *name, const char *text, int flags)
+{
+    put_file(name, text, 0600);
+    int fd = (int) CHECK_OK(open(name, flags | O_CLOEXEC));
+    for (int i = 0; i < HOT; i++)
+        CHECK_OK(lseek(fd, 0, SEEK_CUR));
+    return fd;
+}
+
+static bool is_open(long host)
+{
+    return raw_stub(CALL(SYS_lseek, {host, 0, SEEK_CUR})) != -EBADF;
+}
+
+static int count_open(void)
+{
+    int n = 0;
+    for (long host = 0; host < HOST_FDS; host++)
+        n += is_open(host);
+    return n;
+}
+
+/* Rights are those of the guest's openings, and there is nothing else. */
+CASE(only_what_was_opened)
+{
+    char buf[8];
+    need_stub();
+    hot_file("ro", "only-r", O_RDONLY);
+    hot_file("wo", "only-w", O_WRONLY);
+    hot_file("rw", "both-x", O_RDWR);
+    int seen = 0;
+    for (long host = 0; host < HOST_FDS; host++) {
+        if (!is_open(host))
+            continue;
+        long r = raw_stub(CALL(SYS_pread64, {host, (long) buf, 6, 0}));
+        long w = raw_stub(CALL(SYS_pwrite64, {host, (long) "W", 1, 5}));
+        long map_w = raw_stub(CALL(SYS_mmap, {0, PAGE, PROT_WRITE, MAP_SHARED, host, 0}));
+        long map_r = raw_stub(CALL(SYS_mmap, {0, PAGE, PROT_READ, MAP_PRIVATE, host, 0}));
+        seen++;
+        if (r == -EBADF) {
+            CHECK_EQ(w, 1); /* wo */
+            CHECK_EQ(map_r, -EACCES);
+            CHECK_EQ(map_w, -EACCES);
+        } else if (w == -EBADF) {
+            CHECK_EQ(r, 6);
+            CHECK_MEM(buf, "only-r", 6);
+            CHECK_EQ(map_w, -EACCES);
+        } else {
+            CHECK_EQ(r, 6);
+            CHECK_MEM(buf, "both-", 5);
+        }
+        CHECK(raw_stub(CALL(SYS_read, {host, 1, 1})) < 0); /* EFAULT, or EBADF */
+    }
+    CHECK(seen <= 3);
+    get_file("ro", buf, sizeof(buf));
+    CHECK_STR(buf, "only-r");
+    still_sane();
+}
+
+/* A closed one is closed on the host, too. */
+CASE(closed_is_gone)
+{
+    need_stub();
+    int a = hot_file("a", "a", O_RDWR), b = hot_file("b", "b", O_RDWR);
+    close(a);
+    CHECK(count_open() <= 1);
+    CHECK_EQ(dup2(0, b), b);
+    CHECK_EQ(count_open(), 0);
+}
+
+/* Descriptors that the stub has lost sight of fill its process up to a limit, and nobody else. */
+CASE(hoarded)
+{
+    need_stub();
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        for (int i = 0; i < 3000; i++) {
+            int fd = hot_file("f", "f", O_RDWR);
+            char c = 0;
+            memset((void *) STUB_HEAP, 0, STUB_FULL - STUB_HEAP);
+            if (pread(fd, &c, 1, 0) != 1 || c != 'f')
+                _exit(1);
+            close(fd);
+        }
+        _exit(count_open() <= (int) STUB_DESCRIPTORS ? 7 : 2);
+    }
+    int st = end_within(pid, 60000);
+    CHECK(st == 7 << 8 || WIFSIGNALED(st) || st == -1);
+    still_sane();
+}
+
+static void scribble(unsigned seed)
+{
+    volatile uint32_t *word = (volatile uint32_t *) STUB_HEAP;
+    for (size_t i = 0; i < (STUB_FULL - STUB_HEAP) / 4; i++)
+        word[i] = (uint32_t) rand_r(&seed) & (rand_r(&seed) % 2 ? 0xffffffffu : 7u);
+}
+
+/* Random tables: the process reads the wrong things, hangs or dies, all by itself. */
+CASE(forged_tables)
+{
+    char text[16];
+    need_stub();
+    put_file("victim", "untouched", 0600);
+    for (unsigned round = 0; round < 30; round++) {
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            char buf[64];
+            int fd = hot_file("own", "own", O_RDWR);
+            scribble(round);
+            for (int i = 0; i < 100; i++) {
+                (void) !pwrite(i % 30, "attack", 6, 0);
+                (void) !read(i % 30, buf, sizeof(buf));
+                lseek(fd, 0, SEEK_SET);
+            }
+            close(fd);
+            fork();
+            _exit(0);
+        }
+        (void) end_within(pid, 500);
+    }
+    get_file("victim", text, sizeof(text));
+    CHECK_STR(text, "untouched");
+    still_sane();
+}
+
+static void *lies(void *arg)
+{
+    struct channel *ch = arg;
+    for (uint64_t i = 0;; i++) {
+        ch->direct = i % 3 == 0   ? DIRECT_WANT
+                     : i % 3 == 1 ? DIRECT_DROPPED | (i & 7)
+                                  : i * 0x9e3779b97f4a7c15u;
+        ch->direct_epoch = (uint32_t) (i >> 4);
+    }
+    return NULL;
+}
+
+/* Words about what it wants and has dropped, changed at any time by another thread. */
+CASE(forged_words)
+{
+    need_stub();
+    put_file("victim", "untouched", 0600);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        pthread_t t;
+        char buf[8];
+        pthread_create(&t, NULL, lies, own_channel());
+        for (int i = 0; i < 2000; i++) {
+            int fd = open(i % 2 ? "own" : "other", O_RDWR | O_CREAT, 0600);
+            (void) !pwrite(fd, "attack", 6, 0);
+            (void) !pread(fd, buf, 6, 0);
+            (void) !dup2(fd, 20 + i % 5);
+            close(fd);
+        }
+        _exit(0);
+    }
+    (void) end_within(pid, 20000);
+    char text[16];
+    get_file("victim", text, sizeof(text));
+    CHECK_STR(text, "untouched");
+    still_sane();
+}
+
+GUEST_MAIN
