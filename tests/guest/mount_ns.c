@@ -244,6 +244,27 @@ CASE(many_name_spaces_come_and_go)
     }
 }
 
+/* A program of the name space that was left is still called by its name. */
+CASE(exe_of_the_old_name_space)
+{
+    char text[512];
+    tree();
+    own_mounts();
+    ssize_t n = readlink("/proc/self/exe", text, sizeof(text) - 1);
+    CHECK(n > 0);
+    CHECK_EQ(text[0], '/');
+    int fd = (int) CHECK_OK(open("a/file", O_RDONLY));
+    CHECK_EQ(unshare(CLONE_NEWNS), 0);
+    char name[64];
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    n = readlink(name, text, sizeof(text) - 1);
+    CHECK(n > 7);
+    text[n] = 0;
+    CHECK_EQ(text[0], '/');
+    CHECK_STR(text + n - 7, "/a/file"); /* what stands before depends on who is left there */
+    close(fd);
+}
+
 CASE(links_of_namespaces)
 {
     char text[64];

@@ -63,7 +63,7 @@ static ssize_t named_text(const struct pseudo_ctx *c, struct file *f, char *dst,
     path_get(&root);
     mutex_unlock(&fs->lock);
     fsctx_put(fs);
-    ssize_t n = path_text(&f->path, &root, text, sizeof(text));
+    ssize_t n = path_text_far(&f->path, &root, text, sizeof(text));
     path_put(&root);
     if (n < 0)
         return n;

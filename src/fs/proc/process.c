@@ -133,7 +133,7 @@ static ssize_t link_of(const struct pseudo_ctx *c,
     if (c->opener)
         reader.tid = c->opener->tid;
     r = follow_root(&reader, &root);
-    ssize_t n = r < 0 ? r : path_text(&p, &root, text, sizeof(text));
+    ssize_t n = r < 0 ? r : path_text_far(&p, &root, text, sizeof(text));
     if (r == 0)
         path_put(&root);
     path_put(&p);

@@ -86,7 +86,8 @@ ssize_t dentry_text(struct dentry *d, char *dst, size_t cap)
     return (ssize_t) (cap - b.at - 1);
 }
 
-ssize_t path_text(const struct path *p, const struct path *root, char *dst, size_t cap)
+static ssize_t text_of(const struct path *p, const struct path *root, bool far, char *dst,
+                       size_t cap)
 {
     struct backwards b = {.dst = dst, .at = cap};
     int r = prepend(&b, "", 1);
@@ -104,11 +105,21 @@ ssize_t path_text(const struct path *p, const struct path *root, char *dst, size
         r = build(&b, p, root);
         if (r >= 0 && b.at == end && prepend(&b, "/", 1) < 0)
             return -ENAMETOOLONG;
-        if (r == 1)
+        if (r == 1 && !far)
             r = prepend(&b, "(unreachable)", strlen("(unreachable)"));
         if (r < 0)
             return r;
     }
     memmove(dst, dst + b.at, cap - b.at);
     return (ssize_t) (cap - b.at - 1);
+}
+
+ssize_t path_text(const struct path *p, const struct path *root, char *dst, size_t cap)
+{
+    return text_of(p, root, false, dst, cap);
+}
+
+ssize_t path_text_far(const struct path *p, const struct path *root, char *dst, size_t cap)
+{
+    return text_of(p, root, true, dst, cap);
 }

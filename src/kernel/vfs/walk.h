@@ -86,9 +86,12 @@ int path_walk(const struct walkctx *w, const struct path *at, const char *name, 
 int path_at(struct task *t, int dirfd, uaddr_t name, uint32_t walk_flags, struct path *ret)
     must_check;
 
-/* Absolute guest path of p as seen from root; "(unreachable)" prefix or " (deleted)" suffix as
- * d_path has. Length or -ENAMETOOLONG. */
+/* Absolute guest path of p as seen from root; "(unreachable)" prefix as getcwd(2) has, or
+ * " (deleted)" suffix. Length or -ENAMETOOLONG. */
 ssize_t path_text(const struct path *p, const struct path *root, char *dst, size_t cap) must_check;
+/* The same without the prefix, as links of /proc show what is not below root. */
+ssize_t path_text_far(const struct path *p, const struct path *root, char *dst, size_t cap)
+    must_check;
 
 /* open(2). flags: LX_O_*; mode: permissions of a file it makes, umask already applied. May sleep
  * (FIFOs). */
