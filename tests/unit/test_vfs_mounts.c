@@ -187,7 +187,7 @@ static void one_change(struct world *x, int i)
         path_put(&p);
         return;
     }
-    switch (i % 5) {
+    switch (i % 6) {
     case 0:
         (void) !mount_bind(x->ns, &q, &p, false);
         break;
@@ -202,6 +202,9 @@ static void one_change(struct world *x, int i)
         q = p;
         path_get(&q);
         (void) !mount_umount(x->ns, &q, LX_MNT_DETACH);
+        break;
+    case 4:
+        (void) !mount_set_propagation(x->ns, &p, i % 4 ? LX_MS_SHARED : LX_MS_SLAVE, true);
         break;
     default:
         (void) !mount_set_flags(x->ns, &p, MOUNT_F_RDONLY, MOUNT_F_NODEV, true);

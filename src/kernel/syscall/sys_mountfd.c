@@ -362,7 +362,7 @@ static int check_attr(const struct lx_mount_attr *m, struct attr_change *ret)
 static int set_attr(struct task *t, const struct path *at, const struct attr_change *c,
                     bool recursive)
 {
-    if (!at->mnt || c->propagation == LX_MS_SHARED)
+    if (!at->mnt)
         return -EINVAL;
     struct mount_ns *ns = fsctx_ns(t->fs);
     int r = mount_set_flags(ns, at, c->set, c->clear, recursive);

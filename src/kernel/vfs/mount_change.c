@@ -27,17 +27,19 @@ static bool is_dir(const struct dentry *d)
     return d->node && d->node->type == LX_S_IFDIR;
 }
 
-/* [vfs.lock] m, which hangs nowhere, with all below. */
-static int hang(struct mount_ns *ns, struct mount *m, const struct path *at)
+/* [vfs.lock] m, which hangs nowhere, with all below. Not hung on error; *dead: what is to go then.
+ */
+static int hang(struct mount_ns *ns, struct mount *m, const struct path *at, struct mount **dead)
 {
     if (!is_here(at->mnt, ns))
         return -EINVAL;
     if (is_dir(m->root) != is_dir(at->dentry))
         return -ENOTDIR;
     int r = mount_hook(m, at->mnt, at->dentry);
-    if (r == 0)
-        mount_tree_join(m, ns);
-    return r;
+    if (r < 0)
+        return r;
+    mount_tree_join(m, ns);
+    return mount_propagate(m, dead);
 }
 
 /* ---- new ones ---- */
@@ -61,17 +63,18 @@ int mount_new(struct mount_ns *ns, struct super *sb, uint32_t flags, const char 
               const struct path *at)
 {
     struct vfs *v = ns->vfs;
-    struct mount *m = NULL;
+    struct mount *m = NULL, *dead = NULL;
     mutex_lock(&v->lock);
     int r = mount_alloc(v, sb, NULL, flags, source, &m);
     if (r == 0) {
         vfs_give_device(v, sb);
-        r = at->mnt->sb == sb && is_top(at) ? -EBUSY : hang(ns, m, at);
+        r = at->mnt->sb == sb && is_top(at) ? -EBUSY : hang(ns, m, at, &dead);
     }
-    mutex_unlock(&v->lock);
     if (r < 0 && m)
-        mount_discard(m);
-    else if (r < 0 && atomic_load(&sb->n_mounts) == 0)
+        mount_tree_leave(m, &dead);
+    mutex_unlock(&v->lock);
+    mount_bury(dead);
+    if (r < 0 && !m)
         super_end(sb);
     return r;
 }
@@ -91,7 +94,7 @@ int mount_bind(struct mount_ns *ns, const struct path *from, const struct path *
     mutex_lock(&ns->vfs->lock);
     int r = is_here(at->mnt, ns) ? copy_tree(ns, from, recursive, &m, &dead) : -EINVAL;
     if (r == 0) {
-        r = hang(ns, m, at);
+        r = hang(ns, m, at, &dead);
         if (r < 0)
             mount_tree_leave(m, &dead);
     }
@@ -121,6 +124,9 @@ static int check_move(const struct mount_ns *ns, const struct path *from, const 
         return -EINVAL;
     if (is_dir(from->dentry) != is_dir(at->dentry))
         return -EINVAL;
+    /* It would have to go from all who see it there, and may not come where others see it. */
+    if (from->mnt->parent->group || (at->mnt->group && mount_tree_has_unbindable(from->mnt)))
+        return -EINVAL;
     for (const struct mount *m = at->mnt; m; m = m->parent)
         if (m == from->mnt)
             return -ELOOP;
@@ -130,18 +136,21 @@ static int check_move(const struct mount_ns *ns, const struct path *from, const 
 int mount_move(struct mount_ns *ns, const struct path *from, const struct path *at)
 {
     struct mount *m = from->mnt, *dead = NULL;
-    struct dentry *point = NULL;
+    struct dentry *point = NULL, *second = NULL;
     mutex_lock(&ns->vfs->lock);
     int r = check_move(ns, from, at);
     if (r == 0) {
         struct mount *parent = m->parent;
         point = mount_unhook(m);
         r = mount_hook(m, at->mnt, at->dentry);
+        if (r == 0 && (r = mount_propagate(m, &dead)) < 0)
+            second = mount_unhook(m);
         if (r < 0 && mount_hook(m, parent, point) < 0)
             mount_tree_leave(m, &dead); /* both places have been removed meanwhile */
     }
     mutex_unlock(&ns->vfs->lock);
     dentry_put(point);
+    dentry_put(second);
     mount_bury(dead);
     return r;
 }
@@ -151,27 +160,39 @@ bool mount_is_attached(const struct path *p)
     return atomic_load(&p->mnt->ns) != NULL;
 }
 
-int mount_hang_detached(struct mount_ns *ns, const struct path *from, const struct path *at)
+/* [vfs.lock] The hook gets a reference of its own: the caller's path stays one, too. */
+static int hang_detached(struct mount_ns *ns, const struct path *from, const struct path *at,
+                         struct mount **dead)
 {
-    MUTEX_GUARD(&ns->vfs->lock);
     struct mount *m = from->mnt;
     if (!is_top(from) || atomic_load(&m->ns) || m->parent || !m->counted)
         return -EINVAL;
     if (is_dir(from->dentry) != is_dir(at->dentry))
         return -EINVAL;
-    ref_get(&m->ref); /* the hook's: the caller's path stays one of its own */
-    int r = hang(ns, m, at);
+    ref_get(&m->ref);
+    int r = hang(ns, m, at, dead);
     if (r < 0)
-        (void) !ref_put(&m->ref);
+        mount_tree_leave(m, dead);
+    return r;
+}
+
+int mount_hang_detached(struct mount_ns *ns, const struct path *from, const struct path *at)
+{
+    struct mount *dead = NULL;
+    mutex_lock(&ns->vfs->lock);
+    int r = hang_detached(ns, from, at, &dead);
+    mutex_unlock(&ns->vfs->lock);
+    mount_bury(dead);
     return r;
 }
 
 /* ---- going ---- */
 
 /* [vfs.lock] Used by more than the hook and the caller's path. */
-static bool in_use(const struct mount *m)
+static bool in_use(struct mount *m)
 {
-    return !m->counted || ref_count(&m->ref) > 2 || !list_empty(&m->children);
+    return !m->counted || ref_count(&m->ref) > 2 || !list_empty(&m->children) ||
+           mount_copies_busy(m);
 }
 
 /* [vfs.lock] */
@@ -196,7 +217,7 @@ int mount_umount(struct mount_ns *ns, struct path *p, uint32_t flags)
     mutex_lock(&ns->vfs->lock);
     int r = check_umount(ns, p, flags);
     if (r == 0)
-        mount_tree_leave(p->mnt, &dead);
+        mount_leave_everywhere(p->mnt, &dead);
     mutex_unlock(&ns->vfs->lock);
     if (r == -EAGAIN) { /* this was no use of it, and it is not the last reference */
         dentry_put(p->dentry);
@@ -281,9 +302,7 @@ int mount_set_propagation(struct mount_ns *ns, const struct path *at, uint32_t k
     struct mount *top = at->mnt;
     if (!is_top(at) || (!is_here(top, ns) && (atomic_load(&top->ns) || top->parent)))
         return -EINVAL;
-    if (kind == LX_MS_SHARED)
-        return -EINVAL; /* there are no peers */
     for (struct mount *m = top; m; m = recursive ? mount_next(m, top) : NULL)
-        m->unbindable = kind == LX_MS_UNBINDABLE;
+        mount_change_group(m, kind);
     return 0;
 }

@@ -128,6 +128,8 @@ static int check_pivot(const struct mount_ns *ns, const struct path *fresh, cons
         return -EBUSY;
     if (root->dentry != root->mnt->root || fresh->dentry != new->root || !new->parent)
         return -EINVAL;
+    if (put->mnt->group || new->parent->group || (root->mnt->parent && root->mnt->parent->group))
+        return -EINVAL; /* others would have to see it */
     if (!is_reachable(put->mnt, put->dentry, fresh) || !is_reachable(new, fresh->dentry, root))
         return -EINVAL;
     return 0;

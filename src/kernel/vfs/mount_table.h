@@ -41,6 +41,8 @@ struct mount {
     _Atomic uint32_t flags;        /* MOUNT_F_*; [vfs.lock] for writes */
     uint32_t locked;               /* immutable: flags nobody inside takes away */
     bool unbindable;               /* [vfs.lock] */
+    int group, master;             /* [vfs.lock] mount_peers.c; 0: none */
+    uint64_t mark;                 /* [vfs.lock] the last search that has found it */
     _Atomic bool expiring;         /* MNT_EXPIRE was here before, and nobody since */
     _Atomic uint32_t writers;      /* files open for writing */
     int id;                        /* immutable */
@@ -65,6 +67,8 @@ struct vfs {
     struct locks *locks;    /* immutable: locks.c */
     int last_id;            /* [lock] */
     uint32_t last_dev;      /* [lock] */
+    int last_group;         /* [lock] */
+    uint64_t last_mark;     /* [lock] */
     uint64_t last_ns;       /* [lock] */
 };
 
@@ -135,6 +139,21 @@ void mount_tree_leave(struct mount *top, struct mount **dead);
  * unbindable ones unless `all`. */
 int mount_tree_copy(struct mount *top, struct dentry *root, bool recursive, bool all,
                     struct mount **ret, struct mount **dead) must_check;
+
+/* ---- shared mounts: mount_peers.c. [vfs.lock] ---- */
+/* After top was hooked: the same on all that receive from its parent. On error nothing of that
+ * stays, and top is the caller's to take down. */
+int mount_propagate(struct mount *top, struct mount **dead) must_check;
+/* Does somebody use what would go with m? */
+bool mount_copies_busy(struct mount *m);
+/* mount_tree_leave() there and on all that receive from it. */
+void mount_leave_everywhere(struct mount *top, struct mount **dead);
+/* Its group no longer has it; slaves of a group without peers are their master's. */
+void mount_leave_group(struct mount *m);
+/* kind: LX_MS_SHARED... */
+void mount_change_group(struct mount *m, uint32_t kind);
+bool mount_tree_has_unbindable(struct mount *top);
+
 /* No locks held: drops the hooks' references. */
 void mount_bury(struct mount *dead);
 /* No locks held: frees a mount that nobody else knows and that was never hooked. */

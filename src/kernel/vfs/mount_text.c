@@ -72,6 +72,17 @@ static int parent_id(const struct mount *m)
     return m->parent ? m->parent->id : 1;
 }
 
+static void add_groups(struct strbuf *out, const struct mount *m)
+{
+    MUTEX_GUARD(&m->vfs->lock);
+    if (m->group)
+        sb_addf(out, " shared:%d", m->group);
+    if (m->master)
+        sb_addf(out, " master:%d", m->master);
+    if (m->unbindable)
+        sb_add(out, " unbindable");
+}
+
 static void add_mountinfo_line(struct strbuf *out, const struct mount *m, const char *place)
 {
     char root[GUEST_PATH_MAX];
@@ -88,7 +99,8 @@ static void add_mountinfo_line(struct strbuf *out, const struct mount *m, const 
     add_escaped(out, place);
     sb_addch(out, ' ');
     add_options(out, flags);
-    sb_addf(out, "%s - %s ", m->unbindable ? " unbindable" : "", m->sb->type_name);
+    add_groups(out, m);
+    sb_addf(out, " - %s ", m->sb->type_name);
     add_escaped(out, m->source);
     sb_add(out,
            (flags & MOUNT_F_RDONLY & m->locked) || atomic_load(&m->sb->rdonly) ? " ro" : " rw");

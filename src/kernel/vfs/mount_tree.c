@@ -16,6 +16,7 @@ void mount_discard(struct mount *m)
     mutex_lock(&v->lock);
     list_del(&m->all_link);
     v->n_mounts--;
+    mount_leave_group(m);
     mutex_unlock(&v->lock);
     dentry_put(m->root);
     free(m->source);
@@ -231,6 +232,8 @@ void mount_tree_leave(struct mount *top, struct mount **dead)
     struct mount *first = *dead, *m;
     mount_tree_join(top, NULL);
     for (m = top; m; m = mount_next(m, top)) {
+        mount_leave_group(m);
+        m->master = 0;
         m->next_dead = *dead;
         *dead = m;
     }
@@ -245,6 +248,8 @@ static int copy_one(struct mount *m, struct dentry *root, struct mount **ret)
     if (r < 0)
         return r;
     (*ret)->locked = m->locked;
+    (*ret)->group = m->group;
+    (*ret)->master = m->master;
     m->copy = *ret;
     return 0;
 }
