@@ -200,7 +200,7 @@ static int new_watch(struct inotify *in, const struct path *p, uint32_t mask)
     if (!w)
         return -ENOMEM;
     w->in = in;
-    w->place = *p;
+    w->place = (struct path){.dentry = p->dentry}; /* a watch keeps nothing mounted */
     w->wd = in->last_wd + 1;
     int r = mark_add(&w->mark, path_node(p), &mark_ops, mask & KEPT_BITS);
     if (r < 0) {

@@ -109,11 +109,21 @@ static int new_devpts(struct kernel *k, const char *options, struct super **ret)
     return devpts_mount_again(k, options, ret);
 }
 
+/* clang-format off */
 static const struct fs_type fs_types[] = {
-    {"proc", new_proc},     {"sysfs", new_sysfs},   {"devpts", new_devpts},
-    {"tmpfs", tmpfs_mount}, {"ramfs", ramfs_mount}, {"devtmpfs", NULL}, /* the host's */
+    {"proc", new_proc},
+    {"sysfs", new_sysfs},
+    {"devpts", new_devpts},
+    {"tmpfs", tmpfs_mount},
+    {"ramfs", ramfs_mount},
+    /* In /proc/filesystems, but the host's, or made at the start only. */
+    {"devtmpfs", NULL},
+    {"ext4", NULL},
+    {"mqueue", NULL},
+    {"overlay", NULL},
     {NULL, NULL},
 };
+/* clang-format on */
 
 static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret)
 {

@@ -2,6 +2,7 @@
 /* tmpfs(5) mounted by programs, and other file systems a container may make. */
 #include "mounting.h"
 #include <dirent.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -392,6 +393,26 @@ CASE(a_bind_of_a_part_keeps_it)
     get_file("m/f", text, sizeof(text));
     CHECK_STR(text, "kept");
     CHECK_EQ(umount("m"), 0);
+}
+
+CASE(a_watch_does_not_keep_it)
+{
+    char buf[512] __attribute__((aligned(8)));
+    tmpfs_on("t", NULL);
+    put_file("t/f", "", 0644);
+    int in = inotify_init1(IN_NONBLOCK);
+    int wd = inotify_add_watch(in, "t/f", IN_OPEN);
+    CHECK(in >= 0 && wd >= 0);
+    CHECK_EQ(umount("t"), 0);
+    ssize_t n = read(in, buf, sizeof(buf));
+    struct inotify_event *e = (struct inotify_event *) buf;
+    CHECK(n >= (ssize_t) sizeof(*e));
+    CHECK_EQ(e->wd, wd);
+    CHECK_EQ(e->mask, IN_UNMOUNT);
+    CHECK_EQ(n, 2 * sizeof(*e));
+    CHECK_EQ((e + 1)->mask, IN_IGNORED);
+    CHECK_ERR(inotify_rm_watch(in, wd), EINVAL);
+    close(in);
 }
 
 CASE(proc_sysfs_devpts)

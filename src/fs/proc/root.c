@@ -141,7 +141,7 @@ static ssize_t link_net(const struct pseudo_ctx *c unused_, char *dst, size_t ca
 
 PROC_CONST(show_filesystems,
            "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevpts\nnodev\tmqueue\n"
-           "nodev\tpipefs\nnodev\toverlay\n\text4\n")
+           "nodev\tpipefs\nnodev\tramfs\nnodev\toverlay\n\text4\n")
 PROC_CONST(show_cmdline, "cloister\n")
 PROC_CONST(show_devices,
            "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n")

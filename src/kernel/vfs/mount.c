@@ -12,6 +12,7 @@
 #include "kernel/vfs/lock_table.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/walk_state.h"
+#include "kernel/vfs/watch.h"
 #include "rpc/spec.h"
 
 #define FIRST_MOUNT_ID  20
@@ -59,6 +60,8 @@ int vfs_new(struct vfs **ret)
 /* The super's cache and root hold references on it: they go first. */
 void super_end(struct super *sb)
 {
+    if (super_is_watched(sb))
+        vfs_saw_unmount(sb);
     dcache_clear(sb);
     struct node *root = sb->root;
     struct dentry *top = sb->top;

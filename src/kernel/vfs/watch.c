@@ -159,22 +159,38 @@ static void saw_node(struct node *n, uint32_t mask)
     deliver(n->sb, n->ino, &(struct watch_event){.mask = mask | dir_bit(n->type)});
 }
 
-/* The object is gone for good: its marks hear that and go, too. */
-static void saw_end(struct super *sb, uint64_t ino)
+/* [watch_lock] All marks hear of the end, those that want to or `all`, and go. */
+static void end_marks(struct watched *w, uint32_t mask, bool all, struct list *gone)
 {
-    const struct watch_event end = {.mask = LX_IN_DELETE_SELF}, ignored = {.mask = LX_IN_IGNORED};
-    struct list gone = LIST_INIT(gone);
-    mutex_lock(&sb->watch_lock);
-    struct watched *w = find(sb, ino);
+    const struct watch_event end = {.mask = mask}, ignored = {.mask = LX_IN_IGNORED};
     bool last = !w || list_empty(&w->marks);
     while (!last) {
         struct mark *m = list_first_entry(&w->marks, struct mark, link);
         last = m->link.next == &w->marks; /* then w goes with it */
-        if (!(m->mask & LX_IN_DELETE_SELF) || m->ops->event(m, &end))
+        if (!(all || (m->mask & mask)) || m->ops->event(m, &end))
             (void) m->ops->event(m, &ignored);
         take_out(m);
-        list_add_tail(&m->link, &gone);
+        list_add_tail(&m->link, gone);
     }
+}
+
+/* The object is gone for good: its marks hear that and go, too. */
+static void saw_end(struct super *sb, uint64_t ino)
+{
+    struct list gone = LIST_INIT(gone);
+    mutex_lock(&sb->watch_lock);
+    end_marks(find(sb, ino), LX_IN_DELETE_SELF, false, &gone);
+    mutex_unlock(&sb->watch_lock);
+    tell_gone(&gone);
+}
+
+void vfs_saw_unmount(struct super *sb)
+{
+    struct list gone = LIST_INIT(gone);
+    struct htab_node *n;
+    mutex_lock(&sb->watch_lock);
+    while ((n = htab_first(&sb->watched)))
+        end_marks(container_of(n, struct watched, link), LX_IN_UNMOUNT, true, &gone);
     mutex_unlock(&sb->watch_lock);
     tell_gone(&gone);
 }

@@ -83,6 +83,8 @@ struct watch_move {
     size_t from_len, to_len;
 };
 void vfs_saw_move(const struct watch_move *m);
+/* The whole file system is mounted nowhere any more: it goes, and all marks on it. */
+void vfs_saw_unmount(struct super *sb);
 
 /* The openings of a node; a removed object is gone when the last one is. */
 static inline void node_opened(struct node *n)
