@@ -66,5 +66,6 @@ struct kernel {
     _Atomic uint32_t exit_status;                 /* wait(2) status of init, valid once `ended` */
     _Atomic uint32_t ended;                       /* futex word: 1 when init is gone */
     _Atomic uint64_t forks;                       /* for /proc/stat */
+    _Atomic uint32_t memory_files;                /* memfds that file systems hold: fs/tmp */
     _Atomic uint32_t missing[KERNEL_MAX_SYSCALL]; /* calls answered with ENOSYS, by number */
 };

@@ -139,6 +139,7 @@ static int64_t tmp_seek(struct file *f, int64_t off, int whence)
 static int tmp_donate(struct file *f, int prot, bool shared, int *ret_fd)
 {
     struct file *m = tmp_file(f)->memory;
+    tmp_content_keep(node_of(f));
     return m->ops->donate(m, prot, shared, ret_fd);
 }
 
@@ -183,6 +184,7 @@ static void tmp_file_release(struct file *f)
         if ((atomic_load(&f->flags) & LX_O_ACCMODE) != LX_O_RDONLY)
             tmp_recount(tmp_node(tf->node), 0);
         file_put(tf->memory);
+        tmp_content_done(tmp_node(tf->node));
     }
     node_put(tf->node);
     free(tf);
@@ -222,14 +224,24 @@ static const struct file_ops dir_ops = {
 
 /* ---- opening ---- */
 
+static int open_memory(struct tmp_node *tn, const struct open_args *a, struct file **ret)
+{
+    int r = tmp_content_use(tn);
+    if (r < 0)
+        return r;
+    r = tn->content->ops->open(tn->content, a, ret);
+    if (r < 0)
+        tmp_content_done(tn);
+    return r;
+}
+
 static int wrap(struct node *n, const struct file_ops *ops, const struct open_args *a,
                 struct file **ret)
 {
-    struct tmp_node *tn = tmp_node(n);
     struct tmp_file *tf = calloc(1, sizeof(*tf));
     if (!tf)
         return -ENOMEM;
-    int r = tn->content ? tn->content->ops->open(tn->content, a, &tf->memory) : 0;
+    int r = n->type == LX_S_IFREG ? open_memory(tmp_node(n), a, &tf->memory) : 0;
     if (r < 0) {
         free(tf);
         return r;

@@ -34,14 +34,19 @@ struct tmp_node {
     struct node node;     /* first */
     struct mutex lock;    /* RANK_NODE */
     struct attr attr;     /* [lock]; of files without what their contents tell */
-    struct node *content; /* immutable: a memfd; regular files alone; referenced */
-    uint64_t pages;       /* [super.lock] how many of them are counted */
-    char *target;         /* immutable: symlinks */
-    struct htab names;    /* [tree_lock] of directories: struct tmp_entry */
-    struct list entries;  /* [tree_lock] the same */
-    int64_t last_pos;     /* [tree_lock] */
-    uint32_t subdirs;     /* [tree_lock] */
-    _Atomic uint64_t up;  /* number of the directory above */
+    struct node *content; /* [lock] a memfd; while it is in use nobody changes this; NULL: data */
+    char *data;           /* [lock] */
+    size_t data_len;      /* [lock] */
+    uint32_t users;       /* [lock] openings and the like */
+    bool keep;            /* [lock] the memfd stays when nobody uses it */
+    struct timespec memfd_ctime; /* [lock] what was no change of the file */
+    uint64_t pages;              /* [super.lock] how many of them are counted */
+    char *target;                /* immutable: symlinks */
+    struct htab names;           /* [tree_lock] of directories: struct tmp_entry */
+    struct list entries;         /* [tree_lock] the same */
+    int64_t last_pos;            /* [tree_lock] */
+    uint32_t subdirs;            /* [tree_lock] */
+    _Atomic uint64_t up;         /* number of the directory above */
 };
 
 static inline struct tmp_super *tmp_super(struct super *sb)
@@ -61,6 +66,14 @@ int tmp_node_new(struct tmp_super *ts, const struct create_args *a, uint32_t lin
 void tmp_touch(struct node *n, bool contents);
 void tmp_links(struct node *n, int by);
 int tmp_getattr(struct node *n, struct attr *ret);
+/* [tn.lock] Size and times as the memfd has them. */
+int tmp_add_content(struct tmp_node *tn, struct node *memfd, struct attr *io) must_check;
+
+/* content.c: regular files. Each success of the first is undone by the second. -ENOSPC. */
+int tmp_content_use(struct tmp_node *tn) must_check;
+void tmp_content_done(struct tmp_node *tn);
+void tmp_content_keep(struct tmp_node *tn);
+void tmp_content_end(struct tmp_node *tn);
 
 /* dir.c */
 int tmp_lookup(struct node *dir, const char *name, size_t len, struct node **ret);
@@ -76,5 +89,5 @@ void tmp_dir_end(struct tmp_node *tn);
 int tmp_open(struct node *n, const struct open_args *a, struct file **ret);
 int tmp_tmpfile(struct node *dir, const struct create_args *c, const struct open_args *a,
                 struct file **ret);
-/* Counts the pages its contents have by now; `promised` were counted before. */
+/* Counts the pages its contents, which are in use, have by now; `promised` were counted before. */
 void tmp_recount(struct tmp_node *tn, uint64_t promised);

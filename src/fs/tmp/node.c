@@ -8,8 +8,6 @@
 #include "abi/linux/stat.h"
 #include "fs/tmp/internal.h"
 #include "kernel/task/cred.h"
-#include "kernel/vfs/special.h"
-#include "kernel/vfs/walk.h"
 
 static const struct node_ops tmp_ops;
 
@@ -27,18 +25,6 @@ static int take_number(struct tmp_super *ts, uint64_t *ret)
         return -ENOSPC;
     ts->nodes++;
     *ret = ++ts->last_ino;
-    return 0;
-}
-
-/* The node of a new memfd: one descriptor. */
-static int make_content(struct kernel *k, struct node **ret)
-{
-    struct file *f;
-    int r = k->specials->memfd_new(k, "tmpfs", 0, &f);
-    if (r < 0)
-        return r == -EMFILE || r == -ENFILE ? -ENOSPC : r;
-    *ret = node_get(path_node(&f->path));
-    file_put(f);
     return 0;
 }
 
@@ -72,8 +58,6 @@ int tmp_node_new(struct tmp_super *ts, const struct create_args *a, uint32_t lin
                              .mtime = t,
                              .ctime = t,
                              .btime = t};
-    if (tn->node.type == LX_S_IFREG)
-        r = make_content(ts->k, &tn->content);
     if (tn->node.type == LX_S_IFLNK) {
         tn->target = strdup(a->target);
         r = tn->target ? 0 : -ENOMEM;
@@ -93,7 +77,7 @@ static void tmp_release(struct node *n)
     struct tmp_super *ts = tmp_super(n->sb);
     if (n->type == LX_S_IFDIR)
         tmp_dir_end(tn);
-    node_put(tn->content);
+    tmp_content_end(tn);
     mutex_lock(&ts->lock);
     ts->nodes--;
     ts->pages -= tn->pages;
@@ -125,18 +109,18 @@ static bool is_later(const struct timespec *a, const struct timespec *b)
     return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
 }
 
-/* Size and times of a file are its memory's: mappings change them, too. */
-static int add_content(struct tmp_node *tn, struct attr *io)
+/* Mappings change them, too. */
+int tmp_add_content(struct tmp_node *tn, struct node *memfd, struct attr *io)
 {
     struct attr c;
-    int r = tn->content->ops->getattr(tn->content, &c);
+    int r = memfd->ops->getattr(memfd, &c);
     if (r < 0)
         return r;
     io->size = c.size;
     io->blocks = c.blocks;
     io->atime = c.atime;
     io->mtime = c.mtime;
-    if (is_later(&c.ctime, &io->ctime))
+    if (is_later(&c.ctime, &tn->memfd_ctime) && is_later(&c.ctime, &io->ctime))
         io->ctime = c.ctime;
     return 0;
 }
@@ -144,27 +128,43 @@ static int add_content(struct tmp_node *tn, struct attr *io)
 int tmp_getattr(struct node *n, struct attr *ret)
 {
     struct tmp_node *tn = tmp_node(n);
-    mutex_lock(&tn->lock);
+    MUTEX_GUARD(&tn->lock);
     *ret = tn->attr;
-    mutex_unlock(&tn->lock);
     ret->dev = n->sb->dev;
-    return tn->content ? add_content(tn, ret) : 0;
+    return tn->content ? tmp_add_content(tn, tn->content, ret) : 0;
 }
 
 #define TIMES ((uint32_t) (ATTR_ATIME | ATTR_MTIME | ATTR_ATIME_NOW | ATTR_MTIME_NOW))
+
+/* Size and times of a file that is in use are the memfd's. */
+static int set_content(struct tmp_node *tn, const struct attr *a, uint32_t mask)
+{
+    int r = tmp_content_use(tn);
+    if (r < 0)
+        return r;
+    r = tn->content->ops->setattr(tn->content, a, mask);
+    if (r == 0 && (mask & ATTR_SIZE))
+        tmp_recount(tn, 0);
+    tmp_content_done(tn);
+    return r;
+}
+
+static bool has_memfd(struct tmp_node *tn)
+{
+    MUTEX_GUARD(&tn->lock);
+    return tn->content;
+}
 
 static int tmp_setattr(struct node *n, const struct attr *a, uint32_t mask)
 {
     struct tmp_node *tn = tmp_node(n);
     uint32_t of_content = mask & (TIMES | ATTR_SIZE);
-    if (mask & ATTR_SIZE && !tn->content)
+    if ((mask & ATTR_SIZE) && n->type != LX_S_IFREG)
         return -EINVAL;
-    if (of_content && tn->content) {
-        int r = tn->content->ops->setattr(tn->content, a, of_content);
+    if ((mask & ATTR_SIZE) || (of_content && has_memfd(tn))) {
+        int r = set_content(tn, a, of_content);
         if (r < 0)
             return r;
-        if (mask & ATTR_SIZE)
-            tmp_recount(tn, 0);
     }
     MUTEX_GUARD(&tn->lock);
     if (mask & ATTR_MODE)
@@ -191,29 +191,61 @@ static ssize_t tmp_readlink(struct node *n, struct task *t unused_, char *dst, s
     return (ssize_t) len;
 }
 
-/* Extended attributes: files have those of their memory. */
+/* Extended attributes: files have those of their memfd; without one there are none. */
 static ssize_t tmp_getxattr(struct node *n, const char *name, void *dst, size_t cap)
 {
-    struct node *c = tmp_node(n)->content;
-    return c ? c->ops->getxattr(c, name, dst, cap) : -EOPNOTSUPP;
+    struct tmp_node *tn = tmp_node(n);
+    if (n->type != LX_S_IFREG)
+        return -EOPNOTSUPP;
+    if (!has_memfd(tn))
+        return -ENODATA;
+    ssize_t r = tmp_content_use(tn);
+    if (r < 0)
+        return r;
+    r = tn->content->ops->getxattr(tn->content, name, dst, cap);
+    tmp_content_done(tn);
+    return r;
 }
 
 static ssize_t tmp_listxattr(struct node *n, char *dst, size_t cap)
 {
-    struct node *c = tmp_node(n)->content;
-    return c ? c->ops->listxattr(c, dst, cap) : 0;
+    struct tmp_node *tn = tmp_node(n);
+    if (n->type != LX_S_IFREG || !has_memfd(tn))
+        return 0;
+    ssize_t r = tmp_content_use(tn);
+    if (r < 0)
+        return r;
+    r = tn->content->ops->listxattr(tn->content, dst, cap);
+    tmp_content_done(tn);
+    return r;
 }
 
 static int tmp_setxattr(struct node *n, const char *name, const void *v, size_t len, int flags)
 {
-    struct node *c = tmp_node(n)->content;
-    return c ? c->ops->setxattr(c, name, v, len, flags) : -EOPNOTSUPP;
+    struct tmp_node *tn = tmp_node(n);
+    if (n->type != LX_S_IFREG)
+        return -EOPNOTSUPP;
+    int r = tmp_content_use(tn);
+    if (r < 0)
+        return r;
+    r = tn->content->ops->setxattr(tn->content, name, v, len, flags);
+    if (r == 0)
+        tmp_content_keep(tn);
+    tmp_content_done(tn);
+    return r;
 }
 
 static int tmp_removexattr(struct node *n, const char *name)
 {
-    struct node *c = tmp_node(n)->content;
-    return c ? c->ops->removexattr(c, name) : -EOPNOTSUPP;
+    struct tmp_node *tn = tmp_node(n);
+    if (n->type != LX_S_IFREG)
+        return -EOPNOTSUPP;
+    int r = tmp_content_use(tn);
+    if (r < 0)
+        return r;
+    r = tn->content->ops->removexattr(tn->content, name);
+    tmp_content_done(tn);
+    return r;
 }
 
 static const struct node_ops tmp_ops = {
