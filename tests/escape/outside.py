@@ -58,8 +58,8 @@ def host_state():
 class Sandbox:
     """A running `cloister do`."""
 
-    def __init__(self, *argv, **options):
-        self.proc = subprocess.Popen([cloister, "do", "--", *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, *argv, before=(), **options):
+        self.proc = subprocess.Popen([cloister, *before, "do", "--", *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      stderr=subprocess.PIPE, start_new_session=True, **options)
         self.text = b""
 
@@ -122,6 +122,20 @@ def sh(script):
 def status_of(pid):
     with open(f"/proc/{pid}/status") as f:
         return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+@case
+def data_moves_without_the_sentry_unless_told():
+    """A stub holds the file that its program reads much, and nothing else; with --mediate-data it holds nothing."""
+    script = ("seq 100 199 > /tmp/much; exec < /tmp/much; for i in 1 2 3 4 5 6 7 8 9 10; do read line; done; "
+              "echo up $line; sleep 100")
+    for before, want in (((), 1), (("--mediate-data",), 0)):
+        s = Sandbox("/bin/sh", "-c", script, before=before)
+        s.until_says(b"up 109")
+        held = [os.readlink(f"/proc/{pid}/fd/{fd}") for pid in s.settled_stubs(3) for fd in os.listdir(f"/proc/{pid}/fd")]
+        check(len(held) == want and all(name.endswith("/much") for name in held), f"{before}: the stubs hold {held}")
+        s.proc.terminate()
+        s.end()
 
 
 @case
