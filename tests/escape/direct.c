@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#define HOT       40
+#define HOT       120
 #define HOST_FDS  4096
 #define STUB_HEAP (STUB_DATA + sizeof(struct stub_process)) /* the tables */
 #define STUB_FULL (STUB_DATA + 0x4000)

@@ -37,12 +37,16 @@ static int open_file(int i)
     return open(name, O_RDWR | O_CLOEXEC);
 }
 
+/* Asked for much, though there is little: that alone might make a kernel think a descriptor busy.
+ */
+static volatile size_t much = 1 << 20;
+
 /* The descriptor is ours and is file i: each byte must be. */
 static void reads_only(int fd, int i, int times)
 {
-    char buf[64];
+    char buf[1024];
     for (int k = 0; k < times; k++) {
-        ssize_t n = k & 1 ? pread(fd, buf, sizeof(buf), k) : read(fd, buf, 16);
+        ssize_t n = k & 1 ? pread(fd, buf, much, k) : read(fd, buf, 16);
         if (n < 0 || (n > 0 && (buf[0] != 'A' + i || buf[n - 1] != 'A' + i)))
             wrong++;
         good++;
@@ -79,11 +83,11 @@ static void *opens_and_closes(void *arg)
 static void *reads_at_random(void *arg)
 {
     unsigned seed = (unsigned) (uintptr_t) arg;
-    char buf[64];
+    char buf[1024];
     while (!stop) {
         int fd = 3 + rand_r(&seed) % 12;
         for (int k = 0; k < 8; k++)
-            (void) !pread(fd, buf, sizeof(buf), 0);
+            (void) !pread(fd, buf, much, 0);
         if (rand_r(&seed) % 8 == 0)
             sleep_ms(1); /* the others are to get on, also on a busy machine */
     }
@@ -207,11 +211,11 @@ static _Atomic int shared_fd;
 
 static void *reads_the_shared(void *arg UNUSED)
 {
-    char buf[16];
+    char buf[1024];
     while (!stop) {
         int fd = shared_fd;
-        ssize_t n = pread(fd, buf, sizeof(buf), 0);
-        if (n < 0 ? errno != EBADF : n != 16 || buf[0] < 'A' || buf[0] != buf[15])
+        ssize_t n = pread(fd, buf, much, 0);
+        if (n < 0 ? errno != EBADF : n != 512 || buf[0] < 'A' || buf[0] != buf[511])
             wrong++;
         good++;
     }
@@ -252,21 +256,21 @@ static void *unshares(void *arg)
 {
     int fd = (int) (intptr_t) arg;
     char c = 0;
-    for (int k = 0; k < 20; k++)
+    for (int k = 0; k < 120; k++)
         (void) !pread(fd, &c, 1, 0);
     if (unshare(CLONE_FILES) != 0)
         wrong++;
-    for (int k = 0; k < 20; k++)
+    for (int k = 0; k < 120; k++)
         (void) !pread(fd, &c, 1, 0);
     close(fd);
     if (open_file(1) != fd)
         wrong++;
-    for (int k = 0; k < 40; k++)
+    for (int k = 0; k < 120; k++)
         if (pread(fd, &c, 1, 0) != 1 || c != 'B')
             wrong++;
     step = 1;
     wait_for(2);
-    for (int k = 0; k < 40; k++)
+    for (int k = 0; k < 120; k++)
         if (pread(fd, &c, 1, 0) != 1 || c != 'B')
             wrong++;
     return NULL;
@@ -284,13 +288,13 @@ CASE(a_thread_with_its_own_table)
         CHECK_EQ(pread(fd, &c, 1, 0), 1);
         CHECK_EQ(c, 'A');
     }
-    for (int k = 0; k < 40; k++) {
+    for (int k = 0; k < 120; k++) {
         CHECK_EQ(pread(fd, &c, 1, 0), 1);
         CHECK_EQ(c, 'A');
     }
     close(fd);
     CHECK_EQ(open_file(2), fd);
-    for (int k = 0; k < 40; k++) {
+    for (int k = 0; k < 120; k++) {
         CHECK_EQ(pread(fd, &c, 1, 0), 1);
         CHECK_EQ(c, 'C');
     }

@@ -18,7 +18,7 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 
-#define HOT 40
+#define HOT 120
 
 static int file_with(const char *name, const char *text, int flags)
 {
