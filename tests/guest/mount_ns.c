@@ -265,6 +265,30 @@ CASE(exe_of_the_old_name_space)
     close(fd);
 }
 
+/* A mount whose place was moved out of what its parent shows is copied like the others. */
+CASE(a_copy_of_what_cannot_be_reached)
+{
+    tree();
+    pid_t p = fork();
+    if (p == 0) {
+        own_mounts();
+        CHECK_EQ(mkdir("a/in", 0755), 0);
+        CHECK_EQ(mkdir("a/in/d", 0755), 0);
+        CHECK_EQ(mkdir("a/in/d/e", 0755), 0);
+        bind_dir("a/in", "m");
+        bind_dir("a", "m/d/e");
+        CHECK_EQ(chdir("m/d/e"), 0);
+        CHECK_EQ(rename(here("../../../a/in/d"), here("../../../a/d")), 0);
+        CHECK_EQ(access("file", F_OK), 0);
+        for (int i = 0; i < 5; i++) {
+            CHECK_EQ(unshare(CLONE_NEWNS), 0);
+            CHECK_EQ(access("file", F_OK), 0);
+        }
+        _exit(0);
+    }
+    CHECK_EXIT(p, 0);
+}
+
 CASE(links_of_namespaces)
 {
     char text[64];

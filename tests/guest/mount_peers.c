@@ -211,6 +211,30 @@ CASE(between_name_spaces)
     CHECK_EQ(umount("s"), 0);
 }
 
+CASE(a_peer_below_itself)
+{
+    tree();
+    bind_dir("s", "s/d");
+    CHECK_EQ(mounts_below(here("s")), 2);
+    CHECK_EQ(access("s/d/d/e", F_OK), 0);
+    bind_dir("x", "s/f");
+    CHECK_EQ(access("s/d/f/mark", F_OK), 0);
+    CHECK_EQ(mounts_below(here("s")), 4);
+    CHECK_EQ(umount2("s/d", MNT_DETACH), 0);
+    CHECK_EQ(umount2("s", MNT_DETACH), 0);
+    CHECK_EQ(mounts_below(here("s")), 0);
+}
+
+CASE(detaching_a_tree_of_peers)
+{
+    tree();
+    bind_dir("s", "s/d");
+    bind_dir("s/f", "s/d/f");
+    bind_dir("x", "s/f");
+    CHECK_EQ(umount2("s", MNT_DETACH), 0);
+    CHECK_EQ(mounts_below(here("s")), 0);
+}
+
 CASE(recursive_changes)
 {
     tree();

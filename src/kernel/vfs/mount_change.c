@@ -218,14 +218,15 @@ int mount_umount(struct mount_ns *ns, struct path *p, uint32_t flags)
     int r = check_umount(ns, p, flags);
     if (r == 0)
         mount_leave_everywhere(p->mnt, &dead);
-    mutex_unlock(&ns->vfs->lock);
-    if (r == -EAGAIN) { /* this was no use of it, and it is not the last reference */
-        dentry_put(p->dentry);
-        if (p->mnt->counted && ref_put(&p->mnt->ref))
+    struct path kept = *p;
+    if (r == -EAGAIN) { /* this was no use of it; the hook's reference is still there */
+        if (ref_put(&p->mnt->ref))
             abort();
-        *p = (struct path){0};
+        kept.mnt = NULL;
     }
-    path_put(p);
+    mutex_unlock(&ns->vfs->lock);
+    *p = (struct path){0};
+    path_put(&kept);
     mount_bury(dead);
     return r;
 }

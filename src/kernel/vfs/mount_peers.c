@@ -38,14 +38,16 @@ static int add(struct receivers *r, struct mount *m, int from)
 
 /*
  * Who receives from `m`, itself first, the nearer before those who receive from them. Only mounts
- * that show d. The caller frees the list.
+ * that show d, and none of the tree `but`. The caller frees the list.
  */
-static int find(struct mount *m, struct dentry *d, struct receivers *ret)
+static int find(struct mount *m, struct dentry *d, struct mount *but, struct receivers *ret)
 {
     struct mount *q;
     uint64_t mark = ++m->vfs->last_mark;
     int r = add(ret, m, 0);
     m->mark = mark;
+    for (q = but; q; q = mount_next(q, but))
+        q->mark = mark;
     for (size_t i = 0; r == 0 && i < ret->n; i++) {
         int group = ret->list[i].mnt->group;
         if (!group)
@@ -133,7 +135,7 @@ int mount_propagate(struct mount *top, struct mount **dead)
     if (!top->parent->group)
         return 0;
     share_tree(top);
-    int e = find(top->parent, top->mountpoint, &r);
+    int e = find(top->parent, top->mountpoint, top, &r);
     struct mount **trees = e == 0 ? calloc(r.n, sizeof(*trees)) : NULL;
     if (trees) {
         trees[0] = top;
@@ -153,7 +155,7 @@ int mount_propagate(struct mount *top, struct mount **dead)
 static int find_copies(struct mount *m, struct receivers *ret)
 {
     struct receivers r = {NULL, 0, 0};
-    int e = m->parent->group ? find(m->parent, m->mountpoint, &r) : 0;
+    int e = m->parent->group ? find(m->parent, m->mountpoint, NULL, &r) : 0;
     for (size_t i = 1; e == 0 && i < r.n; i++) {
         struct mount *c = mount_at(r.list[i].mnt, m->mountpoint);
         if (c && list_empty(&c->children))
@@ -183,10 +185,9 @@ static struct mount *deepest(struct mount *m)
 /* From the leaves up: those above are free to go when what was on them has. */
 void mount_leave_everywhere(struct mount *top, struct mount **dead)
 {
-    for (;;) {
+    while (top->parent) { /* it may go as the copy of one below it */
         struct mount *m = deepest(top);
         struct receivers r = {NULL, 0, 0};
-        bool last = m == top;
         if (find_copies(m, &r) < 0)
             r.n = 0; /* without memory they stay: a copy too many harms nobody */
         mount_tree_leave(m, dead);
@@ -194,8 +195,6 @@ void mount_leave_everywhere(struct mount *top, struct mount **dead)
             if (atomic_load(&r.list[i].mnt->ns))
                 mount_tree_leave(r.list[i].mnt, dead);
         free(r.list);
-        if (last)
-            return;
     }
 }
 

@@ -121,7 +121,7 @@ void mount_bury(struct mount *dead)
 
 /* ---- hooks ---- */
 
-int mount_hook(struct mount *m, struct mount *parent, struct dentry *d)
+static int hook(struct mount *m, struct mount *parent, struct dentry *d, bool even_gone)
 {
     for (struct mount *over; (over = mount_at(parent, d));) {
         parent = over;
@@ -129,7 +129,7 @@ int mount_hook(struct mount *m, struct mount *parent, struct dentry *d)
     }
     struct super *sb = dentry_super(d);
     mutex_lock(&sb->tree_lock);
-    if (atomic_load(&d->gone)) {
+    if (!even_gone && atomic_load(&d->gone)) {
         mutex_unlock(&sb->tree_lock);
         return -ENOENT;
     }
@@ -140,6 +140,11 @@ int mount_hook(struct mount *m, struct mount *parent, struct dentry *d)
     mutex_unlock(&sb->tree_lock);
     list_add_tail(&m->sibling, &parent->children);
     return 0;
+}
+
+int mount_hook(struct mount *m, struct mount *parent, struct dentry *d)
+{
+    return hook(m, parent, d, false);
 }
 
 struct dentry *mount_unhook(struct mount *m)
@@ -262,7 +267,7 @@ static int copy_below(struct mount *m, bool all, struct mount **dead)
     if (r < 0)
         return r;
     c->unbindable = all && m->unbindable;
-    r = mount_hook(c, m->parent->copy, m->mountpoint);
+    r = hook(c, m->parent->copy, m->mountpoint, true);
     if (r < 0) {
         c->next_dead = *dead;
         *dead = c;
@@ -281,7 +286,7 @@ int mount_tree_copy(struct mount *top, struct dentry *root, bool recursive, bool
         return 0;
     struct mount *m = mount_next(top, top);
     while (m) {
-        bool outside = m->parent == top && !dentry_is_below(m->mountpoint, root);
+        bool outside = !all && m->parent == top && !dentry_is_below(m->mountpoint, root);
         if (outside || (m->unbindable && !all)) {
             m = skip(m, top);
             continue;
