@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One operation at a time, repeated for a while; prints "NAME NANOSECONDS" for each, the median
- * over batches. Static, so that the same file runs in any root. usage: micro [-t MILLISECONDS]
- * [NAME...]
+ * over batches. Static, so that the same file runs in any root.
+ *
+ * usage: micro [-t MILLISECONDS] [NAME...]
+ *        micro -r ROUNDS COMMAND [ARGUMENT...]    prints the median nanoseconds of a whole command
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,21 +16,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "micro.h"
+
 #define PAGE        4096
 #define MAX_BATCHES 101
 
-static const char *self;
-static int zero_fd, file_fd;
+const char *self;
+static int zero_fd;
 static char *page;
 static uint32_t word;
 
-static void need(int good, const char *what)
+void need(int good, const char *what)
 {
     if (good)
         return;
@@ -63,25 +66,6 @@ static void do_read(void)
 {
     char c;
     need(read(zero_fd, &c, 1) == 1, "read");
-}
-
-static void do_pread(void)
-{
-    static char buf[PAGE];
-    need(pread(file_fd, buf, PAGE, 0) == PAGE, "pread");
-}
-
-static void do_stat(void)
-{
-    struct stat st;
-    need(stat(self, &st) == 0, "stat");
-}
-
-static void do_open(void)
-{
-    int fd = open(self, O_RDONLY);
-    need(fd >= 0, "open");
-    close(fd);
 }
 
 static void do_mmap(void)
@@ -155,15 +139,13 @@ static void echo_back(void)
     _exit(0);
 }
 
-static const struct bench {
-    const char *name;
-    void (*run)(void);
-} benches[] = {
-    {"getpid", do_getpid},         {"getppid", do_getppid},        {"clock_gettime", do_clock},
-    {"read_1_byte", do_read},      {"pread_4k", do_pread},         {"stat", do_stat},
-    {"open_close", do_open},       {"mmap_touch_munmap", do_mmap}, {"mprotect", do_mprotect},
-    {"sigsegv_mprotect", do_segv}, {"futex_wake", do_futex},       {"fork_exit", do_fork},
-    {"fork_exec", do_exec},        {"pipe_ping_pong", do_pipe},
+static const struct bench benches[] = {
+    {"getpid", do_getpid, NULL},          {"getppid", do_getppid, NULL},
+    {"clock_gettime", do_clock, NULL},    {"read_1_byte", do_read, NULL},
+    {"mmap_touch_munmap", do_mmap, NULL}, {"mprotect", do_mprotect, NULL},
+    {"sigsegv_mprotect", do_segv, NULL},  {"futex_wake", do_futex, NULL},
+    {"fork_exit", do_fork, NULL},         {"fork_exec", do_exec, NULL},
+    {"pipe_ping_pong", do_pipe, NULL},
 };
 
 static int by_value(const void *a, const void *b)
@@ -210,8 +192,7 @@ static void prepare(void)
     struct sigaction sa = {.sa_handler = on_segv};
     sigaction(SIGSEGV, &sa, NULL);
     zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-    file_fd = open(self, O_RDONLY | O_CLOEXEC);
-    need(zero_fd >= 0 && file_fd >= 0, "open");
+    need(zero_fd >= 0, "open");
     page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     need(page != MAP_FAILED && pipe2(ping, O_CLOEXEC) == 0 && pipe2(pong, O_CLOEXEC) == 0, "pipe");
     pid_t pid = fork();
@@ -222,23 +203,56 @@ static void prepare(void)
     close(pong[1]);
 }
 
+static void run_all(const struct bench *b, size_t n, uint64_t ms, char **names)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!wanted(b[i].name, names))
+            continue;
+        if (b[i].prepare)
+            b[i].prepare();
+        printf("%s %.1f\n", b[i].name, measure(&b[i], ms));
+        fflush(stdout);
+    }
+}
+
+static int run_rounds(int argc, char **argv)
+{
+    double each[MAX_BATCHES];
+    unsigned n = argc > 1 ? (unsigned) atoi(argv[0]) : 0;
+    int st;
+    need(n > 0 && n <= MAX_BATCHES, "usage");
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t start = now();
+        pid_t pid = fork();
+        if (pid == 0) {
+            execvp(argv[1], argv + 1);
+            _exit(127);
+        }
+        if (pid < 0 || waitpid(pid, &st, 0) != pid || st != 0)
+            return 1;
+        each[i] = (double) (now() - start);
+    }
+    qsort(each, n, sizeof(each[0]), by_value);
+    printf("%.0f\n", each[n / 2]);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t ms = 200;
     self = argv[0];
     if (argc == 2 && strcmp(argv[1], "-x") == 0)
         return 0;
+    if (argc > 2 && strcmp(argv[1], "-r") == 0)
+        return run_rounds(argc - 2, argv + 2);
     argv++;
     if (argc > 2 && strcmp(argv[0], "-t") == 0) {
         ms = strtoull(argv[1], NULL, 10);
         argv += 2;
     }
     prepare();
-    for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
-        if (!wanted(benches[i].name, argv))
-            continue;
-        printf("%s %.1f\n", benches[i].name, measure(&benches[i], ms));
-        fflush(stdout);
-    }
+    run_all(benches, sizeof(benches) / sizeof(benches[0]), ms, argv);
+    run_all(file_benches, n_file_benches, ms, argv);
+    files_end();
     return 0;
 }
