@@ -61,6 +61,7 @@ struct kernel {
     struct mutex inotify_lock; /* RANK_LEAF */
     struct list inotify_users; /* [inotify_lock] what each user has: fdobj/inotify.c */
     _Atomic uint64_t last_socket; /* inode number of the newest socket */
+    _Atomic uint64_t heard_ns;    /* coarse clock: the last kernel_heard() */
     bool strace, mediate_data;    /* immutable; mediate_data: no direct plane */
     bool rootless;
     _Atomic uint32_t exit_status;                 /* wait(2) status of init, valid once `ended` */
@@ -69,3 +70,7 @@ struct kernel {
     _Atomic uint32_t memory_files;                /* memfds that file systems hold: fs/tmp */
     _Atomic uint32_t missing[KERNEL_MAX_SYSCALL]; /* calls answered with ENOSYS, by number */
 };
+
+/* Something came in from outside: what was asked of trees that others change is asked anew. Before
+ * a guest can act on it. vfs/trust.c */
+void kernel_heard(struct kernel *k);

@@ -12,6 +12,7 @@
 #include "base/strbuf.h"
 #include "base/sys.h"
 #include "boot/posture.h"
+#include "kernel/kernel.h"
 #include "kernel/signal/signal.h"
 #include "kernel/task/pause.h"
 #include "kernel/task/snapshot.h"
@@ -227,6 +228,7 @@ int control_answer(struct control_server *cs, int fd, const struct control_frame
 {
     if (fds->n && frame->type != CONTROL_EXEC)
         return -EBADMSG;
+    kernel_heard(cs->k);
     switch (frame->type) {
     case CONTROL_START:
         return on_start(cs, fd);

@@ -61,6 +61,12 @@ static void take_facts(struct host_facts *facts, struct handoff *h)
     h->cpuinfo = h->meminfo = h->version = NULL;
 }
 
+/*
+ * For how long the host's changes below the root may stay unseen. A tenth of a second takes most of
+ * the asking away: what is used much is used often. Volumes are asked always.
+ */
+#define TRUST_ROOT_MS 100u
+
 static int mount_host(struct kernel *k, struct mount_spec *m, struct super **ret)
 {
     const bool tmpfs = m->kind == MOUNT_TMPFS || m->kind == MOUNT_MQUEUE;
@@ -70,6 +76,7 @@ static int mount_host(struct kernel *k, struct mount_spec *m, struct super **ret
                      : tmpfs                 ? "tmpfs"
                                              : "hostfs",
         .exclusive = tmpfs || (m->flags & MOUNT_F_EXCLUSIVE),
+        .trust_ms = strcmp(m->dest, "/") == 0 ? TRUST_ROOT_MS : 0,
         .map_ids = k->rootless,
     };
 

@@ -23,6 +23,7 @@
 #include "abi/linux/poll.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "kernel/kernel.h"
 #include "kernel/task/cred.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/walk.h"
@@ -159,6 +160,7 @@ static bool take_input(struct console *c)
     ssize_t n = read(c->host_fd, buf, MIN(room, sizeof(buf)));
     if (n <= 0)
         return n < 0 && (errno == EAGAIN || errno == EINTR);
+    kernel_heard(t->all->k);
     mutex_lock(&t->lock);
     (void) terminal_input(t, buf, (size_t) n); /* only we put something in: there is room */
     uint64_t signals = terminal_settle(t);

@@ -65,7 +65,10 @@ static ssize_t now_or_never(struct adopted *a, struct iobuf *io, int64_t pos, bo
 
 static ssize_t adopted_read(struct file *f, struct iobuf *io, int64_t pos)
 {
-    return now_or_never(adopted(f), io, pos, false);
+    ssize_t r = now_or_never(adopted(f), io, pos, false);
+    if (r >= 0)
+        kernel_heard(adopted(f)->k);
+    return r;
 }
 
 static ssize_t adopted_write(struct file *f, struct iobuf *io, int64_t pos)

@@ -18,10 +18,10 @@ static struct timespec to_timespec(const struct statx_timestamp *t)
     return (struct timespec){.tv_sec = t->tv_sec, .tv_nsec = t->tv_nsec};
 }
 
-int host_fd_getattr(int fd, struct attr *ret)
+static int ask(int fd, const char *name, int flags, struct attr *ret)
 {
     struct statx s;
-    if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME, &s) < 0)
+    if (statx(fd, name, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME, &s) < 0)
         return -errno;
     *ret = (struct attr){
         .dev = lx_makedev(s.stx_dev_major, s.stx_dev_minor),
@@ -42,6 +42,19 @@ int host_fd_getattr(int fd, struct attr *ret)
     if (!(s.stx_mask & STATX_BTIME))
         ret->btime.tv_nsec = -1;
     return 0;
+}
+
+int host_fd_getattr(int fd, struct attr *ret)
+{
+    return ask(fd, "", AT_EMPTY_PATH, ret);
+}
+
+int host_getattr_at(struct node *dir, const char *name, struct attr *ret)
+{
+    if (dir->type != LX_S_IFDIR)
+        return -ENOTDIR;
+    int r = host_check_name(name);
+    return r < 0 ? r : ask(host_node(dir)->fd, name, AT_SYMLINK_NOFOLLOW, ret);
 }
 
 int host_getattr(struct node *n, struct attr *ret)

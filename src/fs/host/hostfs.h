@@ -24,6 +24,7 @@ struct hostfs_config {
     int tree_fd;           /* root of the tree; consumed, also on error */
     const char *type_name; /* what the guest's /proc/mounts shows; lives for ever */
     bool exclusive;        /* nobody outside writes: names are trusted once seen */
+    uint32_t trust_ms;     /* else: so long; super.trust_ns */
     bool map_ids;          /* one id is mapped: owners of new files are the host's choice */
 };
 

@@ -53,6 +53,8 @@ const char *proc_fd_path(int fd, char dst[static PROC_FD_CAP]);
 int host_node_new(struct super *sb, int fd, struct node **ret) must_check;
 
 /* names.c */
+/* -EINVAL, -ENAMETOOLONG: what would be more than a name in its directory on the host. */
+int host_check_name(const char *name) must_check;
 int host_lookup(struct node *dir, const char *name, size_t len, struct node **ret);
 bool host_revalidate(struct node *n, struct node *dir, const char *name);
 int host_create(struct node *dir, const char *name, const struct create_args *a, struct node **ret);
@@ -63,6 +65,7 @@ ssize_t host_readlink(struct node *n, struct task *t, char *dst, size_t cap);
 
 /* attr.c */
 int host_fd_getattr(int fd, struct attr *ret) must_check;
+int host_getattr_at(struct node *dir, const char *name, struct attr *ret);
 /* fd opened for use (not O_PATH): fchmod and friends. */
 int host_fd_setattr(int fd, const struct attr *a, uint32_t mask) must_check;
 int host_getattr(struct node *n, struct attr *ret);

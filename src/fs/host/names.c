@@ -13,7 +13,7 @@
 #include "fs/host/internal.h"
 
 /* The walk guarantees this; a mistake there must not become a path on the host. */
-static int check_name(const char *name)
+int host_check_name(const char *name)
 {
     if (!name[0] || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return -EINVAL;
@@ -29,7 +29,7 @@ int host_lookup(struct node *dir, const char *name, size_t len, struct node **re
         return -ENAMETOOLONG;
     memcpy(text, name, len);
     text[len] = '\0';
-    int r = check_name(text);
+    int r = host_check_name(text);
     if (r < 0)
         return r;
     int fd = openat(host_node(dir)->fd, text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -39,7 +39,7 @@ int host_lookup(struct node *dir, const char *name, size_t len, struct node **re
 bool host_revalidate(struct node *n, struct node *dir, const char *name)
 {
     struct stat st;
-    return check_name(name) == 0 &&
+    return host_check_name(name) == 0 &&
            fstatat(host_node(dir)->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0 &&
            st.st_dev == host_node(n)->dev && st.st_ino == n->ino &&
            (st.st_mode & LX_S_IFMT) == n->type;
@@ -65,7 +65,7 @@ static int make(int dirfd, const char *name, const struct create_args *a)
 
 int host_create(struct node *dir, const char *name, const struct create_args *a, struct node **ret)
 {
-    int r = check_name(name);
+    int r = host_check_name(name);
     if (r < 0)
         return r;
     if (make(host_node(dir)->fd, name, a) < 0)
@@ -76,7 +76,7 @@ int host_create(struct node *dir, const char *name, const struct create_args *a,
 int host_link(struct node *dir, const char *name, struct node *target)
 {
     char from[PROC_FD_CAP];
-    int r = check_name(name);
+    int r = host_check_name(name);
     if (r < 0)
         return r;
     if (linkat(AT_FDCWD, proc_fd_path(host_node(target)->fd, from), host_node(dir)->fd, name,
@@ -87,7 +87,7 @@ int host_link(struct node *dir, const char *name, struct node *target)
 
 int host_unlink(struct node *dir, const char *name, struct node *target, bool is_rmdir)
 {
-    int r = check_name(name);
+    int r = host_check_name(name);
     if (r < 0)
         return r;
     return unlinkat(host_node(dir)->fd, name, is_rmdir ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
@@ -95,9 +95,9 @@ int host_unlink(struct node *dir, const char *name, struct node *target, bool is
 
 int host_rename(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags)
 {
-    int r = check_name(on);
+    int r = host_check_name(on);
     if (r == 0)
-        r = check_name(nn);
+        r = host_check_name(nn);
     if (r < 0)
         return r;
     return renameat2(host_node(od)->fd, on, host_node(nd)->fd, nn, flags) < 0 ? -errno : 0;

@@ -46,6 +46,7 @@ const struct node_ops host_node_ops = {
     .rename = host_rename,
     .readlink = host_readlink,
     .getattr = host_getattr,
+    .getattr_at = host_getattr_at,
     .setattr = host_setattr,
     .open = host_open,
     .tmpfile = host_tmpfile,

@@ -63,6 +63,8 @@ int hostfs_mount(struct kernel *k, const struct hostfs_config *c, struct super *
     hs->map_ids = c->map_ids;
     hs->sb.dev = st.st_dev;
     hs->sb.exclusive = c->exclusive;
+    hs->sb.trust_ns = (uint64_t) c->trust_ms * 1000000u;
+    hs->sb.heard_ns = &k->heard_ns;
     int r = host_node_new(&hs->sb, take_fd(&fd), &hs->sb.root);
     if (r < 0) {
         super_put(&hs->sb);

@@ -100,6 +100,26 @@ int target_getattr(const struct target *g, struct attr *ret)
     return g->file ? file_getattr(g->file, ret) : path_getattr(&g->path, ret);
 }
 
+int target_stat(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, struct place *ret)
+{
+    struct at_name n;
+    struct walkctx w;
+    int r = at_name_get_for(t, dirfd, name, walk_flags, &n);
+    if (r < 0)
+        return r;
+    if (!n.text[0] && n.dir) {
+        r = file_getattr(n.dir, &ret->attr);
+        ret->mount_id = path_mount_id(&n.dir->path);
+        ret->is_mount_root = path_is_mount_root(&n.dir->path);
+    } else {
+        walkctx_init(&w, t);
+        r = path_stat(&w, at_name_start(&n), n.text, walk_flags, ret);
+        walkctx_done(&w);
+    }
+    at_name_done(&n);
+    return r;
+}
+
 int target_setattr(const struct target *g, const struct attr *a, uint32_t mask)
 {
     bool place = !g->file || (atomic_load(&g->file->flags) & LX_O_PATH);

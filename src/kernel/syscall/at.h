@@ -51,6 +51,9 @@ int target_fd(struct task *t, int fd, bool place_too, struct target *ret) must_c
 void target_done(struct target *g);
 
 int target_getattr(const struct target *g, struct attr *ret) must_check;
+/* stat(2): dirfd and name with WALK_* flags, as target_at() takes them, and what is there. */
+int target_stat(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, struct place *ret)
+    must_check;
 /* ATTR_*: chmod, chown, utimensat. For a size use vfs_setattr() or file_setattr() themselves. */
 int target_setattr(const struct target *g, const struct attr *a, uint32_t mask) must_check;
 

@@ -37,13 +37,22 @@ static bool real_is_effective(const struct cred *c)
 static int access_as(struct task *t, const struct cred *c, int dirfd, uint64_t name, uint32_t mode,
                      uint32_t flags)
 {
-    struct target g;
-    int r = target_at(t, c, dirfd, name, at_walk_flags(flags), &g);
+    uint32_t walk_flags = at_walk_flags(flags);
+    struct at_name n;
+    struct walkctx w;
+    int r = at_name_get_for(t, dirfd, name, walk_flags, &n);
     if (r < 0)
         return r;
-    if (mode && g.path.dentry)
-        r = path_permission(&g.w, &g.path, mode);
-    target_done(&g);
+    walkctx_init(&w, t);
+    if (c)
+        w.cred = c;
+    const struct path *start = at_name_start(&n);
+    if (n.text[0])
+        r = path_access(&w, start, n.text, walk_flags, mode);
+    else if (mode && (!start || start->dentry)) /* an anonymous file has no permissions */
+        r = path_permission(&w, start ? start : &w.cwd, mode);
+    walkctx_done(&w);
+    at_name_done(&n);
     return r;
 }
 

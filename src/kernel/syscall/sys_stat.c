@@ -37,14 +37,9 @@ static long put_stat(struct task *t, uint64_t to, const struct attr *a)
 
 static long stat_at(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, uint64_t to)
 {
-    struct target g;
-    struct attr a;
-    int r = target_at(t, NULL, dirfd, name, walk_flags, &g);
-    if (r < 0)
-        return r;
-    r = target_getattr(&g, &a);
-    target_done(&g);
-    return r < 0 ? r : put_stat(t, to, &a);
+    struct place p;
+    int r = target_stat(t, dirfd, name, walk_flags, &p);
+    return r < 0 ? r : put_stat(t, to, &p.attr);
 }
 
 long sys_stat(struct task *t, const uint64_t a[static 6])
@@ -84,8 +79,9 @@ static struct lx_statx_timestamp to_statx(const struct timespec *t)
     return (struct lx_statx_timestamp){.sec = t->tv_sec, .nsec = (uint32_t) t->tv_nsec};
 }
 
-static struct lx_statx fill_statx(const struct attr *a, const struct path *p)
+static struct lx_statx fill_statx(const struct place *p)
 {
+    const struct attr *a = &p->attr;
     struct lx_statx s = {
         .mask = LX_STATX_BASIC_STATS,
         .blksize = a->blksize,
@@ -104,11 +100,11 @@ static struct lx_statx fill_statx(const struct attr *a, const struct path *p)
         .dev_major = lx_major(a->dev),
         .dev_minor = lx_minor(a->dev),
     };
-    if (path_mount_id(p)) {
+    if (p->mount_id) {
         s.mask |= LX_STATX_MNT_ID;
-        s.mnt_id = (uint64_t) path_mount_id(p);
+        s.mnt_id = (uint64_t) p->mount_id;
         s.attributes_mask |= LX_STATX_ATTR_MOUNT_ROOT;
-        s.attributes |= path_is_mount_root(p) ? LX_STATX_ATTR_MOUNT_ROOT : 0;
+        s.attributes |= p->is_mount_root ? LX_STATX_ATTR_MOUNT_ROOT : 0;
     }
     if (a->btime.tv_nsec >= 0) {
         s.mask |= LX_STATX_BTIME;
@@ -124,17 +120,13 @@ long sys_statx(struct task *t, const uint64_t a[static 6])
 {
     uint32_t flags = (uint32_t) a[2], mask = (uint32_t) a[3];
     struct lx_statx s;
-    struct target g;
-    struct attr at;
+    struct place p;
     if ((mask & LX_STATX_RESERVED) || (flags & ~(uint32_t) STATX_FLAGS) ||
         (flags & STATX_SYNC) == STATX_SYNC)
         return -EINVAL;
-    int r = target_at(t, NULL, (int) a[0], a[1], at_walk_flags(flags), &g);
+    int r = target_stat(t, (int) a[0], a[1], at_walk_flags(flags), &p);
     if (r < 0)
         return r;
-    r = target_getattr(&g, &at);
-    if (r == 0)
-        s = fill_statx(&at, &g.path);
-    target_done(&g);
-    return r < 0 ? r : copy_out(t, uaddr(a[4]), &s, sizeof(s));
+    s = fill_statx(&p);
+    return copy_out(t, uaddr(a[4]), &s, sizeof(s));
 }

@@ -255,7 +255,13 @@ static bool trusted(struct dentry *dir, struct dentry *d)
         return true;
     if (!d->node)
         return false;
-    return !d->node->ops->revalidate || d->node->ops->revalidate(d->node, dir->node, d->name);
+    if (!d->node->ops->revalidate || super_trusts(sb, d->asked_ns))
+        return true;
+    uint64_t now = sb->trust_ns ? coarse_now_ns() : 0;
+    if (!d->node->ops->revalidate(d->node, dir->node, d->name))
+        return false;
+    d->asked_ns = now;
+    return true;
 }
 
 /* After the file system made `steal` as dir/name. */
@@ -298,6 +304,7 @@ static int lookup_slow(struct dentry *dir, const char *name, size_t len, struct 
         return -ENOTDIR;
     memcpy(text, name, len);
     text[len] = 0;
+    uint64_t now = sb->trust_ns ? coarse_now_ns() : 0;
     int r = dir->node->ops->lookup(dir->node, text, len, &n);
     if (r < 0 && !(r == -ENOENT && sb->exclusive && !atomic_load(&dir->gone)))
         return r;
@@ -306,6 +313,7 @@ static int lookup_slow(struct dentry *dir, const char *name, size_t len, struct 
     node_put(n); /* d has its own; without memory for d this may be the last, and r says so */
     if (!d)
         return found ? -ENOMEM : -ENOENT;
+    d->asked_ns = now;
     dcache_add(d, dying);
     (void) !ref_put(&d->ref); /* the cache's remains */
     if (!found)

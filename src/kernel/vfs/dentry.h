@@ -34,9 +34,10 @@ struct dentry {
     _Atomic bool has_ghosts;        /* mount points below it that only exist here */
     bool cached;                    /* [tree_lock] */
     uint32_t n_cached;              /* [tree_lock] cached dentries of which this is the parent */
-    bool ghost;                     /* immutable after it is hashed: such a mount point */
-    char *name;                     /* [tree_lock] NUL-terminated */
-    size_t len;                     /* [tree_lock] */
+    uint64_t asked_ns; /* [tree_lock] supers with trust_ns: when the name was last asked for */
+    bool ghost;        /* immutable after it is hashed: such a mount point */
+    char *name;        /* [tree_lock] NUL-terminated */
+    size_t len;        /* [tree_lock] */
     char inline_name[DENTRY_INLINE];
 };
 

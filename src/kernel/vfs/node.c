@@ -19,6 +19,7 @@ void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uin
     n->type = type & LX_S_IFMT;
     n->ino = ino;
     atomic_init(&n->search, 0);
+    atomic_init(&n->searched_ns, 0);
     atomic_init(&n->link_text, NULL);
     list_init(&n->locks);
     atomic_init(&n->n_locks, 0);
@@ -84,6 +85,8 @@ void super_init(struct super *sb, const struct super_ops *ops, const char *type_
     sb->root = NULL;
     sb->dev = 0;
     sb->exclusive = false;
+    sb->trust_ns = 0;
+    sb->heard_ns = NULL;
     sb->max_dentries = DEFAULT_MAX_DENTRIES;
     sb->hash_seed = 0;
     /* Without randomness the seed is still different in every process by the address. */

@@ -77,6 +77,12 @@ struct node_ops {
     int (*follow)(struct node *n, struct task *t, struct path *ret);
     /* Required. */
     int (*getattr)(struct node *n, struct attr *ret);
+    /*
+     * NULL: lookup, then getattr. What the two would say, without a node of it; a symlink is not
+     * followed. -ENOENT. Without the lock: what calls meanwhile change may be seen or not. Only for
+     * file systems whose nodes have no `permission`.
+     */
+    int (*getattr_at)(struct node *dir, const char *name, struct attr *ret);
     /* -EPERM */
     int (*setattr)(struct node *n, const struct attr *a, uint32_t mask);
     /* -ENXIO */
@@ -103,6 +109,7 @@ struct node {
     uint64_t ino;     /* immutable */
     /* vfs/ alone: */
     _Atomic uint32_t search;   /* directories: who may search, as perm.c remembers it */
+    _Atomic uint64_t searched_ns; /* supers with trust_ns: when that was */
     _Atomic(char *) link_text; /* symlinks of exclusive supers: what readlink returned first */
     struct list locks;         /* [locks.lock] record locks and flocks, see locks.c */
     _Atomic uint32_t n_locks;  /* [locks.lock] for writes: how many */
@@ -148,8 +155,16 @@ struct super {
     struct node *root;      /* immutable after mount */
     uint64_t dev;           /* immutable: st_dev for synthetic file systems */
     bool exclusive;         /* nobody else changes it: dentries are trusted without revalidate */
+    /*
+     * Others change it, but are seen to have done so this much later at most: a name and who may
+     * search a directory are trusted so long, and never longer than until something is heard from
+     * outside (kernel_heard()). Attributes and names that are missing are always asked for. 0: all
+     * is.
+     */
+    uint64_t trust_ns;                /* immutable */
+    const _Atomic uint64_t *heard_ns; /* immutable: kernel.heard_ns; not NULL with trust_ns */
     bool mediate_writes;    /* what is written must be seen: accounts are kept (direct.h) */
-    uint32_t max_dentries;  /* how many names are kept; super_init() sets a default */
+    uint32_t max_dentries;            /* how many names are kept; super_init() sets a default */
     /* vfs/ alone: */
     uint64_t hash_seed;        /* immutable */
     struct dentry *top;        /* set before its first mount is seen: the root's; referenced */
@@ -164,5 +179,9 @@ struct super {
 };
 
 void super_init(struct super *sb, const struct super_ops *ops, const char *type_name);
+/* Is what was asked for at `when` (coarse_now_ns(), before asking) still to be trusted? */
+bool super_trusts(const struct super *sb, uint64_t when);
+/* CLOCK_MONOTONIC_COARSE: cheap, and some milliseconds late. */
+uint64_t coarse_now_ns(void);
 struct super *super_get(struct super *sb);
 void super_put(struct super *sb);

@@ -3,9 +3,9 @@
  * Permission checks with the guest's credentials: path_resolution(7), "Permissions", and
  * capabilities(7). The host would let the sentry do everything, so nothing else stands in between.
  *
- * A directory that everybody may search is remembered as such in its node, where nobody outside can
- * change it. The remembered bit comes with a change count, so that a check that has read the old
- * mode cannot write it down after a chmod:
+ * A directory that everybody may search is remembered as such in its node: for good where nobody
+ * outside can change it, else for super.trust_ns. The remembered bit comes with a change count, so
+ * that a check that has read the old mode cannot write it down after a chmod:
  *
  *     checker                            chmod
  *     seen = node.search
@@ -29,7 +29,8 @@ bool search_is_free(const struct walkctx *w, struct node *dir)
 {
     if (dir->ops->permission)
         return false;
-    if (atomic_load_explicit(&dir->search, memory_order_relaxed) & 1)
+    if ((atomic_load_explicit(&dir->search, memory_order_relaxed) & 1) &&
+        (dir->sb->exclusive || super_trusts(dir->sb, atomic_load(&dir->searched_ns))))
         return true;
     return cred_capable(w->cred, LX_CAP_DAC_OVERRIDE) ||
            cred_capable(w->cred, LX_CAP_DAC_READ_SEARCH);
@@ -40,6 +41,16 @@ void node_search_changed(struct node *n)
     uint32_t old = atomic_load(&n->search);
     while (!atomic_compare_exchange_weak(&n->search, &old, (old | 1) + 1))
         ;
+}
+
+/* The time first: a bit that is younger than its time is only asked for too early again. */
+static void remember_search(struct node *n, bool all, uint32_t seen, uint64_t now)
+{
+    if (!all && !(seen & 1))
+        return;
+    if (all)
+        atomic_store(&n->searched_ns, now);
+    (void) atomic_compare_exchange_strong(&n->search, &seen, all ? seen | 1 : seen & ~(uint32_t) 1);
 }
 
 static bool caps_allow(const struct cred *c, const struct attr *a, uint32_t may)
@@ -63,11 +74,9 @@ static int mode_permission(const struct cred *c, const struct attr *a, uint32_t 
     return -EACCES;
 }
 
-static int mount_permission(const struct path *p, const struct node *n, uint32_t may)
+static int mount_permission(uint32_t flags, uint32_t type, uint32_t may)
 {
-    uint32_t flags = path_mount_flags(p);
-    bool file = n->type == LX_S_IFREG,
-         named = file || n->type == LX_S_IFDIR || n->type == LX_S_IFLNK;
+    bool file = type == LX_S_IFREG, named = file || type == LX_S_IFDIR || type == LX_S_IFLNK;
     if ((may & MAY_WRITE) && (flags & MOUNT_F_RDONLY) && named)
         return -EROFS;
     return (may & MAY_EXEC) && (flags & MOUNT_F_NOEXEC) && file ? -EACCES : 0;
@@ -79,7 +88,7 @@ int path_permission(const struct walkctx *w, const struct path *p, uint32_t may)
     struct attr a;
     if (!n)
         return -ENOENT;
-    int r = mount_permission(p, n, may);
+    int r = mount_permission(path_mount_flags(p), n->type, may);
     if (r < 0)
         return r;
     if (n->ops->permission)
@@ -88,10 +97,18 @@ int path_permission(const struct walkctx *w, const struct path *p, uint32_t may)
     if (cred_capable(w->cred, LX_CAP_DAC_OVERRIDE) && (!(may & MAY_EXEC) || n->type == LX_S_IFDIR))
         return 0;
     uint32_t seen = atomic_load(&n->search);
+    uint64_t now = n->sb->trust_ns ? coarse_now_ns() : 0;
     r = n->ops->getattr(n, &a);
     if (r < 0)
         return r;
-    if (n->type == LX_S_IFDIR && n->sb->exclusive && (a.mode & SEARCH_ALL) == SEARCH_ALL)
-        (void) atomic_compare_exchange_strong(&n->search, &seen, seen | 1);
+    if (n->type == LX_S_IFDIR && (n->sb->exclusive || n->sb->trust_ns))
+        remember_search(n, (a.mode & SEARCH_ALL) == SEARCH_ALL, seen, now);
     return mode_permission(w->cred, &a, may);
+}
+
+int place_permission(const struct walkctx *w, const struct path *dir, const struct attr *a,
+                     uint32_t may)
+{
+    int r = mount_permission(path_mount_flags(dir), a->mode & LX_S_IFMT, may);
+    return r < 0 ? r : mode_permission(w->cred, a, may);
 }

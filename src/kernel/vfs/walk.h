@@ -12,6 +12,7 @@
 #include "base/ref.h"
 #include "base/util.h"
 #include "kernel/vfs/file.h"
+#include "kernel/vfs/node.h"
 
 struct cred;
 struct mount_ns;
@@ -81,6 +82,20 @@ struct node *path_node(const struct path *p); /* borrowed; NULL for a negative d
 /* `at`: where relative names start, NULL: cwd. *ret holds new references. */
 int path_walk(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
               struct path *ret) must_check;
+
+/* What stat(2) and statx(2) say of a name. */
+struct place {
+    struct attr attr;
+    int mount_id;
+    bool is_mount_root;
+};
+
+/* path_walk() and path_getattr() in one, which is cheaper. */
+int path_stat(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
+              struct place *ret) must_check;
+/* path_walk() and path_permission(); may 0: is it there? Not for WALK_EMPTY. */
+int path_access(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
+                uint32_t may) must_check;
 
 /* What most calls need: dirfd + guest string + AT_* semantics in one step. */
 int path_at(struct task *t, int dirfd, uaddr_t name, uint32_t walk_flags, struct path *ret)

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "kernel/kernel.h"
 #include "kernel/task/task.h"
 #include "net/inet/internal.h"
 #include "net/scm.h"
@@ -132,6 +133,7 @@ ssize_t inet_recv(struct socket *s, struct task *t unused_, struct sock_msg *m)
     ssize_t n = recvmsg(inet_of(s)->fd, &h, (int) (m->flags & RECV_FLAGS) | MSG_DONTWAIT);
     if (n < 0)
         return -errno;
+    kernel_heard(s->k);
     show(m, &h);
     if (m->flags & (LX_MSG_PEEK | LX_MSG_OOB))
         m->stop = true;
