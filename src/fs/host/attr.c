@@ -54,12 +54,14 @@ int host_getattr_at(struct node *dir, const char *name, struct attr *ret)
     if (dir->type != LX_S_IFDIR)
         return -ENOTDIR;
     int r = host_check_name(name);
-    return r < 0 ? r : ask(host_node(dir)->fd, name, AT_SYMLINK_NOFOLLOW, ret);
+    int fd = r < 0 ? r : host_node_fd(dir);
+    return fd < 0 ? fd : ask(fd, name, AT_SYMLINK_NOFOLLOW, ret);
 }
 
 int host_getattr(struct node *n, struct attr *ret)
 {
-    return host_fd_getattr(host_node(n)->fd, ret);
+    int fd = host_node_fd(n);
+    return fd < 0 ? fd : host_fd_getattr(fd, ret);
 }
 
 static struct timespec new_time(const struct timespec *t, uint32_t mask, uint32_t set, uint32_t now)
@@ -145,9 +147,11 @@ static int set_link(int fd, const struct attr *a, uint32_t mask)
 
 int host_setattr(struct node *n, const struct attr *a, uint32_t mask)
 {
-    int fd = host_node(n)->fd;
+    int fd = host_node_fd(n);
     char path[PROC_FD_CAP];
     struct timespec ts[2];
+    if (fd < 0)
+        return fd;
     if (n->type == LX_S_IFLNK)
         return set_link(fd, a, mask);
     proc_fd_path(fd, path);
@@ -162,13 +166,25 @@ int host_setattr(struct node *n, const struct attr *a, uint32_t mask)
     return (mask & ATTR_TIMES) && utimensat(AT_FDCWD, path, ts, 0) < 0 ? -errno : 0;
 }
 
+/* The path by which n's extended attributes are reached. */
+static int xattr_path(struct node *n, char dst[static PROC_FD_CAP])
+{
+    int fd = host_node_fd(n);
+    if (fd >= 0)
+        proc_fd_path(fd, dst);
+    return MIN(fd, 0);
+}
+
 /* xattr(7): symlinks have none that a guest may touch. */
 ssize_t host_getxattr(struct node *n, const char *name, void *dst, size_t cap)
 {
     char path[PROC_FD_CAP];
     if (n->type == LX_S_IFLNK)
         return -ENODATA;
-    ssize_t r = getxattr(proc_fd_path(host_node(n)->fd, path), name, dst, cap);
+    ssize_t r = xattr_path(n, path);
+    if (r < 0)
+        return r;
+    r = getxattr(path, name, dst, cap);
     return r < 0 ? -errno : r;
 }
 
@@ -177,7 +193,10 @@ ssize_t host_listxattr(struct node *n, char *dst, size_t cap)
     char path[PROC_FD_CAP];
     if (n->type == LX_S_IFLNK)
         return 0;
-    ssize_t r = listxattr(proc_fd_path(host_node(n)->fd, path), dst, cap);
+    ssize_t r = xattr_path(n, path);
+    if (r < 0)
+        return r;
+    r = listxattr(path, dst, cap);
     return r < 0 ? -errno : r;
 }
 
@@ -186,10 +205,13 @@ int host_setxattr(struct node *n, const char *name, const void *v, size_t len, i
     char path[PROC_FD_CAP];
     if (n->type == LX_S_IFLNK)
         return -EPERM;
+    int r = xattr_path(n, path);
+    if (r < 0)
+        return r;
     /* An ACL's permissions are a mode: see enter_group(). */
     bool is_mode = strcmp(name, "system.posix_acl_access") == 0;
-    long own = is_mode ? enter_group(host_node(n)->fd, S_ISGID) : -1;
-    int r = setxattr(proc_fd_path(host_node(n)->fd, path), name, v, len, flags) < 0 ? -errno : 0;
+    long own = is_mode ? enter_group(host_node_fd(n), S_ISGID) : -1;
+    r = setxattr(path, name, v, len, flags) < 0 ? -errno : 0;
     leave_group(own);
     return r;
 }
@@ -199,5 +221,8 @@ int host_removexattr(struct node *n, const char *name)
     char path[PROC_FD_CAP];
     if (n->type == LX_S_IFLNK)
         return -ENODATA;
-    return removexattr(proc_fd_path(host_node(n)->fd, path), name) < 0 ? -errno : 0;
+    int r = xattr_path(n, path);
+    if (r < 0)
+        return r;
+    return removexattr(path, name) < 0 ? -errno : 0;
 }

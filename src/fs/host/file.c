@@ -253,6 +253,7 @@ static void file_flags_changed(struct file *f, uint32_t old)
 static void host_file_release(struct file *f)
 {
     dir_reader_free(host_file(f)->dir);
+    host_file_leave(host_file(f));
     close_fd(host_file(f)->fd);
     free(host_file(f));
 }
@@ -338,7 +339,10 @@ static int wrap(int fd, const struct file_ops *ops, uint32_t flags, size_t size,
 static int reopen(struct node *n, uint32_t flags, int more)
 {
     char path[PROC_FD_CAP];
-    proc_fd_path(host_node(n)->fd, path);
+    int held = host_node_fd(n);
+    if (held < 0)
+        return held;
+    proc_fd_path(held, path);
     int host = (int) (flags & PASSED_ON) | more | O_CLOEXEC | O_NOCTTY;
     int fd = open(path, host);
     /* The host compares owners with the sandbox's ids, the vfs has compared them with the guest's.
@@ -370,12 +374,84 @@ int host_open(struct node *n, const struct open_args *a, struct file **ret)
     }
 }
 
+/*
+ * O_NONBLOCK: what the name stands for by now may be a FIFO, or leased. For the files that stay it
+ * means nothing.
+ */
+#define BY_NAME (O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+
+/* What was opened at fd (consumed), as a file of `known`, or of a new node. 1: not what was
+ * expected. */
+static int opened(struct super *sb, int fd, struct node *known, const struct open_args *a,
+                  struct attr *ret_attr, struct node **ret, struct file **ret_file)
+{
+    _cleanup_close_ int own = fd;
+    struct attr at;
+    int r = host_fd_getattr(own, &at);
+    uint32_t type = at.mode & LX_S_IFMT;
+    if (r < 0)
+        return r;
+    if (type != LX_S_IFREG && type != LX_S_IFDIR)
+        return 1;
+    if (known && (known->ino != at.ino || host_node(known)->dev != at.dev || known->type != type))
+        return 1;
+    struct node *n = known ? node_get(known) : NULL;
+    r = known ? 0 : host_node_opened(sb, &at, &n);
+    if (r == 0)
+        r = wrap(take_fd(&own), type == LX_S_IFDIR ? &dir_ops : &file_ops, a->flags,
+                 sizeof(struct host_file), ret_file);
+    if (r < 0) {
+        node_put(n);
+        return r;
+    }
+    host_file_is_of(host_file(*ret_file), n);
+    *ret_attr = at;
+    *ret = n;
+    return 0;
+}
+
+int host_open_at(struct node *dir, const char *name, struct node *known, const struct open_args *a,
+                 struct attr *ret_attr, struct node **ret, struct file **ret_file)
+{
+    int r = host_check_name(name);
+    int at = r < 0 ? r : host_node_fd(dir);
+    if (at < 0)
+        return 1;
+    bool is_dir = (a->flags & LX_O_DIRECTORY) || (known && known->type == LX_S_IFDIR);
+    int fd = openat(at, name, (int) (a->flags & PASSED_ON) | (is_dir ? O_DIRECTORY : 0) | BY_NAME);
+    if (fd >= 0)
+        return opened(dir->sb, fd, known, a, ret_attr, ret, ret_file);
+    return errno == ENOENT || errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : 1;
+}
+
+int host_create_open(struct node *dir, const char *name, const struct create_args *c,
+                     const struct open_args *a, struct node **ret, struct file **ret_file)
+{
+    struct attr attr;
+    int r = host_check_name(name);
+    int at = r < 0 ? r : host_node_fd(dir);
+    if (at < 0)
+        return at;
+    int fd =
+        openat(at, name, (int) (a->flags & PASSED_ON & ~LX_O_NOATIME) | O_CREAT | O_EXCL | BY_NAME,
+               c->mode & 07777);
+    if (fd < 0)
+        return -errno;
+    /* The host would ask for the owner, and only after it has made the file. */
+    if (a->flags & LX_O_NOATIME)
+        (void) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NOATIME);
+    r = opened(dir->sb, fd, NULL, a, &attr, ret, ret_file);
+    return r == 1 ? -EIO : r;
+}
+
 int host_tmpfile(struct node *dir, const struct create_args *c, const struct open_args *a,
                  struct file **ret)
 {
-    int fd =
-        openat(host_node(dir)->fd, ".",
-               O_TMPFILE | (int) (a->flags & (PASSED_ON | LX_O_EXCL)) | O_CLOEXEC, c->mode & 07777);
+    int at = host_node_fd(dir);
+    if (at < 0)
+        return at;
+    int fd = openat(at, ".", O_TMPFILE | (int) (a->flags & (PASSED_ON | LX_O_EXCL)) | O_CLOEXEC,
+                    c->mode & 07777);
     if (fd < 0)
         return -errno;
     int r = wrap(fd, &tmpfile_ops, a->flags, sizeof(struct host_tmpfile), ret);

@@ -10,21 +10,25 @@
 #include "kernel/vfs/node.h"
 
 struct host_super {
-    struct super sb;  /* first */
-    struct kernel *k; /* immutable */
-    bool map_ids;     /* immutable */
+    struct super sb;          /* first */
+    struct kernel *k;         /* immutable */
+    bool map_ids;             /* immutable */
+    struct mutex opened_lock; /* RANK_LEAF */
 };
 
 struct host_node {
-    struct node node; /* first */
-    int fd;           /* immutable: O_PATH */
-    uint64_t dev;     /* immutable: with node.ino, which object the name stood for */
+    struct node node;   /* first */
+    _Atomic int fd;     /* O_PATH; set once, [opened_lock]; -1: node.by_name */
+    uint64_t dev;       /* immutable: with node.ino, which object the name stood for */
+    struct list opened; /* [opened_lock] host_file.opened: what can give us a descriptor */
 };
 
 struct host_file {
     struct file file;       /* first */
     int fd;                 /* immutable */
     struct dir_reader *dir; /* [file.dir_lock] of an opened directory */
+    struct host_node *node; /* immutable; referenced; NULL: not in its list */
+    struct list opened;     /* [opened_lock] */
 };
 
 #define PROC_FD_CAP 32
@@ -51,6 +55,15 @@ const char *proc_fd_path(int fd, char dst[static PROC_FD_CAP]);
 
 /* A new node for the object at fd (O_PATH, consumed also on error). */
 int host_node_new(struct super *sb, int fd, struct node **ret) must_check;
+/* One that is by_name: what dir/name stands for, or what was opened and has these attributes. */
+int host_peek(struct node *dir, const char *name, size_t len, struct node **ret);
+int host_node_opened(struct super *sb, const struct attr *a, struct node **ret) must_check;
+int host_hold(struct node *n, struct node *dir, const char *name);
+/* n's descriptor, borrowed, if need be by an open file of it. -ESTALE: by name only; -EMFILE... */
+int host_node_fd(struct node *n);
+/* hf is an open file of n, until it is released. */
+void host_file_is_of(struct host_file *hf, struct node *n);
+void host_file_leave(struct host_file *hf);
 
 /* names.c */
 /* -EINVAL, -ENAMETOOLONG: what would be more than a name in its directory on the host. */
@@ -76,6 +89,10 @@ int host_setxattr(struct node *n, const char *name, const void *v, size_t len, i
 int host_removexattr(struct node *n, const char *name);
 
 /* file.c */
+int host_open_at(struct node *dir, const char *name, struct node *known, const struct open_args *a,
+                 struct attr *ret_attr, struct node **ret, struct file **ret_file);
+int host_create_open(struct node *dir, const char *name, const struct create_args *c,
+                     const struct open_args *a, struct node **ret, struct file **ret_file);
 int host_open(struct node *n, const struct open_args *a, struct file **ret);
 int host_tmpfile(struct node *dir, const struct create_args *c, const struct open_args *a,
                  struct file **ret);

@@ -20,6 +20,13 @@ int host_check_name(const char *name)
     return strlen(name) > NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
+/* The directory's descriptor, for a name that may be used with it. */
+static int name_in(struct node *dir, const char *name)
+{
+    int r = host_check_name(name);
+    return r < 0 ? r : host_node_fd(dir);
+}
+
 int host_lookup(struct node *dir, const char *name, size_t len, struct node **ret)
 {
     char text[NAME_MAX + 1];
@@ -29,18 +36,18 @@ int host_lookup(struct node *dir, const char *name, size_t len, struct node **re
         return -ENAMETOOLONG;
     memcpy(text, name, len);
     text[len] = '\0';
-    int r = host_check_name(text);
-    if (r < 0)
-        return r;
-    int fd = openat(host_node(dir)->fd, text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int at = name_in(dir, text);
+    if (at < 0)
+        return at;
+    int fd = openat(at, text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? -errno : host_node_new(dir->sb, fd, ret);
 }
 
 bool host_revalidate(struct node *n, struct node *dir, const char *name)
 {
     struct stat st;
-    return host_check_name(name) == 0 &&
-           fstatat(host_node(dir)->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0 &&
+    int at = name_in(dir, name);
+    return at >= 0 && fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0 &&
            st.st_dev == host_node(n)->dev && st.st_ino == n->ino &&
            (st.st_mode & LX_S_IFMT) == n->type;
 }
@@ -65,10 +72,10 @@ static int make(int dirfd, const char *name, const struct create_args *a)
 
 int host_create(struct node *dir, const char *name, const struct create_args *a, struct node **ret)
 {
-    int r = host_check_name(name);
-    if (r < 0)
-        return r;
-    if (make(host_node(dir)->fd, name, a) < 0)
+    int at = name_in(dir, name);
+    if (at < 0)
+        return at;
+    if (make(at, name, a) < 0)
         return -errno;
     return host_lookup(dir, name, strlen(name), ret);
 }
@@ -76,37 +83,37 @@ int host_create(struct node *dir, const char *name, const struct create_args *a,
 int host_link(struct node *dir, const char *name, struct node *target)
 {
     char from[PROC_FD_CAP];
-    int r = host_check_name(name);
-    if (r < 0)
-        return r;
-    if (linkat(AT_FDCWD, proc_fd_path(host_node(target)->fd, from), host_node(dir)->fd, name,
-               AT_SYMLINK_FOLLOW) < 0)
+    int at = name_in(dir, name), fd = host_node_fd(target);
+    if (at < 0 || fd < 0)
+        return MIN(at, fd);
+    if (linkat(AT_FDCWD, proc_fd_path(fd, from), at, name, AT_SYMLINK_FOLLOW) < 0)
         return -errno;
     return 0;
 }
 
 int host_unlink(struct node *dir, const char *name, struct node *target, bool is_rmdir)
 {
-    int r = host_check_name(name);
-    if (r < 0)
-        return r;
-    return unlinkat(host_node(dir)->fd, name, is_rmdir ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+    int at = name_in(dir, name);
+    if (at < 0)
+        return at;
+    return unlinkat(at, name, is_rmdir ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
 }
 
 int host_rename(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags)
 {
-    int r = host_check_name(on);
-    if (r == 0)
-        r = host_check_name(nn);
-    if (r < 0)
-        return r;
-    return renameat2(host_node(od)->fd, on, host_node(nd)->fd, nn, flags) < 0 ? -errno : 0;
+    int from = name_in(od, on), to = name_in(nd, nn);
+    if (from < 0 || to < 0)
+        return from < 0 ? from : to;
+    return renameat2(from, on, to, nn, flags) < 0 ? -errno : 0;
 }
 
 ssize_t host_readlink(struct node *n, struct task *t, char *dst, size_t cap)
 {
     if (n->type != LX_S_IFLNK)
         return -EINVAL;
-    ssize_t got = readlinkat(host_node(n)->fd, "", dst, cap);
+    int fd = host_node_fd(n);
+    if (fd < 0)
+        return fd;
+    ssize_t got = readlinkat(fd, "", dst, cap);
     return got < 0 ? -errno : got;
 }

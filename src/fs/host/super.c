@@ -13,7 +13,7 @@
 static int host_statfs(struct super *sb, struct lx_statfs *ret)
 {
     struct statfs s;
-    if (fstatfs(host_node(sb->root)->fd, &s) < 0)
+    if (fstatfs(host_node_fd(sb->root), &s) < 0)
         return -errno;
     *ret = (struct lx_statfs){
         .type = s.f_type,
@@ -34,7 +34,7 @@ static int host_sync(struct super *sb)
 {
     char path[PROC_FD_CAP];
     _cleanup_close_ int fd =
-        open(proc_fd_path(host_node(sb->root)->fd, path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        open(proc_fd_path(host_node_fd(sb->root), path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     return syncfs(fd) < 0 ? -errno : 0;
@@ -61,6 +61,7 @@ int hostfs_mount(struct kernel *k, const struct hostfs_config *c, struct super *
     super_init(&hs->sb, &super_ops, c->type_name);
     hs->k = k;
     hs->map_ids = c->map_ids;
+    mutex_init(&hs->opened_lock, RANK_LEAF);
     hs->sb.dev = st.st_dev;
     hs->sb.exclusive = c->exclusive;
     hs->sb.trust_ns = (uint64_t) c->trust_ms * 1000000u;

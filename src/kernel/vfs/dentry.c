@@ -181,6 +181,15 @@ void dcache_shrink(struct super *sb, struct list *dying)
     }
 }
 
+void super_shrink(struct super *sb)
+{
+    struct list dying = LIST_INIT(dying);
+    mutex_lock(&sb->tree_lock);
+    dcache_shrink(sb, &dying);
+    mutex_unlock(&sb->tree_lock);
+    dentry_reap(&dying);
+}
+
 void dcache_add(struct dentry *d, struct list *dying)
 {
     evict(d->sb, dying);
@@ -264,9 +273,8 @@ static bool trusted(struct dentry *dir, struct dentry *d)
     return true;
 }
 
-/* After the file system made `steal` as dir/name. */
-static int instantiate(struct dentry *dir, const char *name, size_t len, struct node *steal,
-                       struct dentry **ret, struct list *dying)
+int dcache_enter(struct dentry *dir, const char *name, size_t len, struct node *steal,
+                 struct dentry **ret, struct list *dying)
 {
     struct super *sb = dir->node->sb;
     dcache_forget(dir, name, len, dying);
@@ -274,6 +282,8 @@ static int instantiate(struct dentry *dir, const char *name, size_t len, struct 
     node_put(steal); /* d has its own, or else the caller finds the name by looking again */
     if (!d)
         return -ENOMEM;
+    if (sb->trust_ns)
+        d->asked_ns = coarse_now_ns();
     dcache_add(d, dying);
     *ret = d;
     return 0;
@@ -290,22 +300,23 @@ int dcache_create(struct dentry *dir, const char *name, size_t len, const struct
     int r = dir->node->ops->create(dir->node, name, a, &n);
     if (r == -EEXIST)
         dcache_forget(dir, name, len, dying); /* a negative entry that no longer holds */
-    return r < 0 ? r : instantiate(dir, name, len, n, ret, dying);
+    return r < 0 ? r : dcache_enter(dir, name, len, n, ret, dying);
 }
 
 /* The file system's answer; a new name gets into the cache. */
-static int lookup_slow(struct dentry *dir, const char *name, size_t len, struct dentry **ret,
-                       struct list *dying)
+static int lookup_slow(struct dentry *dir, const char *name, size_t len, bool peek,
+                       struct dentry **ret, struct list *dying)
 {
     struct super *sb = dir->node->sb;
+    const struct node_ops *ops = dir->node->ops;
     char text[GUEST_NAME_CAP];
     struct node *n = NULL;
-    if (!dir->node->ops->lookup)
+    if (!ops->lookup)
         return -ENOTDIR;
     memcpy(text, name, len);
     text[len] = 0;
     uint64_t now = sb->trust_ns ? coarse_now_ns() : 0;
-    int r = dir->node->ops->lookup(dir->node, text, len, &n);
+    int r = (peek && ops->peek ? ops->peek : ops->lookup)(dir->node, text, len, &n);
     if (r < 0 && !(r == -ENOENT && sb->exclusive && !atomic_load(&dir->gone)))
         return r;
     struct dentry *d = dentry_new(sb, dir, name, len, r < 0 ? NULL : n);
@@ -322,8 +333,8 @@ static int lookup_slow(struct dentry *dir, const char *name, size_t len, struct 
     return 0;
 }
 
-int dcache_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **ret,
-                  struct list *dying)
+static int find(struct dentry *dir, const char *name, size_t len, bool peek, struct dentry **ret,
+                struct list *dying)
 {
     struct dentry *d = dcache_find(dir, name, len);
     if (likely(d) && likely(trusted(dir, d))) {
@@ -334,7 +345,48 @@ int dcache_lookup(struct dentry *dir, const char *name, size_t len, struct dentr
     }
     if (d)
         dcache_drop(d, d->node != NULL, dying);
-    return lookup_slow(dir, name, len, ret, dying);
+    return lookup_slow(dir, name, len, peek, ret, dying);
+}
+
+int dcache_peek(struct dentry *dir, const char *name, size_t len, struct dentry **ret,
+                struct list *dying)
+{
+    return find(dir, name, len, true, ret, dying);
+}
+
+int dcache_hold(struct dentry *d)
+{
+    struct node *n = d->node;
+    if (likely(!atomic_load_explicit(&n->by_name, memory_order_acquire)))
+        return 0;
+    return n->ops->hold(n, d->parent->node, d->name);
+}
+
+int dcache_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **ret,
+                  struct list *dying)
+{
+    struct dentry *d;
+    int r = find(dir, name, len, false, &d, dying);
+    if (likely(r == 0)) {
+        r = dcache_hold(d);
+        if (unlikely(r == -ESTALE)) { /* a trusted name, or one that has just changed */
+            dcache_drop(d, true, dying);
+            r = lookup_slow(dir, name, len, false, &d, dying);
+        }
+    }
+    if (r == 0)
+        *ret = d;
+    return r;
+}
+
+/* Whoever found d through an open file has a path in it that outlives the file, and perhaps the
+ * name. */
+void dentry_hold_opened(struct dentry *d)
+{
+    struct node *n = d->node;
+    uint32_t idle = atomic_load(&d->gone) ? 1 : 2; /* the file that is closed, and the cache */
+    if (n && atomic_load_explicit(&n->by_name, memory_order_acquire) && ref_count(&d->ref) > idle)
+        (void) n->ops->hold(n, NULL, NULL);
 }
 
 void dcache_clear(struct super *sb)

@@ -84,6 +84,17 @@ void dcache_exchange(struct dentry *a, struct dentry *b);
  */
 int dcache_lookup(struct dentry *dir, const char *name, size_t len, struct dentry **ret,
                   struct list *dying) must_check;
+/* The same for those who want the name only: the node may be by_name (node.h). */
+int dcache_peek(struct dentry *dir, const char *name, size_t len, struct dentry **ret,
+                struct list *dying) must_check;
+/* Ends that for d, which has a parent. -ESTALE */
+int dcache_hold(struct dentry *d) must_check;
+/*
+ * For an object that was made or opened as dir/name under this lock: *ret is cached and a new
+ * reference. Consumes `steal`. -ENOMEM.
+ */
+int dcache_enter(struct dentry *dir, const char *name, size_t len, struct node *steal,
+                 struct dentry **ret, struct list *dying) must_check;
 /*
  * Makes a name that dcache_lookup() has just not found: *ret is cached and a new reference. -ENOENT
  * in a removed directory; -EEXIST when somebody outside was faster.
@@ -93,6 +104,12 @@ int dcache_create(struct dentry *dir, const char *name, size_t len, const struct
 
 /* Drops half of what nobody holds: the host has run out of descriptors, and nodes have some. */
 void dcache_shrink(struct super *sb, struct list *dying);
+
+/* The same for a whole super, no locks held. */
+void super_shrink(struct super *sb);
+/* An open file of d is about to be closed: what others reach through d must stay within reach. No
+ * locks held. */
+void dentry_hold_opened(struct dentry *d);
 
 /* No locks held. */
 void dentry_reap(struct list *dying);

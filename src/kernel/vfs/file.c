@@ -98,6 +98,8 @@ void file_put(struct file *f)
         vfs_saw_file(f, (atomic_load(&f->flags) & LX_O_ACCMODE) != LX_O_RDONLY
                             ? LX_IN_CLOSE_WRITE
                             : LX_IN_CLOSE_NOWRITE);
+    if (p.dentry)
+        dentry_hold_opened(p.dentry);
     f->ops->release(f);
     if (is_opened)
         node_closed(path_node(&p));

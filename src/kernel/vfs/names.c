@@ -22,13 +22,25 @@ int name_find(struct walk *s, struct dentry **ret)
     struct dentry *dir = s->cur.dentry, *d;
     struct super *sb = dir->node->sb;
     struct list dying = LIST_INIT(dying);
+    /* Those who watch want to know of the object when the name is gone. */
+    int (*look)(struct dentry *, const char *, size_t, struct dentry **, struct list *) =
+        super_is_watched(sb) ? dcache_lookup : dcache_peek;
     mutex_lock(&sb->tree_lock);
-    int r = dcache_lookup(dir, s->last.name, s->last.len, &d, &dying);
+    int r = look(dir, s->last.name, s->last.len, &d, &dying);
     if (r == 0)
         *ret = dentry_get(d);
     mutex_unlock(&sb->tree_lock);
     dentry_reap(&dying);
     return r;
+}
+
+/* Of what s.last means, or of another thing that got the name meanwhile: then nothing is removed.
+ */
+static int victim_attr(const struct walk *s, const struct dentry *victim, struct attr *ret)
+{
+    struct node *dir = s->cur.dentry->node;
+    return dir->ops->getattr_at ? dir->ops->getattr_at(dir, s->last.name, ret)
+                                : victim->node->ops->getattr(victim->node, ret);
 }
 
 /* In a sticky directory only the owner of the file or of the directory, or CAP_FOWNER, removes it.
@@ -42,7 +54,7 @@ static int check_sticky(const struct walk *s, const struct dentry *victim)
     int r = path_getattr(&s->cur, &dir);
     if (r < 0 || !(dir.mode & LX_S_ISVTX) || dir.uid == c->fsuid)
         return r;
-    r = victim->node->ops->getattr(victim->node, &a);
+    r = victim_attr(s, victim, &a);
     if (r < 0)
         return r;
     return a.uid == c->fsuid ? 0 : -EPERM;
@@ -87,7 +99,7 @@ static int create_last(struct walk *s, const struct create_args *a, struct path 
         return -EEXIST;
     int allowed = name_may_create(s);
     mutex_lock(&sb->tree_lock);
-    int r = dcache_lookup(dir, s->last.name, s->last.len, &d, &dying);
+    int r = dcache_peek(dir, s->last.name, s->last.len, &d, &dying);
     if (r == 0)
         r = -EEXIST;
     else if (r == -ENOENT && (!s->must_be_dir || (a->mode & LX_S_IFMT) == LX_S_IFDIR))
@@ -168,7 +180,7 @@ static int link_last(struct walk *s, const struct path *old)
         return -EEXIST;
     int allowed = name_may_create(s);
     mutex_lock(&sb->tree_lock);
-    int r = dcache_lookup(dir, s->last.name, s->last.len, &d, &dying);
+    int r = dcache_peek(dir, s->last.name, s->last.len, &d, &dying);
     if (r == 0)
         r = -EEXIST;
     else if (r == -ENOENT && !s->must_be_dir)
@@ -207,7 +219,7 @@ int vfs_link(const struct walkctx *w, const struct path *old, const struct path 
 static int remove_locked(struct walk *s, struct dentry *victim, bool is_rmdir, struct list *dying)
 {
     struct dentry *dir = s->cur.dentry, *d;
-    int r = dcache_lookup(dir, s->last.name, s->last.len, &d, dying);
+    int r = dcache_peek(dir, s->last.name, s->last.len, &d, dying);
     if (r < 0)
         return r;
     if (d != victim)

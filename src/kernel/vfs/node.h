@@ -21,6 +21,12 @@ struct node;
 struct super;
 struct lx_statfs;
 
+/*
+ * struct node.by_name: the node knows which object its name stood for, but does not hold it; so it
+ * is of use together with its name only: as what a lookup found, as the target of unlink and
+ * rename, and under an open file of its own. The vfs has it held, by `hold`, before it hands it to
+ * anybody else.
+ */
 struct attr {
     uint64_t dev, ino, rdev;        /* device numbers in Linux's 64-bit st_dev encoding */
     uint32_t mode, nlink, uid, gid; /* mode with the type bits; guest ids */
@@ -60,12 +66,22 @@ struct open_args {
 struct node_ops {
     /* -ENOTDIR. -ENOENT becomes a negative dentry. */
     int (*lookup)(struct node *dir, const char *name, size_t len, struct node **ret);
+    /* NULL: lookup. The same, but the node may be by_name. */
+    int (*peek)(struct node *dir, const char *name, size_t len, struct node **ret);
+    /*
+     * File systems with nodes that are by_name: holds n, found as dir/name, or by an open file of
+     * it (dir NULL then, and no lock held). -ESTALE: the name stands for something else by now.
+     */
+    int (*hold)(struct node *n, struct node *dir, const char *name);
     /* NULL: always valid. False: drop the dentry and look up again. Negative entries of shared
      * supers are never kept. */
     bool (*revalidate)(struct node *n, struct node *dir, const char *name);
     /* -EPERM. Files, directories, symlinks, devices. */
     int (*create)(struct node *dir, const char *name, const struct create_args *a,
                   struct node **ret);
+    /* NULL: create, then open. Regular files; the node may be by_name. */
+    int (*create_open)(struct node *dir, const char *name, const struct create_args *c,
+                       const struct open_args *a, struct node **ret, struct file **ret_file);
     /* -EPERM */
     int (*link)(struct node *dir, const char *name, struct node *target);
     int (*unlink)(struct node *dir, const char *name, struct node *target, bool is_rmdir);
@@ -87,6 +103,16 @@ struct node_ops {
     int (*setattr)(struct node *n, const struct attr *a, uint32_t mask);
     /* -ENXIO */
     int (*open)(struct node *n, const struct open_args *a, struct file **ret);
+    /*
+     * NULL: lookup, then open. Regular files and directories, by name and before anybody has asked
+     * for permissions: the caller looks at *ret_attr and drops the file if need be. `known`: what
+     * the name stood for; it must still (the lock is not held), and *ret is a reference on it.
+     * NULL: a new node, which may be by_name; the lock is held. 1: not this way, or an error that
+     * the long way will find again. -ENOENT, -EMFILE, -ENFILE, -ENOMEM.
+     */
+    int (*open_at)(struct node *dir, const char *name, struct node *known,
+                   const struct open_args *a, struct attr *ret_attr, struct node **ret,
+                   struct file **ret_file);
     /* -EOPNOTSUPP. O_TMPFILE: an unnamed file in dir, opened. */
     int (*tmpfile)(struct node *dir, const struct create_args *c, const struct open_args *a,
                    struct file **ret);
@@ -104,9 +130,10 @@ struct node_ops {
 struct node {
     const struct node_ops *ops; /* immutable */
     struct ref ref;
-    struct super *sb; /* immutable; the node holds a reference */
-    uint32_t type;    /* immutable: the S_IFMT bits */
-    uint64_t ino;     /* immutable */
+    struct super *sb;     /* immutable; the node holds a reference */
+    uint32_t type;        /* immutable: the S_IFMT bits */
+    uint64_t ino;         /* immutable */
+    _Atomic bool by_name; /* not held: see above. Never becomes true */
     /* vfs/ alone: */
     _Atomic uint32_t search;   /* directories: who may search, as perm.c remembers it */
     _Atomic uint64_t searched_ns; /* supers with trust_ns: when that was */

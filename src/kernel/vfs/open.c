@@ -74,10 +74,15 @@ static int check_type(const struct path *p, const struct node *n, uint32_t flags
 }
 
 /* O_NOATIME is the owner's. */
+static bool noatime_is_free(const struct walkctx *w, uint32_t flags)
+{
+    return !(flags & LX_O_NOATIME) || cred_capable(w->cred, LX_CAP_FOWNER);
+}
+
 static int check_noatime(const struct walkctx *w, const struct path *p, uint32_t flags)
 {
     struct attr a;
-    if (!(flags & LX_O_NOATIME) || cred_capable(w->cred, LX_CAP_FOWNER))
+    if (noatime_is_free(w, flags))
         return 0;
     int r = path_getattr(p, &a);
     if (r < 0)
@@ -104,35 +109,31 @@ static bool is_writer(const struct node *n, uint32_t flags)
 }
 
 /* Reading a file of a mount with noatime is for its file system as if with O_NOATIME. */
-static bool leaves_atime(const struct path *p, const struct node *n)
+static bool leaves_atime(const struct path *p, uint32_t type)
 {
     uint32_t flags = path_mount_flags(p);
-    return (flags & MOUNT_F_NOATIME) || ((flags & MOUNT_F_NODIRATIME) && n->type == LX_S_IFDIR);
+    return (flags & MOUNT_F_NOATIME) || ((flags & MOUNT_F_NODIRATIME) && type == LX_S_IFDIR);
 }
 
-/* The file system's open, and what is the same for all. The permissions have been looked at. */
-static int open_node(const struct walkctx *w, const struct path *p, uint32_t flags,
-                     struct file **ret)
+/* For an object of this type at p, or in the directory p. */
+static struct open_args args_for_driver(const struct walkctx *w, const struct path *p,
+                                        uint32_t type, uint32_t flags)
+{
+    uint32_t noatime = leaves_atime(p, type) ? LX_O_NOATIME : 0;
+    return (struct open_args){.flags = ((flags | LX_O_LARGEFILE) & ~NOT_FOR_DRIVERS) | noatime,
+                              .task = w->task,
+                              .cred = w->cred};
+}
+
+/*
+ * f (consumed, also on error) is what the file system has opened at p: what is the same for all.
+ * `writer`: it has been counted as one.
+ */
+static int finish(const struct path *p, uint32_t flags, bool writer, struct file *f,
+                  struct file **ret)
 {
     struct node *n = path_node(p);
-    struct open_args a = {.flags = (flags | LX_O_LARGEFILE) & ~NOT_FOR_DRIVERS,
-                          .task = w->task,
-                          .cred = w->cred};
-    struct file *f;
-    if (!n->ops->open)
-        return -ENXIO;
-    if (leaves_atime(p, n))
-        a.flags |= LX_O_NOATIME;
-    bool writer = is_writer(n, flags);
-    int r = writer ? node_begin_write(n) : 0;
-    if (r < 0)
-        return r;
-    r = n->ops->open(n, &a, &f);
-    if (r < 0) {
-        if (writer)
-            node_end_write(n);
-        return r;
-    }
+    int r = 0;
     if (!f->path.dentry)
         file_set_path(f, p);
     f->is_writer = writer;
@@ -154,6 +155,32 @@ static int open_node(const struct walkctx *w, const struct path *p, uint32_t fla
     return 0;
 }
 
+/* The file system's open. The permissions have been looked at. */
+static int open_node(const struct walkctx *w, const struct path *p, uint32_t flags,
+                     struct file **ret)
+{
+    struct node *n = path_node(p);
+    struct open_args a = args_for_driver(w, p, n->type, flags);
+    struct file *f;
+    if (!n->ops->open)
+        return -ENXIO;
+    bool writer = is_writer(n, flags);
+    int r = writer ? node_begin_write(n) : 0;
+    if (r < 0)
+        return r;
+    r = n->ops->open(n, &a, &f);
+    if (r == -EMFILE || r == -ENFILE) { /* cached nodes have some */
+        super_shrink(n->sb);
+        r = n->ops->open(n, &a, &f);
+    }
+    if (r < 0) {
+        if (writer)
+            node_end_write(n);
+        return r;
+    }
+    return finish(p, flags, writer, f, ret);
+}
+
 int path_open_at(const struct walkctx *w, const struct path *p, uint32_t flags, struct file **ret)
 {
     struct node *n = path_node(p);
@@ -171,10 +198,141 @@ int path_open_at(const struct walkctx *w, const struct path *p, uint32_t flags, 
     return r < 0 ? r : open_node(w, p, flags, ret);
 }
 
+/* ---- by name: node_ops.open_at ---- */
+
+/* The child that the name of a walk leads to, as opened. */
+struct named {
+    struct node *node;    /* referenced */
+    struct dentry *known; /* referenced; NULL: it was not in the cache */
+    struct file *file;
+    struct attr attr;
+};
+
+/* [tree_lock] What the cache knows: 0: *ret, borrowed, or NULL; 1: to be walked to; -ENOENT. */
+static int cached_child(struct walk *s, struct dentry **ret)
+{
+    struct super *sb = s->cur.dentry->node->sb;
+    struct dentry *d = dcache_find(s->cur.dentry, s->last.name, s->last.len);
+    if (d && (d->ghost || atomic_load_explicit(&d->mounts, memory_order_relaxed)))
+        return 1;
+    if (d && !d->node) {
+        if (sb->exclusive)
+            return -ENOENT;
+        d = NULL;
+    }
+    if (d && d->node->type != LX_S_IFREG && d->node->type != LX_S_IFDIR)
+        return 1;
+    *ret = d;
+    return 0;
+}
+
+/*
+ * A file that is not in the cache is opened and put there under the lock, so that no other call
+ * gives the name to something else in between.
+ */
+static int open_child(struct walk *s, const struct open_args *a, struct named *x)
+{
+    struct dentry *dir = s->cur.dentry, *d;
+    struct node *n = dir->node;
+    struct list dying = LIST_INIT(dying);
+    *x = (struct named){0};
+    mutex_lock(&n->sb->tree_lock);
+    int r = cached_child(s, &d);
+    if (r == 0 && d)
+        x->known = dentry_get(d);
+    if (r == 0 && !d && atomic_load(&dir->gone))
+        r = -ENOENT;
+    if (r == 0 && !d) {
+        r = n->ops->open_at(n, s->last.name, NULL, a, &x->attr, &x->node, &x->file);
+        if (r == 0)
+            r = dcache_enter(dir, s->last.name, s->last.len, node_get(x->node), &x->known, &dying);
+        if (r == -ENOENT && n->sb->exclusive)
+            r = 1; /* to be remembered */
+    }
+    mutex_unlock(&n->sb->tree_lock);
+    dentry_reap(&dying);
+    if (r == 0 && !x->file) {
+        r = n->ops->open_at(n, s->last.name, x->known->node, a, &x->attr, &x->node, &x->file);
+        r = r == -ENOENT ? 1 : r; /* what the cache knows is no longer so */
+    }
+    return r;
+}
+
+static void named_done(struct named *x)
+{
+    file_put(x->file);
+    dentry_put(x->known);
+    node_put(x->node);
+}
+
+/* The file is open, but nobody has seen it yet: may it be? */
+static int check_named(const struct walk *s, const struct named *x, uint32_t flags)
+{
+    if (x->node->type == LX_S_IFDIR && ((wanted(flags) & MAY_WRITE) || (flags & LX_O_CREAT)))
+        return -EISDIR;
+    int r = place_permission(s->w, &s->cur, &x->attr, wanted(flags));
+    if (r == 0 && !noatime_is_free(s->w, flags) && x->attr.uid != s->w->cred->fsuid)
+        r = -EPERM;
+    if (r == 0 && is_writer(x->node, flags))
+        r = node_begin_write(x->node);
+    return r;
+}
+
+/*
+ * The last component, opened by its name: no lookup, and the file's own descriptor holds the node.
+ * 1: it must be walked to.
+ */
+static int open_by_name(struct walk *s, uint32_t flags, struct file **ret)
+{
+    struct node *dir = s->cur.dentry->node;
+    struct named x;
+    if (s->last.kind != LAST_NAME || !dir->ops->open_at || (flags & LX_O_PATH) ||
+        (path_mount_flags(&s->cur) & MOUNT_F_NODIRATIME)) /* is it a directory? */
+        return 1;
+    if ((wanted(flags) & MAY_WRITE) && (path_mount_flags(&s->cur) & MOUNT_F_RDONLY))
+        return 1;
+    struct open_args a = args_for_driver(s->w, &s->cur, LX_S_IFREG, flags);
+    a.flags |= s->must_be_dir ? LX_O_DIRECTORY : 0;
+    int r = open_child(s, &a, &x);
+    if (r == -EMFILE || r == -ENFILE) {
+        named_done(&x);
+        super_shrink(dir->sb);
+        r = open_child(s, &a, &x);
+    }
+    if (r == 0)
+        r = check_named(s, &x, flags);
+    if (r == 0) {
+        const struct path p = {.mnt = s->cur.mnt, .dentry = x.known};
+        r = finish(&p, flags, is_writer(x.node, flags), x.file, ret);
+        x.file = NULL;
+    }
+    named_done(&x);
+    return r;
+}
+
 /* ---- making one ---- */
 
-/* The missing last component, as a regular file. -EEXIST: another one was faster. */
-static int create_at(struct walk *s, uint32_t mode, struct path *ret)
+/* [tree_lock] The missing last component, made and opened in one. */
+static int create_opened(struct walk *s, uint32_t flags, const struct create_args *c,
+                         struct dentry **ret, struct file **ret_file, struct list *dying)
+{
+    struct dentry *dir = s->cur.dentry;
+    struct open_args a = args_for_driver(s->w, &s->cur, LX_S_IFREG, flags);
+    struct node *n;
+    if (atomic_load(&dir->gone))
+        return -ENOENT;
+    int r = dir->node->ops->create_open(dir->node, s->last.name, c, &a, &n, ret_file);
+    if (r == -EEXIST)
+        dcache_forget(dir, s->last.name, s->last.len, dying); /* not what we took it for */
+    return r < 0 ? r : dcache_enter(dir, s->last.name, s->last.len, n, ret, dying);
+}
+
+/*
+ * The missing last component, as a regular file. *ret_file: opened, where the file system does both
+ * in one, else NULL. -EEXIST: another one was faster.
+ */
+static int create_at(struct walk *s, uint32_t flags, uint32_t mode, struct path *ret,
+                     struct file **ret_file)
 {
     struct dentry *dir = s->cur.dentry, *d;
     struct super *sb = dir->node->sb;
@@ -185,29 +343,54 @@ static int create_at(struct walk *s, uint32_t mode, struct path *ret)
     int r = path_permission(s->w, &s->cur, MAY_WRITE | MAY_EXEC);
     if (r < 0)
         return r;
+    *ret_file = NULL;
     mutex_lock(&sb->tree_lock);
-    r = dcache_lookup(dir, s->last.name, s->last.len, &d, &dying);
+    /* Where others make names, too, only the making itself tells. */
+    if (!dir->node->ops->create_open || sb->exclusive)
+        r = dcache_peek(dir, s->last.name, s->last.len, &d, &dying);
+    else
+        r = cached_child(s, &d) == 1 ? 0 : -ENOENT;
     if (r == 0)
         r = -EEXIST;
+    else if (r == -ENOENT && dir->node->ops->create_open)
+        r = create_opened(s, flags, &a, &d, ret_file, &dying);
     else if (r == -ENOENT)
         r = dcache_create(dir, s->last.name, s->last.len, &a, &d, &dying);
     mutex_unlock(&sb->tree_lock);
     dentry_reap(&dying);
-    if (r < 0)
+    if (r < 0) {
+        file_put(*ret_file);
         return r;
+    }
     vfs_saw_name(dir->node, s->last.name, s->last.len, LX_IN_CREATE, LX_S_IFREG);
     mount_get(s->cur.mnt);
     *ret = (struct path){.mnt = s->cur.mnt, .dentry = d};
     return 0;
 }
 
+/* f (consumed) is what was made. Somebody may run it by now. */
+static int open_made(const struct path *made, uint32_t flags, struct file *f, struct file **ret)
+{
+    bool writer = is_writer(path_node(made), flags);
+    int r = writer ? node_begin_write(path_node(made)) : 0;
+    if (r == 0)
+        return finish(made, flags, writer, f, ret);
+    file_put(f);
+    return r;
+}
+
 /* One try of open(O_CREAT) once the walk stands at the directory. 1: a symlink leads on. */
 static int open_last(struct walk *s, uint32_t flags, uint32_t mode, struct file **ret)
 {
     struct path made;
+    struct file *f;
     if (s->last.kind != LAST_NAME || s->must_be_dir)
         return -EISDIR;
-    int r = walk_last(s);
+    int r = flags & LX_O_EXCL ? 1 : open_by_name(s, flags, ret);
+    if (r == 0 || (r < 0 && r != -ENOENT))
+        return r;
+    if (r == 1)
+        r = walk_last(s);
     if (r == 1)
         return 1;
     if (r == 0) {
@@ -217,10 +400,11 @@ static int open_last(struct walk *s, uint32_t flags, uint32_t mode, struct file 
     }
     if (r != -ENOENT || !s->at_last)
         return r;
-    r = create_at(s, mode, &made);
+    flags &= ~(uint32_t) LX_O_TRUNC;
+    r = create_at(s, flags, mode, &made, &f);
     if (r < 0)
         return r;
-    r = open_node(s->w, &made, flags & ~(uint32_t) LX_O_TRUNC, ret);
+    r = f ? open_made(&made, flags, f, ret) : open_node(s->w, &made, flags, ret);
     path_put(&made);
     return r;
 }
@@ -293,6 +477,28 @@ static int open_tmpfile(const struct walkctx *w, const struct path *dir, uint32_
 
 /* ---- open ---- */
 
+static int open_existing(const struct walkctx *w, const struct path *at, const char *name,
+                         uint32_t flags, uint32_t walk_flags, struct file **ret)
+{
+    struct walk s;
+    int r = walk_begin(&s, w, at, name, walk_flags);
+    while (r == 0 && (r = walk_parent(&s)) == 0) {
+        r = open_by_name(&s, flags, ret);
+        if (r <= 0)
+            break;
+        r = walk_last(&s);
+        if (r == 0) {
+            r = walk_check_end(&s);
+            if (r == 0)
+                r = path_open_at(w, &s.cur, flags, ret);
+            break;
+        }
+        r = r == 1 ? 0 : r;
+    }
+    walk_end(&s);
+    return r;
+}
+
 #define CREATE_RACES 8 /* made and removed by others between our looks */
 
 int path_open_walk(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
@@ -318,6 +524,8 @@ int path_open_walk(const struct walkctx *w, const struct path *at, const char *n
         walk_flags |= WALK_NOFOLLOW;
     if (flags & LX_O_DIRECTORY)
         walk_flags |= WALK_DIRECTORY;
+    if (!(flags & (LX_O_PATH | TMPFILE_BIT)))
+        return open_existing(w, at, name, flags, walk_flags, ret);
     r = path_walk(w, at, name, walk_flags, &p);
     if (r < 0)
         return r;

@@ -27,6 +27,11 @@ static int may_move_dir(const struct walk *from, const struct walk *to, struct d
     struct path p = {.mnt = from->cur.mnt, .dentry = d};
     if (!is_dir(d) || from->cur.dentry == to->cur.dentry)
         return 0;
+    mutex_lock(&d->sb->tree_lock);
+    int r = dcache_hold(d);
+    mutex_unlock(&d->sb->tree_lock);
+    if (r < 0)
+        return r == -ESTALE ? -ENOENT : r;
     return path_permission(from->w, &p, MAY_WRITE);
 }
 
@@ -88,12 +93,12 @@ static int check_loops(const struct rename *x)
 static int check_same(struct rename *x, struct list *dying)
 {
     struct dentry *d;
-    int r = dcache_lookup(x->from->cur.dentry, x->from->last.name, x->from->last.len, &d, dying);
+    int r = dcache_peek(x->from->cur.dentry, x->from->last.name, x->from->last.len, &d, dying);
     if (r < 0)
         return r;
     if (d != x->src)
         return 1;
-    r = dcache_lookup(x->to->cur.dentry, x->to->last.name, x->to->last.len, &d, dying);
+    r = dcache_peek(x->to->cur.dentry, x->to->last.name, x->to->last.len, &d, dying);
     if (r == -ENOENT)
         return x->dst ? 1 : 0;
     return r < 0 ? r : d != x->dst;
