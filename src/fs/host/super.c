@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -49,6 +50,15 @@ static const struct super_ops super_ops = {.statfs = host_statfs,
                                            .sync = host_sync,
                                            .release = host_super_release};
 
+/* Cached nodes may have a descriptor each: a part of what the process may have, for each tree. */
+static uint32_t cache_limit(uint32_t usual)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return usual;
+    return (uint32_t) MIN((rlim_t) usual, MAX(files.rlim_cur / 8, (rlim_t) 64));
+}
+
 int hostfs_mount(struct kernel *k, const struct hostfs_config *c, struct super **ret)
 {
     _cleanup_close_ int fd = c->tree_fd;
@@ -63,6 +73,7 @@ int hostfs_mount(struct kernel *k, const struct hostfs_config *c, struct super *
     hs->map_ids = c->map_ids;
     mutex_init(&hs->opened_lock, RANK_LEAF);
     hs->sb.dev = st.st_dev;
+    hs->sb.max_dentries = cache_limit(hs->sb.max_dentries);
     hs->sb.exclusive = c->exclusive;
     hs->sb.trust_ns = (uint64_t) c->trust_ms * 1000000u;
     hs->sb.heard_ns = &k->heard_ns;

@@ -18,7 +18,7 @@ static void set_name(struct dentry *d, const char *name, size_t len)
 {
     memcpy(d->name, name, len);
     d->name[len] = 0;
-    d->len = len;
+    d->len = (uint32_t) len;
 }
 
 int dentry_name_alloc(size_t len, struct dentry_name *ret)
@@ -245,7 +245,7 @@ void dcache_exchange(struct dentry *a, struct dentry *b)
     memcpy(b->inline_name, text, sizeof(text));
     a->name = name_b ? name_b : a->inline_name;
     b->name = name_a ? name_a : b->inline_name;
-    size_t len = a->len;
+    uint32_t len = a->len;
     a->len = b->len;
     b->len = len;
     struct dentry *parent = a->parent;

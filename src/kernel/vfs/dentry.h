@@ -19,11 +19,12 @@
 
 struct mount;
 
-#define DENTRY_INLINE  40
+#define DENTRY_INLINE  32
 #define GUEST_NAME_CAP 256 /* the longest name and its NUL */
 
 struct dentry {
     struct ref ref;
+    uint32_t n_cached;     /* [tree_lock] cached dentries of which this is the parent */
     struct htab_node link; /* [tree_lock] in sb->dentries */
     struct list lru;       /* [tree_lock] in sb->lru; in a list of the dying afterwards */
     struct super *sb; /* immutable: whose tree_lock guards it; NULL for roots and anonymous ones */
@@ -33,11 +34,10 @@ struct dentry {
     _Atomic bool gone;              /* unlinked or replaced */
     _Atomic bool has_ghosts;        /* mount points below it that only exist here */
     bool cached;                    /* [tree_lock] */
-    uint32_t n_cached;              /* [tree_lock] cached dentries of which this is the parent */
+    bool ghost;                     /* immutable after it is hashed: such a mount point */
+    uint32_t len;                   /* [tree_lock] */
     uint64_t asked_ns; /* [tree_lock] supers with trust_ns: when the name was last asked for */
-    bool ghost;        /* immutable after it is hashed: such a mount point */
     char *name;        /* [tree_lock] NUL-terminated */
-    size_t len;        /* [tree_lock] */
     char inline_name[DENTRY_INLINE];
 };
 
