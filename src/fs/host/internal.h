@@ -70,6 +70,7 @@ void host_file_leave(struct host_file *hf);
 int host_check_name(const char *name) must_check;
 int host_lookup(struct node *dir, const char *name, size_t len, struct node **ret);
 bool host_revalidate(struct node *n, struct node *dir, const char *name);
+bool host_leads_to(struct node *dir, const char *path, struct node *n);
 int host_create(struct node *dir, const char *name, const struct create_args *a, struct node **ret);
 int host_link(struct node *dir, const char *name, struct node *target);
 int host_unlink(struct node *dir, const char *name, struct node *target, bool is_rmdir);

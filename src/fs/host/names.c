@@ -43,13 +43,24 @@ int host_lookup(struct node *dir, const char *name, size_t len, struct node **re
     return fd < 0 ? -errno : host_node_new(dir->sb, fd, ret);
 }
 
-bool host_revalidate(struct node *n, struct node *dir, const char *name)
+/* Is n what the host finds there? A link on the way is none of ours, wherever it leads. */
+static bool finds(int at, const char *path, const struct node *n)
 {
     struct stat st;
-    int at = name_in(dir, name);
-    return at >= 0 && fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0 &&
-           st.st_dev == host_node(n)->dev && st.st_ino == n->ino &&
+    return at >= 0 && fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0 &&
+           st.st_dev == host_node((struct node *) n)->dev && st.st_ino == n->ino &&
            (st.st_mode & LX_S_IFMT) == n->type;
+}
+
+bool host_revalidate(struct node *n, struct node *dir, const char *name)
+{
+    return finds(name_in(dir, name), name, n);
+}
+
+/* The tree is mounted so that the host follows no link in it; and what it finds is n, or not. */
+bool host_leads_to(struct node *dir, const char *path, struct node *n)
+{
+    return path[0] != '/' && finds(host_node_fd(dir), path, n);
 }
 
 static int make(int dirfd, const char *name, const struct create_args *a)

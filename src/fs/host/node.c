@@ -146,6 +146,7 @@ const struct node_ops host_node_ops = {
     .peek = host_peek,
     .hold = host_hold,
     .revalidate = host_revalidate,
+    .leads_to = host_leads_to,
     .create = host_create,
     .create_open = host_create_open,
     .link = host_link,

@@ -76,6 +76,11 @@ struct node_ops {
     /* NULL: always valid. False: drop the dentry and look up again. Negative entries of shared
      * supers are never kept. */
     bool (*revalidate)(struct node *n, struct node *dir, const char *name);
+    /*
+     * NULL: each name is revalidated. Does `path`, names of directories with single slashes between
+     * them, none of them "." or "..", lead from dir to n, as of now? It may say no.
+     */
+    bool (*leads_to)(struct node *dir, const char *path, struct node *n);
     /* -EPERM. Files, directories, symlinks, devices. */
     int (*create)(struct node *dir, const char *name, const struct create_args *a,
                   struct node **ret);

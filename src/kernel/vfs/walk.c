@@ -334,6 +334,58 @@ static enum last_kind kind_of(const char *name, size_t len)
     return name[1] == '.' ? LAST_DOTDOT : LAST_NAME;
 }
 
+/* ---- runs ---- */
+
+#define RUN_BYTES 512
+
+/* May a run of names go through d without asking for it? */
+static bool is_plain_dir(const struct dentry *d)
+{
+    return d && d->node && d->node->type == LX_S_IFDIR && !d->ghost &&
+           !atomic_load_explicit(&d->mounts, memory_order_relaxed);
+}
+
+/*
+ * Where each name must be asked for, the directories in front of the last component are asked for
+ * in one: a run of cached ones, and then whether the path leads to the last of them. Whatever is
+ * unusual ends the run, and goes on name by name.
+ */
+static void run(struct walk *s)
+{
+    struct dentry *start = s->cur.dentry, *d = start;
+    struct super *sb = start->node->sb;
+    const char *rest = s->text.rest;
+    char path[RUN_BYTES];
+    size_t used = 0, n_names = 0;
+    if (likely(sb->exclusive || sb->trust_ns || !start->node->ops->leads_to))
+        return;
+    lock_for(s, sb);
+    for (;;) {
+        const char *name = rest + strspn(rest, "/"), *end = strchrnul(name, '/');
+        size_t len = (size_t) (end - name);
+        end += strspn(end, "/");
+        if (!len || !*end || len >= sizeof(path) - used || kind_of(name, len) != LAST_NAME ||
+            !search_is_free(s->w, d->node))
+            break;
+        struct dentry *child = dcache_find(d, name, len);
+        if (!is_plain_dir(child))
+            break;
+        memcpy(path + used, name, len);
+        used += len;
+        path[used++] = '/';
+        d = child;
+        rest = end;
+        n_names++;
+    }
+    if (n_names < 2)
+        return;
+    path[used - 1] = 0;
+    if (!start->node->ops->leads_to(start->node, path, d->node) || dcache_hold(d) < 0)
+        return;
+    move(s, s->cur.mnt, d, HOLD_LOCK);
+    s->text.rest = rest;
+}
+
 static int set_last(struct walk *s, const char *name, size_t len)
 {
     s->last.kind = len ? kind_of(name, len) : LAST_NONE;
@@ -350,6 +402,7 @@ int walk_parent(struct walk *s)
     for (;;) {
         const char *name;
         size_t len;
+        run(s);
         bool slash, some = next_component(s, &name, &len, &slash);
         if (!some && s->depth) { /* a link's text is done */
             text_done(&s->text);
