@@ -140,13 +140,13 @@ struct node {
     uint64_t ino;         /* immutable */
     _Atomic bool by_name; /* not held: see above. Never becomes true */
     /* vfs/ alone: */
-    _Atomic uint32_t search;   /* directories: who may search, as perm.c remembers it */
+    _Atomic uint32_t search;      /* directories: who may search, as perm.c remembers it */
     _Atomic uint64_t searched_ns; /* supers with trust_ns: when that was */
-    _Atomic(char *) link_text; /* symlinks of exclusive supers: what readlink returned first */
-    struct list locks;         /* [locks.lock] record locks and flocks, see locks.c */
-    _Atomic uint32_t n_locks;  /* [locks.lock] for writes: how many */
-    _Atomic int32_t writers;   /* openings for writing; negative: programs that run it */
-    _Atomic uint32_t openings; /* open files: watch.h */
+    _Atomic(char *) link_text;    /* symlinks of exclusive supers: what readlink returned first */
+    struct list locks;            /* [locks.lock] record locks and flocks, see locks.c */
+    _Atomic uint32_t n_locks;     /* [locks.lock] for writes: how many */
+    _Atomic int32_t writers;      /* openings for writing; negative: programs that run it */
+    _Atomic uint32_t openings;    /* open files: watch.h */
     /* Guests move its data without the vfs, by a mapping or directly: size, blocks and times are
      * always the file system's to tell. Never cleared. */
     _Atomic bool is_direct;
@@ -195,8 +195,8 @@ struct super {
      */
     uint64_t trust_ns;                /* immutable */
     const _Atomic uint64_t *heard_ns; /* immutable: kernel.heard_ns; not NULL with trust_ns */
-    bool mediate_writes;    /* what is written must be seen: accounts are kept (direct.h) */
-    uint32_t max_dentries;            /* how many names are kept; super_init() sets a default */
+    bool mediate_writes;   /* what is written must be seen: accounts are kept (direct.h) */
+    uint32_t max_dentries; /* how many names are kept; super_init() sets a default */
     /* vfs/ alone: */
     uint64_t hash_seed;        /* immutable */
     struct dentry *top;        /* set before its first mount is seen: the root's; referenced */
