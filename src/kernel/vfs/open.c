@@ -213,7 +213,7 @@ static int cached_child(struct walk *s, struct dentry **ret)
 {
     struct super *sb = s->cur.dentry->node->sb;
     struct dentry *d = dcache_find(s->cur.dentry, s->last.name, s->last.len);
-    if (d && (d->ghost || atomic_load_explicit(&d->mounts, memory_order_relaxed)))
+    if (d && (d->ghost || dentry_has_mounts(d)))
         return 1;
     if (d && !d->node) {
         if (sb->exclusive)

@@ -24,7 +24,7 @@ static int look_in_cache(struct walk *s)
     struct dentry *d = dcache_find(dir, s->last.name, s->last.len);
     if (!d)
         return 0;
-    if (d->ghost || atomic_load_explicit(&d->mounts, memory_order_relaxed))
+    if (d->ghost || dentry_has_mounts(d))
         return 1;
     if (!d->node)
         return sb->exclusive ? -ENOENT : 0;

@@ -339,10 +339,9 @@ static enum last_kind kind_of(const char *name, size_t len)
 #define RUN_BYTES 512
 
 /* May a run of names go through d without asking for it? */
-static bool is_plain_dir(const struct dentry *d)
+static bool is_plain_dir(struct dentry *d)
 {
-    return d && d->node && d->node->type == LX_S_IFDIR && !d->ghost &&
-           !atomic_load_explicit(&d->mounts, memory_order_relaxed);
+    return d && d->node && d->node->type == LX_S_IFDIR && !d->ghost && !dentry_has_mounts(d);
 }
 
 /*
