@@ -246,8 +246,6 @@ static int open_child(struct walk *s, const struct open_args *a, struct named *x
         r = n->ops->open_at(n, s->last.name, NULL, a, &x->attr, &x->node, &x->file);
         if (r == 0)
             r = dcache_enter(dir, s->last.name, s->last.len, node_get(x->node), &x->known, &dying);
-        if (r == -ENOENT && n->sb->exclusive)
-            r = 1; /* to be remembered */
     }
     mutex_unlock(&n->sb->tree_lock);
     dentry_reap(&dying);
@@ -299,6 +297,8 @@ static int open_by_name(struct walk *s, uint32_t flags, struct file **ret)
         super_shrink(dir->sb);
         r = open_child(s, &a, &x);
     }
+    if (r == -ENOENT && dir->sb->exclusive && !(flags & LX_O_CREAT))
+        r = 1; /* to be remembered */
     if (r == 0)
         r = check_named(s, &x, flags);
     if (r == 0) {
@@ -311,6 +311,13 @@ static int open_by_name(struct walk *s, uint32_t flags, struct file **ret)
 }
 
 /* ---- making one ---- */
+
+/* [tree_lock] Is it certain that the last component is there? */
+static bool is_taken(struct walk *s)
+{
+    struct dentry *d = dcache_find(s->cur.dentry, s->last.name, s->last.len);
+    return d && (d->ghost || dentry_has_mounts(d) || (d->node && d->node->sb->exclusive));
+}
 
 /* [tree_lock] The missing last component, made and opened in one. */
 static int create_opened(struct walk *s, uint32_t flags, const struct create_args *c,
@@ -345,11 +352,10 @@ static int create_at(struct walk *s, uint32_t flags, uint32_t mode, struct path 
         return r;
     *ret_file = NULL;
     mutex_lock(&sb->tree_lock);
-    /* Where others make names, too, only the making itself tells. */
-    if (!dir->node->ops->create_open || sb->exclusive)
-        r = dcache_peek(dir, s->last.name, s->last.len, &d, &dying);
+    if (dir->node->ops->create_open) /* the making itself tells */
+        r = is_taken(s) ? 0 : -ENOENT;
     else
-        r = cached_child(s, &d) == 1 ? 0 : -ENOENT;
+        r = dcache_peek(dir, s->last.name, s->last.len, &d, &dying);
     if (r == 0)
         r = -EEXIST;
     else if (r == -ENOENT && dir->node->ops->create_open)
@@ -379,18 +385,45 @@ static int open_made(const struct path *made, uint32_t flags, struct file *f, st
     return r;
 }
 
-/* One try of open(O_CREAT) once the walk stands at the directory. 1: a symlink leads on. */
-static int open_last(struct walk *s, uint32_t flags, uint32_t mode, struct file **ret)
+static int make_and_open(struct walk *s, uint32_t flags, uint32_t mode, struct file **ret)
 {
     struct path made;
     struct file *f;
+    flags &= ~(uint32_t) LX_O_TRUNC;
+    int r = create_at(s, flags, mode, &made, &f);
+    if (r < 0)
+        return r;
+    r = f ? open_made(&made, flags, f, ret) : open_node(s->w, &made, flags, ret);
+    path_put(&made);
+    return r;
+}
+
+/*
+ * The last component before it is walked to. 0, an error, or 1: walk to it. O_EXCL: what is there
+ * (EEXIST) matters more than why nothing can be made.
+ */
+static int open_at_once(struct walk *s, uint32_t flags, uint32_t mode, struct file **ret)
+{
+    int r;
+    if (!(flags & LX_O_EXCL)) {
+        r = open_by_name(s, flags, ret);
+        return r == -ENOENT ? make_and_open(s, flags, mode, ret) : r;
+    }
+    if (!s->cur.dentry->node->ops->create_open)
+        return 1;
+    r = make_and_open(s, flags, mode, ret);
+    return r < 0 && r != -EEXIST ? 1 : r;
+}
+
+/* One try of open(O_CREAT) once the walk stands at the directory. 1: a symlink leads on. */
+static int open_last(struct walk *s, uint32_t flags, uint32_t mode, struct file **ret)
+{
     if (s->last.kind != LAST_NAME || s->must_be_dir)
         return -EISDIR;
-    int r = flags & LX_O_EXCL ? 1 : open_by_name(s, flags, ret);
-    if (r == 0 || (r < 0 && r != -ENOENT))
+    int r = open_at_once(s, flags, mode, ret);
+    if (r <= 0)
         return r;
-    if (r == 1)
-        r = walk_last(s);
+    r = walk_last(s);
     if (r == 1)
         return 1;
     if (r == 0) {
@@ -398,15 +431,7 @@ static int open_last(struct walk *s, uint32_t flags, uint32_t mode, struct file 
             return -EEXIST;
         return path_open_at(s->w, &s->cur, flags, ret);
     }
-    if (r != -ENOENT || !s->at_last)
-        return r;
-    flags &= ~(uint32_t) LX_O_TRUNC;
-    r = create_at(s, flags, mode, &made, &f);
-    if (r < 0)
-        return r;
-    r = f ? open_made(&made, flags, f, ret) : open_node(s->w, &made, flags, ret);
-    path_put(&made);
-    return r;
+    return r == -ENOENT && s->at_last ? make_and_open(s, flags, mode, ret) : r;
 }
 
 static int open_create(const struct walkctx *w, const struct path *at, const char *name,
