@@ -27,6 +27,16 @@ static int name_in(struct node *dir, const char *name)
     return r < 0 ? r : host_node_fd(dir);
 }
 
+/*
+ * A guest has taken names of dir away. Another tree, whose names are trusted for a while, may show
+ * the same directory; if it is this one, the cache knows.
+ */
+static void taken_away(const struct node *dir)
+{
+    if (!dir->sb->exclusive && !dir->sb->trust_ns)
+        kernel_heard(host_super(dir->sb)->k);
+}
+
 int host_lookup(struct node *dir, const char *name, size_t len, struct node **ret)
 {
     char text[NAME_MAX + 1];
@@ -107,7 +117,10 @@ int host_unlink(struct node *dir, const char *name, struct node *target, bool is
     int at = name_in(dir, name);
     if (at < 0)
         return at;
-    return unlinkat(at, name, is_rmdir ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+    if (unlinkat(at, name, is_rmdir ? AT_REMOVEDIR : 0) < 0)
+        return -errno;
+    taken_away(dir);
+    return 0;
 }
 
 int host_rename(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags)
@@ -115,7 +128,10 @@ int host_rename(struct node *od, const char *on, struct node *nd, const char *nn
     int from = name_in(od, on), to = name_in(nd, nn);
     if (from < 0 || to < 0)
         return from < 0 ? from : to;
-    return renameat2(from, on, to, nn, flags) < 0 ? -errno : 0;
+    if (renameat2(from, on, to, nn, flags) < 0)
+        return -errno;
+    taken_away(od);
+    return 0;
 }
 
 ssize_t host_readlink(struct node *n, struct task *t, char *dst, size_t cap)

@@ -113,7 +113,7 @@ struct node_ops {
      * for permissions: the caller looks at *ret_attr and drops the file if need be. `known`: what
      * the name stood for; it must still (the lock is not held), and *ret is a reference on it.
      * NULL: a new node, which may be by_name; the lock is held. 1: not this way, or an error that
-     * the long way will find again. -ENOENT, -EMFILE, -ENFILE, -ENOMEM.
+     * the long way will find again. -ENOENT, -EMFILE, -ENFILE, -ENOMEM. Needs getattr_at.
      */
     int (*open_at)(struct node *dir, const char *name, struct node *known,
                    const struct open_args *a, struct attr *ret_attr, struct node **ret,

@@ -277,6 +277,24 @@ static int check_named(const struct walk *s, const struct named *x, uint32_t fla
 }
 
 /*
+ * The permission is looked at when the file is open: that is no harm, but for writing. Who may not
+ * write must not make the host prepare for it (an overlay of the host copies the whole file).
+ */
+static bool may_try(const struct walk *s, uint32_t flags)
+{
+    struct node *dir = s->cur.dentry->node;
+    struct attr a;
+    if (!(wanted(flags) & MAY_WRITE))
+        return true;
+    if (path_mount_flags(&s->cur) & MOUNT_F_RDONLY)
+        return false;
+    if (cred_capable(s->w->cred, LX_CAP_DAC_OVERRIDE))
+        return true;
+    int r = dir->ops->getattr_at(dir, s->last.name, &a);
+    return r < 0 || place_permission(s->w, &s->cur, &a, wanted(flags)) == 0;
+}
+
+/*
  * The last component, opened by its name: no lookup, and the file's own descriptor holds the node.
  * 1: it must be walked to.
  */
@@ -285,9 +303,8 @@ static int open_by_name(struct walk *s, uint32_t flags, struct file **ret)
     struct node *dir = s->cur.dentry->node;
     struct named x;
     if (s->last.kind != LAST_NAME || !dir->ops->open_at || (flags & LX_O_PATH) ||
-        (path_mount_flags(&s->cur) & MOUNT_F_NODIRATIME)) /* is it a directory? */
-        return 1;
-    if ((wanted(flags) & MAY_WRITE) && (path_mount_flags(&s->cur) & MOUNT_F_RDONLY))
+        (path_mount_flags(&s->cur) & MOUNT_F_NODIRATIME) || /* is it a directory? */
+        !may_try(s, flags))
         return 1;
     struct open_args a = args_for_driver(s->w, &s->cur, LX_S_IFREG, flags);
     a.flags |= s->must_be_dir ? LX_O_DIRECTORY : 0;
