@@ -282,8 +282,6 @@ int dcache_enter(struct dentry *dir, const char *name, size_t len, struct node *
     node_put(steal); /* d has its own, or else the caller finds the name by looking again */
     if (!d)
         return -ENOMEM;
-    if (sb->trust_ns)
-        d->asked_ns = coarse_now_ns();
     dcache_add(d, dying);
     *ret = d;
     return 0;
