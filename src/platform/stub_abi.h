@@ -167,17 +167,19 @@ struct channel {
     uint32_t sentry_asleep;
     uint32_t
         spin; /* sentry: how long the stub may spin for the reply, in TSC ticks; 0: not at all */
+    /* of the request; written last, because the sentry may be looking at the line */
+    uint64_t patch;    /* address of the system call instruction that the stub would patch, or 0 */
+    uint64_t direct;   /* DIRECT_*; taken back to 0 by the sentry */
+    uint64_t rip, rsp; /* the same as in regs */
+    uint32_t n_in, n_out;
 
     /* request: written by the stub */
     _Alignas(CHANNEL_LINE) uint32_t req;
     uint32_t cpu; /* where the stub runs */
     uint64_t nr, args[6];
 
-    _Alignas(CHANNEL_LINE) uint32_t n_in, n_out;
-    uint64_t patch;    /* address of the system call instruction that the stub would patch, or 0 */
-    uint64_t direct;   /* DIRECT_*; taken back to 0 by the sentry */
-    uint64_t rip, rsp; /* the same as in regs */
-    struct stub_segment segments[2 * STUB_SEGMENTS]; /* n_in toward the sentry, then n_out */
+    _Alignas(CHANNEL_LINE) struct stub_segment
+        segments[2 * STUB_SEGMENTS]; /* n_in toward the sentry, then n_out */
 
     /* reply: written by the sentry */
     _Alignas(CHANNEL_LINE) uint32_t rep;

@@ -42,9 +42,9 @@ void fill_syscall(struct channel *ch, const struct stub_regs *r, uint64_t nr, ui
     ch->args[3] = r->r10;
     ch->args[4] = r->r8;
     ch->args[5] = r->r9;
-    ch->patch = patch;
     marshal(ch, nr, r);
     direct_note(ch, slot_of(r), nr, r);
+    ch->patch = patch;
 }
 
 /*

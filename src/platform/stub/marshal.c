@@ -48,11 +48,8 @@ void marshal(struct channel *ch, uint64_t nr, const struct stub_regs *r)
 {
     uint32_t used = 0, n_in = 0, n_out = 0;
     struct stub_segment out[STUB_SEGMENTS];
-    ch->n_in = ch->n_out = 0;
-    if (nr >= sizeof(table) / sizeof(table[0]))
-        return;
 
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 6 && nr < sizeof(table) / sizeof(table[0]); i++) {
         const struct arg_desc *d = &table[nr][i];
         if (d->kind == ARG_NA)
             break;
