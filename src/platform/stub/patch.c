@@ -12,7 +12,6 @@
 #define PROT_RX   5
 #define PROT_RWX  7
 #define PAGE      4096ul
-#define LINE      64ul
 #define PER_CHUNK (STUB_CHUNK_SIZE / sizeof(struct trampoline))
 #define HOT       48 /* traps; a patch costs about as much as twenty */
 #define N_SITES   256
@@ -177,11 +176,6 @@ static uint64_t around(uint64_t at, size_t *ret_offset)
 static bool is_in_quad(uint64_t at)
 {
     return at % 8 <= 8 - JUMP_SIZE;
-}
-
-static bool is_in_line(uint64_t at)
-{
-    return at % LINE <= LINE - JUMP_SIZE;
 }
 
 /* True: the bytes were `from` and are `to`. */

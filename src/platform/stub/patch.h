@@ -34,6 +34,7 @@
 #include "platform/stub/stub.h"
 
 #define JUMP_SIZE 5
+#define LINE      64ul /* of the cache */
 #define TAIL_MAX  6
 
 struct trampoline {
@@ -61,6 +62,11 @@ struct window {
     uint8_t n_before, n_tail; /* one of them is 0 */
 };
 bool window_find(uint64_t site, uint64_t nr, struct window *ret);
+/* A jump there can be written in one step, if only one thread runs. */
+static inline bool is_in_line(uint64_t at)
+{
+    return at % LINE <= LINE - JUMP_SIZE;
+}
 /* A byte that begins no instruction in 64-bit mode. */
 bool is_no_opcode(uint8_t byte);
 

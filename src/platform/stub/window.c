@@ -93,5 +93,13 @@ static bool behind_call(uint64_t site, struct window *w)
 
 bool window_find(uint64_t site, uint64_t nr, struct window *ret)
 {
-    return before_call(site, nr, ret) || behind_call(site, ret);
+    struct window behind;
+    bool found = before_call(site, nr, ret);
+    if (found && is_in_line(ret->at))
+        return true;
+    /* One that lies across two lines is never written: pwrite(2) in Debian's libc. */
+    if (!behind_call(site, &behind) || (found && !is_in_line(behind.at)))
+        return found;
+    *ret = behind;
+    return true;
 }
