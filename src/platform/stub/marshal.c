@@ -44,6 +44,21 @@ static void add_segment(struct stub_segment list[STUB_SEGMENTS], uint32_t *n, ui
     *used = (*used + len + 7) & ~7u;
 }
 
+static bool writable(uint64_t at)
+{
+    return stub_cmpxchg((uint32_t *) (at & ~3ul), 0, 0) >= 0;
+}
+
+/*
+ * Results that only come once, a pipe's bytes, must not be lost in memory that cannot take them:
+ * where the ends of the buffer fault, the sentry copies, and knows how far it came. Both ends stand
+ * for what is between them; a page touched for nothing costs more than a call.
+ */
+static bool takes_results(uint64_t addr, uint64_t len)
+{
+    return writable(addr) && writable(addr + len - 1);
+}
+
 void marshal(struct channel *ch, uint64_t nr, const struct stub_regs *r)
 {
     uint32_t used = 0, n_in = 0, n_out = 0;
@@ -73,7 +88,7 @@ void marshal(struct channel *ch, uint64_t nr, const struct stub_regs *r)
         if (d->kind == ARG_IN || d->kind == ARG_INS) {
             if (n_in < STUB_SEGMENTS && stub_copy(to, (const void *) addr, len) == 0)
                 add_segment(ch->segments, &n_in, addr, (uint32_t) len, &used);
-        } else if (n_out < STUB_SEGMENTS) {
+        } else if (n_out < STUB_SEGMENTS && (d->kind != ARG_OUT || takes_results(addr, len))) {
             add_segment(out, &n_out, addr, (uint32_t) len, &used);
         }
     }
