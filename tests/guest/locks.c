@@ -276,4 +276,117 @@ CASE(many_contenders)
     CHECK_EQ(n, WORKERS * ROUNDS);
 }
 
+/* Hard links are one object, whichever name it was opened by. */
+CASE(hard_links_share_their_locks)
+{
+    int fd = fresh();
+    CHECK_EQ(link("f", "g"), 0);
+    CHECK_EQ(set(fd, F_SETLK, F_WRLCK, 0, 10), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct flock fl = range(F_WRLCK, 5, 1);
+        int other = (int) CHECK_OK(open("g", O_RDWR));
+        CHECK_ERR(set(other, F_SETLK, F_WRLCK, 5, 1), EAGAIN);
+        CHECK_EQ(fcntl(other, F_GETLK, &fl), 0);
+        CHECK_EQ(fl.l_pid, getppid());
+        CHECK_EQ(set(other, F_SETLK, F_WRLCK, 10, 1), 0);
+        _exit(0);
+    }
+    CHECK_EXIT(pid, 0);
+    /* Closing the other name drops the locks, too. */
+    int again = (int) CHECK_OK(open("g", O_RDONLY));
+    CHECK_EQ(seen(0, 1, NULL, NULL), F_WRLCK);
+    CHECK_EQ(close(again), 0);
+    CHECK_EQ(seen(0, 1, NULL, NULL), F_UNLCK);
+}
+
+CASE(hard_links_share_their_flocks)
+{
+    int fd = fresh();
+    CHECK_EQ(link("f", "g"), 0);
+    int other = (int) CHECK_OK(open("g", O_RDONLY));
+    CHECK_EQ(flock(fd, LOCK_EX), 0);
+    CHECK_ERR(flock(other, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+    CHECK_EQ(rename("g", "h"), 0);
+    CHECK_ERR(flock(other, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+    CHECK_EQ(unlink("f"), 0);
+    CHECK_ERR(flock(other, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+    CHECK_EQ(close(fd), 0);
+    CHECK_EQ(flock(other, LOCK_SH | LOCK_NB), 0);
+}
+
+/* flock(2): the old lock goes before the new one is asked for. */
+CASE(a_failed_conversion_loses_the_lock)
+{
+    int a = fresh(), b = fresh(), c = fresh();
+    CHECK_EQ(flock(a, LOCK_SH), 0);
+    CHECK_EQ(flock(b, LOCK_SH), 0);
+    CHECK_ERR(flock(a, LOCK_EX | LOCK_NB), EWOULDBLOCK);
+    CHECK_EQ(flock(b, LOCK_EX | LOCK_NB), 0);
+    CHECK_EQ(flock(b, LOCK_EX | LOCK_NB), 0);
+    CHECK_EQ(flock(b, LOCK_SH), 0);
+    CHECK_EQ(flock(c, LOCK_SH | LOCK_NB), 0);
+}
+
+CASE(arguments)
+{
+    int fd = fresh(), rd = (int) CHECK_OK(open("f", O_RDONLY)),
+        wr = (int) CHECK_OK(open("f", O_WRONLY)), at = (int) CHECK_OK(open("f", O_PATH));
+    struct flock fl = range(77, 0, 0);
+    CHECK_ERR(fcntl(fd, F_SETLK, &fl), EINVAL);
+    CHECK_ERR(fcntl(fd, F_GETLK, &fl), EINVAL);
+    fl = range(F_UNLCK, 0, 0);
+    CHECK_ERR(fcntl(fd, F_GETLK, &fl), EINVAL);
+    fl = range(F_RDLCK, 0, 0);
+    fl.l_whence = 9;
+    CHECK_ERR(fcntl(fd, F_SETLK, &fl), EINVAL);
+    CHECK_ERR(set(rd, F_SETLK, F_WRLCK, 0, 1), EBADF);
+    CHECK_ERR(set(wr, F_SETLK, F_RDLCK, 0, 1), EBADF);
+    CHECK_EQ(set(rd, F_SETLK, F_RDLCK, 0, 1), 0);
+    CHECK_ERR(set(at, F_SETLK, F_RDLCK, 0, 1), EBADF);
+    CHECK_ERR(set(fd, F_SETLK, F_RDLCK, -1, 1), EINVAL);
+    CHECK_ERR(set(fd, F_SETLK, F_RDLCK, 0, -1), EINVAL);
+    CHECK_EQ(set(fd, F_SETLK, F_RDLCK, 1, -1), 0);
+    CHECK_ERR(set(fd, F_SETLK, F_RDLCK, INT64_MAX, 2), EOVERFLOW);
+    CHECK_EQ(set(fd, F_SETLK, F_RDLCK, INT64_MAX, 1), 0);
+    CHECK_ERR(fcntl(fd, F_SETLK, (void *) 8), EFAULT);
+    CHECK_ERR(set(999, F_SETLK, F_RDLCK, 0, 1), EBADF);
+    CHECK_ERR(flock(fd, 0), EINVAL);
+    CHECK_ERR(flock(fd, LOCK_SH | LOCK_EX), EINVAL);
+    CHECK_ERR(flock(at, LOCK_SH), EBADF);
+    CHECK_ERR(flock(999, LOCK_SH), EBADF);
+    CHECK_EQ(flock(rd, LOCK_EX), 0);
+}
+
+CASE(an_open_files_own_locks)
+{
+    int fd = fresh();
+    struct flock fl = range(F_UNLCK, 0, 0);
+    fl.l_pid = 0;
+    CHECK_EQ(set(fd, F_OFD_SETLK, F_WRLCK, 10, 5), 0);
+    fl = range(F_WRLCK, 0, 0);
+    CHECK_EQ(fcntl(fd, F_OFD_GETLK, &fl), 0); /* its own is in nobody's way */
+    CHECK_EQ(fl.l_type, F_UNLCK);
+    int other = (int) CHECK_OK(open("f", O_RDWR));
+    fl = range(F_RDLCK, 0, 0);
+    CHECK_EQ(fcntl(other, F_OFD_GETLK, &fl), 0);
+    CHECK_EQ(fl.l_type, F_WRLCK);
+    CHECK_EQ(fl.l_pid, -1);
+    CHECK_EQ(fl.l_start, 10);
+    CHECK_EQ(fl.l_len, 5);
+    fl = range(F_WRLCK, 0, 1);
+    fl.l_pid = 1;
+    CHECK_ERR(fcntl(fd, F_OFD_SETLK, &fl), EINVAL);
+}
+
+CASE(directories_and_places)
+{
+    CHECK_EQ(mkdir("d", 0755), 0);
+    int d = (int) CHECK_OK(open("d", O_RDONLY)), e = (int) CHECK_OK(open("d", O_RDONLY));
+    CHECK_EQ(flock(d, LOCK_EX), 0);
+    CHECK_ERR(flock(e, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+    CHECK_EQ(set(d, F_SETLK, F_RDLCK, 0, 0), 0);
+    CHECK_ERR(set(d, F_SETLK, F_WRLCK, 0, 0), EBADF);
+}
+
 GUEST_MAIN

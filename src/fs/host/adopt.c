@@ -51,7 +51,7 @@ static ssize_t now_or_never(struct adopted *a, struct iobuf *io, int64_t pos, bo
 {
     ssize_t (*move)(int, struct iobuf *, int64_t, int) = write ? host_fd_write : host_fd_read;
     if (!a->blocks)
-        return move(a->fd, io, pos, 0);
+        return move(a->fd, io, pos, (int) io->rwf);
     if (!atomic_load(&a->no_nowait)) {
         ssize_t r = move(a->fd, io, pos, RWF_NOWAIT);
         if (r != -EOPNOTSUPP)

@@ -2,7 +2,9 @@
 /* Opened host files: the data goes between a host descriptor and the transfer. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -63,6 +65,13 @@ static int next_piece(struct pieces *p, struct iobuf *io, bool toward_guest, str
     return ret->at ? 0 : -ENOMEM;
 }
 
+/* What the guest's memory did not take is read again next time, where there is an offset. */
+static void put_back(int fd, ssize_t n)
+{
+    if (n > 0)
+        (void) !lseek(fd, -n, SEEK_CUR);
+}
+
 ssize_t host_fd_read(int fd, struct iobuf *io, int64_t pos, int flags)
 {
     struct pieces p = {.large = NULL};
@@ -79,7 +88,9 @@ ssize_t host_fd_read(int fd, struct iobuf *io, int64_t pos, int flags)
         ssize_t got = r;
         if (at.window)
             iobuf_advance(io, (size_t) got);
-        else if ((r = iobuf_put(io, at.at, (size_t) got)) < 0)
+        else if ((r = iobuf_put(io, at.at, (size_t) got)) < got && pos < 0)
+            put_back(fd, got - MAX(r, (ssize_t) 0));
+        if (r < 0)
             break;
         done += r;
         if (r < got || (size_t) got < want)
@@ -157,12 +168,12 @@ int host_fd_donate(int fd, uint32_t open_flags, int prot, bool shared, int *ret_
 
 static ssize_t file_read_op(struct file *f, struct iobuf *io, int64_t pos)
 {
-    return host_fd_read(host_file(f)->fd, io, pos, 0);
+    return host_fd_read(host_file(f)->fd, io, pos, (int) io->rwf);
 }
 
 static ssize_t file_write_op(struct file *f, struct iobuf *io, int64_t pos)
 {
-    return host_fd_write(host_file(f)->fd, io, pos, 0);
+    return host_fd_write(host_file(f)->fd, io, pos, (int) io->rwf);
 }
 
 static int64_t file_seek_op(struct file *f, int64_t off, int whence)
@@ -232,9 +243,36 @@ static int file_direct(struct file *f)
     return fstatfs(fd, &s) == 0 && is_storage((int64_t) s.f_type) ? fd : -1;
 }
 
-/* Seals: of memfds; the host says what other files answer. */
-static long file_fcntl(struct file *f, struct task *t unused_, int cmd, uint64_t arg)
+static int file_attr_flags(struct file *f, bool set, uint32_t *flags)
 {
+    int v = (int) *flags;
+    if (ioctl(host_file(f)->fd, set ? FS_IOC_SETFLAGS : FS_IOC_GETFLAGS, &v) < 0)
+        return -errno;
+    *flags = (uint32_t) v;
+    return 0;
+}
+
+static int file_clone_range(struct file *f, int from, uint64_t off, uint64_t len, uint64_t to)
+{
+    struct file_clone_range r = {from, off, len, to};
+    return ioctl(host_file(f)->fd, FICLONERANGE, &r) < 0 ? -errno : 0;
+}
+
+static long write_hint(struct file *f, struct task *t, int cmd, uaddr_t at)
+{
+    uint64_t hint;
+    if (cmd == LX_F_SET_RW_HINT && copy_in(t, &hint, at, sizeof(hint)) < 0)
+        return -EFAULT;
+    if (fcntl(host_file(f)->fd, cmd, &hint) < 0)
+        return -errno;
+    return cmd == LX_F_GET_RW_HINT ? copy_out(t, at, &hint, sizeof(hint)) : 0;
+}
+
+/* Seals: of memfds; the host says what other files answer. */
+static long file_fcntl(struct file *f, struct task *t, int cmd, uint64_t arg)
+{
+    if (cmd == LX_F_GET_RW_HINT || cmd == LX_F_SET_RW_HINT)
+        return write_hint(f, t, cmd, uaddr(arg));
     if (cmd != LX_F_ADD_SEALS && cmd != LX_F_GET_SEALS)
         return cmd == LX_F_GETPIPE_SZ || cmd == LX_F_SETPIPE_SZ ? -EBADF : -EINVAL;
     int r = fcntl(host_file(f)->fd, cmd, (unsigned) arg);
@@ -270,6 +308,8 @@ static const struct file_ops file_ops = {
     .fcntl = file_fcntl,
     .host_fd = file_host_fd,
     .direct = file_direct,
+    .attr_flags = file_attr_flags,
+    .clone_range = file_clone_range,
     .flags_changed = file_flags_changed,
     .release = host_file_release,
 };
@@ -280,6 +320,7 @@ static const struct file_ops dir_ops = {
     .fsync = file_fsync,
     .getattr = file_getattr_op,
     .setattr = file_setattr_op,
+    .attr_flags = file_attr_flags,
     .release = host_file_release,
 };
 
@@ -316,6 +357,8 @@ static const struct file_ops tmpfile_ops = {
     .anon_node = file_anon_node,
     .host_fd = file_host_fd,
     .direct = file_direct,
+    .attr_flags = file_attr_flags,
+    .clone_range = file_clone_range,
     .flags_changed = file_flags_changed,
     .release = tmpfile_release,
 };
@@ -393,7 +436,7 @@ static int opened(struct super *sb, int fd, struct node *known, const struct ope
         return r;
     if (type != LX_S_IFREG && type != LX_S_IFDIR)
         return 1;
-    if (known && (known->ino != at.ino || host_node(known)->dev != at.dev || known->type != type))
+    if (known && (known->ino != at.ino || known->dev != at.dev || known->type != type))
         return 1;
     struct node *n = known ? node_get(known) : NULL;
     r = known ? 0 : host_node_opened(sb, &at, &n);

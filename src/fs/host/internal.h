@@ -19,7 +19,6 @@ struct host_super {
 struct host_node {
     struct node node;   /* first */
     _Atomic int fd;     /* O_PATH; set once, [opened_lock]; -1: node.by_name */
-    uint64_t dev;       /* immutable: with node.ino, which object the name stood for */
     struct list opened; /* [opened_lock] host_file.opened: what can give us a descriptor */
 };
 

@@ -32,7 +32,7 @@ static struct host_node *node_alloc(struct super *sb, uint32_t mode, uint64_t de
     if (!hn)
         return NULL;
     node_init(&hn->node, sb, &host_node_ops, mode & LX_S_IFMT, ino);
-    hn->dev = dev;
+    hn->node.dev = dev;
     atomic_init(&hn->fd, -1);
     list_init(&hn->opened);
     return hn;
@@ -116,7 +116,7 @@ int host_hold(struct node *n, struct node *dir, const char *name)
         return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
     if (fstat(fd, &st) < 0)
         return -errno;
-    if (st.st_dev != hn->dev || st.st_ino != n->ino || (st.st_mode & LX_S_IFMT) != n->type)
+    if (st.st_dev != n->dev || st.st_ino != n->ino || (st.st_mode & LX_S_IFMT) != n->type)
         return -ESTALE;
     MUTEX_GUARD(&host_super(n->sb)->opened_lock);
     if (atomic_load(&hn->fd) < 0)

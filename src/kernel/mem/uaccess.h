@@ -72,8 +72,9 @@ struct iobuf {
     size_t left;
     bool window_out; /* the last window was one toward the guest */
     /* Of a blocking transfer, for drivers: */
-    bool again; /* something was moved, or waited for, before */
-    bool late;  /* read_until() has passed or a signal came: what there is now, without waiting */
+    bool again;   /* something was moved, or waited for, before */
+    uint32_t rwf; /* LX_RWF_* of this transfer, as far as the driver knows how */
+    bool late;    /* read_until() has passed or a signal came: what there is now, without waiting */
 };
 
 /* One guest range; len is clamped to GUEST_RW_MAX. -EFAULT when it leaves the guest's address

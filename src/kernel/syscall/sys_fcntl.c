@@ -83,7 +83,34 @@ static long duplicate(struct task *t, struct file *f, uint64_t min, bool cloexec
 static bool for_places(int cmd)
 {
     return cmd == LX_F_DUPFD || cmd == LX_F_DUPFD_CLOEXEC || cmd == LX_F_GETFD ||
-           cmd == LX_F_SETFD || cmd == LX_F_GETFL;
+           cmd == LX_F_SETFD || cmd == LX_F_GETFL || cmd == LX_F_DUPFD_QUERY;
+}
+
+/* Do both descriptors refer to one opening? */
+static long is_same(struct task *t, const struct file *f, int other)
+{
+    struct file *g;
+    int r = fd_lookup_any(t->files, other, &g);
+    if (r < 0)
+        return r;
+    file_put(g);
+    return f == g;
+}
+
+/* F_GET_RW_HINT, F_SET_RW_HINT: the host's, for files that have any data there. */
+static long do_hint(struct task *t, struct file *f, int cmd, uaddr_t arg)
+{
+    bool theirs = f->ops->host_fd && f->ops->fcntl;
+    const uint64_t none = 0;
+    struct attr at;
+    if (cmd == LX_F_GET_RW_HINT)
+        return theirs ? f->ops->fcntl(f, t, cmd, arg.v) : copy_out(t, arg, &none, sizeof(none));
+    int r = file_getattr(f, &at);
+    if (r < 0)
+        return r;
+    if (at.uid != t->cred->fsuid && !cred_capable(t->cred, LX_CAP_FOWNER))
+        return -EPERM;
+    return theirs ? f->ops->fcntl(f, t, cmd, arg.v) : -EINVAL;
 }
 
 static long do_fcntl(struct task *t, int fd, struct file *f, int cmd, uint64_t arg)
@@ -114,9 +141,18 @@ static long do_fcntl(struct task *t, int fd, struct file *f, int cmd, uint64_t a
     case LX_F_SETSIG:
     case LX_F_GETSIG:
         return async_fcntl(t, f, cmd, arg);
+    case LX_F_DUPFD_QUERY:
+        return is_same(t, f, (int) arg);
+    case LX_F_CREATED_QUERY:
+        return f->is_creator;
+    case LX_F_GET_RW_HINT:
+    case LX_F_SET_RW_HINT:
+        return do_hint(t, f, cmd, uaddr(arg));
     case LX_F_GETLEASE:
         return LX_F_UNLCK; /* nobody can have one */
     }
+    if (cmd == LX_F_ADD_SEALS && (atomic_load(&f->flags) & LX_O_ACCMODE) == LX_O_RDONLY)
+        return -EPERM;
     if (f->ops->fcntl)
         return f->ops->fcntl(f, t, cmd, arg);
     return cmd == LX_F_GETPIPE_SZ || cmd == LX_F_SETPIPE_SZ ? -EBADF : -EINVAL;

@@ -4,15 +4,12 @@
 
 #include "abi/linux/fcntl.h"
 #include "abi/linux/ioctl.h"
-#include "abi/linux/stat.h"
+#include "kernel/syscall/ioctl.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/async.h"
-#include "kernel/vfs/attr.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
-#include "kernel/vfs/node.h"
-#include "kernel/vfs/walk.h"
 
 static long set_flag(struct file *f, bool on, uint32_t flag)
 {
@@ -30,28 +27,10 @@ static long set_mode(struct task *t, int fd, struct file *f, uint32_t cmd, uaddr
         return -EFAULT;
     if (cmd == LX_FIONBIO)
         return set_flag(f, on, LX_O_NONBLOCK);
+    if (!on == !(atomic_load(&f->flags) & LX_O_ASYNC))
+        return 0;
     int r = async_switch(t, f, fd, on);
     return r < 0 ? r : set_flag(f, on, LX_O_ASYNC);
-}
-
-/* FIONREAD of a regular file: what is left of it. */
-static long bytes_left(struct task *t, struct file *f, uaddr_t to)
-{
-    struct attr a;
-    int64_t pos = file_seek(f, 0, LX_SEEK_CUR);
-    if (pos < 0)
-        return pos;
-    int r = file_getattr(f, &a);
-    if (r < 0)
-        return r;
-    int32_t left = (int32_t) ((int64_t) a.size - pos);
-    return copy_out(t, to, &left, sizeof(left));
-}
-
-static bool is_plain_file(const struct file *f)
-{
-    const struct node *n = path_node(&f->path);
-    return n && n->type == LX_S_IFREG && f->ops->seek;
 }
 
 static long do_ioctl(struct task *t, int fd, struct file *f, uint32_t cmd, uint64_t arg)
@@ -65,9 +44,10 @@ static long do_ioctl(struct task *t, int fd, struct file *f, uint32_t cmd, uint6
     case LX_FIOASYNC:
         return set_mode(t, fd, f, cmd, uaddr(arg));
     }
-    if (f->ops->ioctl)
-        return f->ops->ioctl(f, t, cmd, arg);
-    return cmd == LX_FIONREAD && is_plain_file(f) ? bytes_left(t, f, uaddr(arg)) : -ENOTTY;
+    long r = file_request(t, f, cmd, arg);
+    if (r != NOT_OF_FILES)
+        return r;
+    return f->ops->ioctl ? f->ops->ioctl(f, t, cmd, arg) : -ENOTTY;
 }
 
 long sys_ioctl(struct task *t, const uint64_t a[static 6])

@@ -70,25 +70,30 @@ long sys_pwrite64(struct task *t, const uint64_t a[static 6])
 /* ---- vectors ---- */
 
 /*
- * What of preadv2(2)'s flags can be kept. RWF_NOWAIT is where waiting is ours, in pipes and the
- * like; whether the host would wait for a disk cannot be told, nor can one write alone append.
+ * preadv2(2)'s flags: the host's business where the data is the host's. Elsewhere there is nothing
+ * to append to, and RWF_NOWAIT is for what has a queue to wait in.
  */
-static int check_flags(const struct file *f, uint32_t flags)
+static int check_flags(struct file *f, struct iobuf *io, uint32_t flags)
 {
     if (flags & ~(uint32_t) LX_RWF_SUPPORTED)
         return -EOPNOTSUPP;
-    if ((flags & LX_RWF_NOWAIT) && !f->wq)
+    if ((flags & LX_RWF_APPEND) && (flags & LX_RWF_NOAPPEND))
+        return -EINVAL;
+    if (f->ops->host_fd && f->ops->host_fd(f) >= 0)
+        io->rwf = flags;
+    else if ((flags & LX_RWF_NOWAIT) && !f->wq)
         return -EOPNOTSUPP;
-    return flags & LX_RWF_APPEND ? -EOPNOTSUPP : 0;
+    return 0;
 }
 
 static ssize_t move_flagged(struct task *t, struct file *f, struct iobuf *io, const struct move *m)
 {
-    int r = check_flags(f, m->flags);
+    int r = check_flags(f, io, m->flags);
     if (r < 0)
         return r;
     ssize_t n = move(t, f, io, m);
-    if (n > 0 && m->write && (m->flags & (LX_RWF_SYNC | LX_RWF_DSYNC)) && f->ops->fsync) {
+    if (n > 0 && m->write && !io->rwf && (m->flags & (LX_RWF_SYNC | LX_RWF_DSYNC)) &&
+        f->ops->fsync) {
         r = f->ops->fsync(f, !(m->flags & LX_RWF_SYNC));
         if (r < 0)
             return r;

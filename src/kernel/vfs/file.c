@@ -39,6 +39,7 @@ void file_init(struct file *f, const struct file_ops *ops, uint32_t flags)
     f->anon_ino = 0;
     f->is_writer = false;
     f->is_opened = false;
+    f->is_creator = false;
 }
 
 void file_set_path(struct file *f, const struct path *p)

@@ -85,6 +85,10 @@ struct file_ops {
      * what f's do and never wait: direct.h.
      */
     int (*direct)(struct file *f);
+    /* -ENOTTY. FS_IOC_GETFLAGS and FS_IOC_SETFLAGS; who may was looked at. */
+    int (*attr_flags)(struct file *f, bool set, uint32_t *flags);
+    /* -EOPNOTSUPP. Shares what `from`, a file with a host_fd, holds; len 0: to its end. */
+    int (*clone_range)(struct file *f, int from, uint64_t off, uint64_t len, uint64_t to);
     /* F_SETFL; may be NULL. */
     void (*flags_changed)(struct file *f, uint32_t old_flags);
     /* Each close(2) of a descriptor; may be NULL. */
@@ -123,6 +127,7 @@ struct file {
     struct list watches;           /* [watch_lock] struct file_watch */
     bool is_writer;                /* immutable once open: counts in node.writers */
     bool is_opened;                /* immutable once open: counts in node.openings */
+    bool is_creator;               /* immutable once open: this open(2) made the file */
     _Atomic(struct async *) async; /* set once; signal-driven I/O, async.h; NULL: never asked for */
     uint64_t anon_ino;             /* shown for anonymous files */
 };

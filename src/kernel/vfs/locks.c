@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * File locks. They hang on nodes; one mutex guards them all, because deadlock detection must see
- * who waits for whom across files. Record locks of one owner never overlap and are merged when they
- * meet.
+ * File locks. They belong to objects, which hard links share, and not to nodes; one mutex guards
+ * them all, because deadlock detection must see who waits for whom across files. Record locks of
+ * one owner never overlap and are merged when they meet. An object's number cannot be given to
+ * another while it has locks: who holds one has it open.
  *
  * A record lock belongs to a descriptor table and dies when any descriptor of the file is closed
  * there. A lock set while another thread closes the descriptor must not stay behind:
  *
  *     locker                                closer
- *     adds the lock, n_locks > 0
+ *     adds the lock, crowd > 0
  *     is f still in the table? (its lock)   clears the slot (the table's lock)
- *                                           n_locks > 0? drops the owner's locks
+ *                                           crowd > 0? drops the owner's locks
  *
  * Whichever takes the table's lock second sees what the other one did.
  */
@@ -21,11 +22,13 @@
 
 #include "abi/linux/poll.h"
 #include "base/cleanup.h"
+#include "base/htab.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/attr.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/lock_table.h"
 #include "kernel/vfs/mount_table.h"
+#include "kernel/vfs/node.h"
 #include "kernel/wait/block.h"
 
 #define CHAIN_MAX 64 /* who-waits-for-whom steps before a cycle is no longer looked for */
@@ -37,7 +40,7 @@ struct owner {
 };
 
 struct flk {
-    struct list link; /* [locks.lock] in node.locks */
+    struct list link; /* [locks.lock] in site.locks */
     struct owner owner;
     bool whole;         /* flock(2): another kind, that record locks do not meet */
     int type;           /* LX_F_RDLCK, LX_F_WRLCK; LX_F_UNLCK only in requests */
@@ -45,19 +48,37 @@ struct flk {
     int32_t pid;
 };
 
+/* Which object: not dereferenced. */
+struct key {
+    const struct super *sb;
+    uint64_t dev, ino;
+};
+
+/* An object that has locks. */
+struct site {
+    struct htab_node link; /* [locks.lock] in locks.sites by key */
+    struct key key;
+    struct list locks; /* [locks.lock] struct flk */
+};
+
+#define CROWDS 64
+
 struct locks {
-    struct mutex lock;   /* RANK_NODE */
-    struct list blocked; /* [lock] struct request */
-    struct waitq wq;     /* woken whenever a lock goes */
+    struct mutex lock;               /* RANK_NODE */
+    struct htab sites;               /* [lock] */
+    _Atomic uint32_t crowds[CROWDS]; /* [lock] for writes: locks by their objects' hash */
+    struct list blocked;             /* [lock] struct request */
+    struct waitq wq;                 /* woken whenever a lock goes */
 };
 
 struct request {
     struct list link; /* [locks.lock] in locks.blocked while it waits */
     struct locks *locks;
-    struct node *node;
+    struct key key;
     struct flk want;
-    struct owner blocker; /* [locks.lock] */
-    struct flk *spare[2]; /* memory for the new lock and for a split */
+    struct owner blocker;    /* [locks.lock] */
+    struct flk *spare[2];    /* memory for the new lock and for a split */
+    struct site *spare_site; /* and for the object's first */
     bool detect;
 };
 
@@ -67,6 +88,7 @@ int locks_new(struct locks **ret)
     if (!l)
         return -ENOMEM;
     mutex_init(&l->lock, RANK_NODE);
+    htab_init(&l->sites);
     list_init(&l->blocked);
     waitq_init(&l->wq);
     *ret = l;
@@ -75,7 +97,45 @@ int locks_new(struct locks **ret)
 
 void locks_free(struct locks *l)
 {
+    if (l)
+        htab_free(&l->sites);
     free(l);
+}
+
+static struct key key_of(const struct node *n)
+{
+    return (struct key){n->sb, n->dev, n->ino};
+}
+
+static uint64_t key_hash(const struct key *k)
+{
+    return hash_u64(k->ino ^ hash_u64(k->dev ^ (uint64_t) (uintptr_t) k->sb));
+}
+
+static _Atomic uint32_t *crowd_of(struct locks *ls, const struct key *k)
+{
+    return &ls->crowds[key_hash(k) % CROWDS];
+}
+
+/* [lock] NULL: no locks there. */
+static struct site *site_find(struct locks *ls, const struct key *k)
+{
+    struct htab_node *n;
+    htab_for_each_hash (n, &ls->sites, key_hash(k)) {
+        struct site *s = container_of(n, struct site, link);
+        if (s->key.sb == k->sb && s->key.dev == k->dev && s->key.ino == k->ino)
+            return s;
+    }
+    return NULL;
+}
+
+/* [lock] An object without locks is forgotten. */
+static void site_settle(struct locks *ls, struct site *s)
+{
+    if (!s || !list_empty(&s->locks))
+        return;
+    htab_remove(&ls->sites, &s->link);
+    free(s);
 }
 
 static bool same_owner(const struct owner *a, const struct owner *b)
@@ -83,13 +143,15 @@ static bool same_owner(const struct owner *a, const struct owner *b)
     return a->ft == b->ft && a->file == b->file;
 }
 
-/* ---- the locks of one node; locks.lock held ---- */
+/* ---- the locks of one object; locks.lock held ---- */
 
 /* The first one by place: what F_GETLK tells. */
-static struct flk *find_conflict(struct node *n, const struct flk *want)
+static struct flk *find_conflict(struct site *s, const struct flk *want)
 {
     struct flk *l, *first = NULL;
-    list_for_each_entry (l, &n->locks, link)
+    if (!s)
+        return NULL;
+    list_for_each_entry (l, &s->locks, link)
         if (l->whole == want->whole && !same_owner(&l->owner, &want->owner) &&
             l->start <= want->end && want->start <= l->end &&
             (l->type == LX_F_WRLCK || want->type == LX_F_WRLCK) &&
@@ -98,16 +160,16 @@ static struct flk *find_conflict(struct node *n, const struct flk *want)
     return first;
 }
 
-static void lock_add(struct node *n, struct flk *l)
+static void lock_add(struct locks *ls, struct site *s, struct flk *l)
 {
-    list_add_tail(&l->link, &n->locks);
-    atomic_fetch_add(&n->n_locks, 1);
+    list_add_tail(&l->link, &s->locks);
+    atomic_fetch_add(crowd_of(ls, &s->key), 1);
 }
 
-static void lock_del(struct node *n, struct flk *l)
+static void lock_del(struct locks *ls, struct site *s, struct flk *l)
 {
     list_del(&l->link);
-    atomic_fetch_sub(&n->n_locks, 1);
+    atomic_fetch_sub(crowd_of(ls, &s->key), 1);
     free(l);
 }
 
@@ -117,11 +179,11 @@ static struct flk *take_spare(struct request *q)
 }
 
 /* Takes [want.start, want.end] out of the owner's locks: at most one of them is split in two. */
-static void cut_out(struct request *q)
+static void cut_out(struct request *q, struct site *s)
 {
     struct flk *l, *tmp;
     const struct flk *w = &q->want;
-    list_for_each_entry_safe (l, tmp, &q->node->locks, link) {
+    list_for_each_entry_safe (l, tmp, &s->locks, link) {
         if (l->whole != w->whole || !same_owner(&l->owner, &w->owner) || l->end < w->start ||
             w->end < l->start)
             continue;
@@ -131,22 +193,22 @@ static void cut_out(struct request *q)
             list_init(&right->link);
             right->start = w->end + 1;
             l->end = w->start - 1;
-            lock_add(q->node, right);
+            lock_add(q->locks, s, right);
         } else if (l->start < w->start) {
             l->end = w->start - 1;
         } else if (l->end > w->end) {
             l->start = w->end + 1;
         } else {
-            lock_del(q->node, l);
+            lock_del(q->locks, s, l);
         }
     }
 }
 
 /* Swallows the owner's neighbours of the same type. */
-static void merge(struct request *q, struct flk *fresh)
+static void merge(struct locks *ls, struct site *s, struct flk *fresh)
 {
     struct flk *l, *tmp;
-    list_for_each_entry_safe (l, tmp, &q->node->locks, link) {
+    list_for_each_entry_safe (l, tmp, &s->locks, link) {
         if (l == fresh || l->whole || !same_owner(&l->owner, &fresh->owner) ||
             l->type != fresh->type)
             continue;
@@ -156,21 +218,34 @@ static void merge(struct request *q, struct flk *fresh)
             fresh->start = l->start;
         else
             continue;
-        lock_del(q->node, l);
+        lock_del(ls, s, l);
     }
 }
 
-static void apply(struct request *q)
+static struct site *site_make(struct request *q)
 {
-    cut_out(q);
+    struct site *s = take_ptr(&q->spare_site);
+    s->key = q->key;
+    list_init(&s->locks);
+    htab_insert(&q->locks->sites, &s->link, key_hash(&q->key));
+    return s;
+}
+
+static void apply(struct request *q, struct site *s)
+{
+    if (s)
+        cut_out(q, s);
     if (q->want.type != LX_F_UNLCK) {
         struct flk *fresh = take_spare(q);
+        if (!s)
+            s = site_make(q);
         *fresh = q->want;
         list_init(&fresh->link);
-        lock_add(q->node, fresh);
+        lock_add(q->locks, s, fresh);
         if (!fresh->whole)
-            merge(q, fresh);
+            merge(q->locks, s, fresh);
     }
+    site_settle(q->locks, s);
 }
 
 /* Would waiting for `blocker` close a circle? */
@@ -194,16 +269,35 @@ static bool deadlock(const struct request *q, struct owner blocker)
 
 /* ---- requests ---- */
 
+/* flock(2): another lock of the same opening goes before the new one is asked for. */
+static bool convert(struct request *q, struct site *s)
+{
+    struct flk *l;
+    if (!s || !q->want.whole)
+        return false;
+    list_for_each_entry (l, &s->locks, link)
+        if (l->whole && same_owner(&l->owner, &q->want.owner)) {
+            if (l->type == q->want.type)
+                return false;
+            lock_del(q->locks, s, l);
+            return true;
+        }
+    return false;
+}
+
 static long try_lock(void *arg)
 {
     struct request *q = arg;
     struct locks *ls = q->locks;
     long r = 0;
     mutex_lock(&ls->lock);
-    struct flk *l = q->want.type == LX_F_UNLCK ? NULL : find_conflict(q->node, &q->want);
+    struct site *s = site_find(ls, &q->key);
+    bool gone = convert(q, s);
+    struct flk *l = q->want.type == LX_F_UNLCK ? NULL : find_conflict(s, &q->want);
     list_del(&q->link);
     if (!l) {
-        apply(q);
+        apply(q, s);
+        s = NULL;
     } else if (q->detect && deadlock(q, l->owner)) {
         r = -EDEADLK;
     } else {
@@ -211,58 +305,71 @@ static long try_lock(void *arg)
         list_add_tail(&q->link, &ls->blocked);
         r = -EAGAIN;
     }
+    site_settle(ls, s);
     mutex_unlock(&ls->lock);
     /* An unlocked or weakened range may be what others wait for. */
-    if (r == 0 && q->want.type != LX_F_WRLCK)
+    if (gone || (r == 0 && q->want.type != LX_F_WRLCK))
         waitq_wake(&ls->wq, LX_POLLIN);
     return r;
 }
 
 static long request_run(struct request *q, struct task *t, bool wait)
 {
-    long r;
+    long r = -ENOLCK;
     list_init(&q->link);
-    for (int i = 0; i < 2; i++)
-        if (!(q->spare[i] = calloc(1, sizeof(*q->spare[i])))) {
-            free(q->spare[0]);
-            return -ENOLCK;
-        }
+    q->spare[0] = calloc(1, sizeof(*q->spare[0]));
+    q->spare[1] = calloc(1, sizeof(*q->spare[1]));
+    q->spare_site = calloc(1, sizeof(*q->spare_site));
+    if (!q->spare[0] || !q->spare[1] || !q->spare_site)
+        goto out;
     r = wait ? task_wait_for(t, &q->locks->wq, LX_POLLIN, NULL, try_lock, q) : try_lock(q);
     mutex_lock(&q->locks->lock);
     list_del(&q->link);
     mutex_unlock(&q->locks->lock);
+out:
     free(q->spare[0]);
     free(q->spare[1]);
+    free(q->spare_site);
     return r;
 }
 
-static void drop_owned(struct locks *ls, struct node *n, const struct owner *o)
+static void drop_owned(struct locks *ls, const struct key *k, const struct owner *o)
 {
     struct flk *l, *tmp;
     bool any = false;
     mutex_lock(&ls->lock);
-    list_for_each_entry_safe (l, tmp, &n->locks, link)
-        if (same_owner(&l->owner, o)) {
-            lock_del(n, l);
-            any = true;
-        }
+    struct site *s = site_find(ls, k);
+    if (s)
+        list_for_each_entry_safe (l, tmp, &s->locks, link)
+            if (same_owner(&l->owner, o)) {
+                lock_del(ls, s, l);
+                any = true;
+            }
+    site_settle(ls, s);
     mutex_unlock(&ls->lock);
     if (any)
         waitq_wake(&ls->wq, LX_POLLIN);
 }
 
-void vfs_locks_closed(struct fdtable *ft, struct file *f)
+static void drop_for(struct file *f, const struct owner *o)
 {
     struct node *n = path_node(&f->path);
-    if (n && atomic_load(&n->n_locks))
-        drop_owned(f->path.mnt->vfs->locks, n, &(struct owner){.ft = ft});
+    struct key k;
+    if (!n)
+        return;
+    k = key_of(n);
+    if (atomic_load(crowd_of(f->path.mnt->vfs->locks, &k)))
+        drop_owned(f->path.mnt->vfs->locks, &k, o);
+}
+
+void vfs_locks_closed(struct fdtable *ft, struct file *f)
+{
+    drop_for(f, &(struct owner){.ft = ft});
 }
 
 void vfs_locks_released(struct file *f)
 {
-    struct node *n = path_node(&f->path);
-    if (n && atomic_load(&n->n_locks))
-        drop_owned(f->path.mnt->vfs->locks, n, &(struct owner){.file = f});
+    drop_for(f, &(struct owner){.file = f});
 }
 
 /* ---- fcntl(2) ---- */
@@ -335,7 +442,7 @@ static long get_lock(struct request *q, struct lx_flock *fl)
     if (q->want.type == LX_F_UNLCK)
         return -EINVAL;
     MUTEX_GUARD(&q->locks->lock);
-    const struct flk *l = find_conflict(q->node, &q->want);
+    const struct flk *l = find_conflict(site_find(q->locks, &q->key), &q->want);
     if (!l) {
         fl->type = LX_F_UNLCK;
         return 0;
@@ -353,7 +460,7 @@ static int request_init(struct request *q, struct file *f)
     struct node *n = path_node(&f->path);
     if (!n)
         return -ENOLCK;
-    *q = (struct request){.locks = f->path.mnt->vfs->locks, .node = n};
+    *q = (struct request){.locks = f->path.mnt->vfs->locks, .key = key_of(n)};
     list_init(&q->want.link);
     return 0;
 }
@@ -381,7 +488,7 @@ long vfs_lock_posix(struct task *t, struct file *f, int cmd, struct lx_flock *fl
         return fl->type == LX_F_RDLCK || fl->type == LX_F_WRLCK ? get_lock(&q, fl) : -EINVAL;
     long done = request_run(&q, t, wait);
     if (done == 0 && !ofd && fl->type != LX_F_UNLCK && !fdtable_has(t->files, f)) {
-        drop_owned(q.locks, q.node, &q.want.owner);
+        drop_owned(q.locks, &q.key, &q.want.owner);
         done = -EBADF;
     }
     return done;

@@ -138,13 +138,12 @@ struct node {
     struct super *sb;     /* immutable; the node holds a reference */
     uint32_t type;        /* immutable: the S_IFMT bits */
     uint64_t ino;         /* immutable */
+    uint64_t dev;         /* immutable: with ino, which object; 0 where all are on one device */
     _Atomic bool by_name; /* not held: see above. Never becomes true */
     /* vfs/ alone: */
     _Atomic uint32_t search;      /* directories: who may search, as perm.c remembers it */
     _Atomic uint64_t searched_ns; /* supers with trust_ns: when that was */
     _Atomic(char *) link_text;    /* symlinks of exclusive supers: what readlink returned first */
-    struct list locks;            /* [locks.lock] record locks and flocks, see locks.c */
-    _Atomic uint32_t n_locks;     /* [locks.lock] for writes: how many */
     _Atomic int32_t writers;      /* openings for writing; negative: programs that run it */
     _Atomic uint32_t openings;    /* open files: watch.h */
     /* Guests move its data without the vfs, by a mapping or directly: size, blocks and times are
@@ -152,6 +151,7 @@ struct node {
     _Atomic bool is_direct;
 };
 
+/* dev is left 0. */
 void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uint32_t type,
                uint64_t ino);
 struct node *node_get(struct node *n);

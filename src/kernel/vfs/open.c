@@ -412,6 +412,8 @@ static int make_and_open(struct walk *s, uint32_t flags, uint32_t mode, struct f
         return r;
     r = f ? open_made(&made, flags, f, ret) : open_node(s->w, &made, flags, ret);
     path_put(&made);
+    if (r == 0)
+        (*ret)->is_creator = true;
     return r;
 }
 
