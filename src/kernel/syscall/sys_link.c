@@ -112,9 +112,8 @@ static long rename_at(struct task *t, int odirfd, uint64_t oname, int ndirfd, ui
 {
     struct walkctx w;
     struct at_name from, to;
-    if (flags & ~(uint32_t) (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE | LX_RENAME_WHITEOUT))
-        return -EINVAL;
-    if ((flags & LX_RENAME_EXCHANGE) && (flags & (LX_RENAME_NOREPLACE | LX_RENAME_WHITEOUT)))
+    if ((flags & ~(uint32_t) (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE | LX_RENAME_WHITEOUT)) ||
+        ((flags & LX_RENAME_EXCHANGE) && flags != LX_RENAME_EXCHANGE))
         return -EINVAL;
     int r = at_name_get(t, odirfd, oname, &from);
     if (r < 0)

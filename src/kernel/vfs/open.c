@@ -437,7 +437,9 @@ static int open_at_once(struct walk *s, uint32_t flags, uint32_t mode, struct fi
 /* One try of open(O_CREAT) once the walk stands at the directory. 1: a symlink leads on. */
 static int open_last(struct walk *s, uint32_t flags, uint32_t mode, struct file **ret)
 {
-    if (s->last.kind != LAST_NAME || s->must_be_dir)
+    if (s->last.kind != LAST_NAME)
+        return flags & LX_O_EXCL ? -EEXIST : -EISDIR;
+    if (s->must_be_dir)
         return -EISDIR;
     int r = open_at_once(s, flags, mode, ret);
     if (r <= 0)

@@ -208,8 +208,8 @@ int vfs_rename(const struct walkctx *w, const struct path *oat, const char *onam
                const struct path *nat, const char *nname, uint32_t flags)
 {
     struct walk from, to;
-    if ((flags & ~(uint32_t) (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE)) ||
-        flags == (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE))
+    if ((flags & ~(uint32_t) (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE | LX_RENAME_WHITEOUT)) ||
+        ((flags & LX_RENAME_EXCHANGE) && flags != LX_RENAME_EXCHANGE))
         return -EINVAL;
     int r = walk_to_parent(&from, w, oat, oname, WALK_NOFOLLOW);
     if (r == 0) {

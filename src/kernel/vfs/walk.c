@@ -408,10 +408,6 @@ int walk_parent(struct walk *s)
             s->text = s->stack[--s->depth];
             continue;
         }
-        if (len >= GUEST_NAME_CAP) {
-            unlock(s);
-            return -ENAMETOOLONG;
-        }
         bool last = !*s->text.rest && !s->depth;
         if (last && !some) {
             unlock(s);
@@ -421,6 +417,8 @@ int walk_parent(struct walk *s)
         if (last && slash)
             s->must_be_dir = true;
         int r = may_search(s);
+        if (r == 0 && len >= GUEST_NAME_CAP)
+            r = -ENAMETOOLONG;
         if (r == 0 && last) {
             unlock(s);
             return set_last(s, name, len);
