@@ -26,10 +26,11 @@ uint64_t caps_kept(bool rootless)
      * - SYS_PTRACE: the stubs' memory and maps while a thread has the guest's fsuid; Yama 2.
      * - SETUID, SETGID: files made for a guest user get their owner by fsuid and fsgid; with one
      *   mapped id there is nothing to change to.
+     * - SETFCAP: file capabilities, which guests give who may; no more than a set-user-id bit does.
      * - FSETID never: with it a write would leave set-uid bits standing.
      */
     uint64_t kept = CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_DAC_OVERRIDE) |
-                    CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_SYS_PTRACE);
+                    CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_SYS_PTRACE) | CAP_BIT(CAP_SETFCAP);
 
     if (!rootless)
         kept |= CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID);

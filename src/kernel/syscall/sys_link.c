@@ -22,7 +22,7 @@ static long make_at(struct task *t, int dirfd, uint64_t name, uint32_t mode, uin
     if (r < 0)
         return r;
     walkctx_init(&w, t);
-    r = vfs_mknod(&w, at_name_start(&n), n.text, mode & ~fsctx_umask(t->fs), rdev);
+    r = vfs_mknod(&w, at_name_start(&n), n.text, mode, rdev);
     walkctx_done(&w);
     at_name_done(&n);
     return r;

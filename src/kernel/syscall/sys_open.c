@@ -25,7 +25,7 @@ struct opening {
 
 static long open_name(struct task *t, int dirfd, uint64_t name, const struct opening *o)
 {
-    uint32_t mode = o->flags & MAKES_FILES ? o->mode & 07777 & ~fsctx_umask(t->fs) : 0;
+    uint32_t mode = o->flags & MAKES_FILES ? o->mode & 07777 : 0;
     struct walkctx w;
     struct at_name n;
     struct file *f;

@@ -11,6 +11,7 @@
 #include "abi/linux/inotify.h"
 #include "abi/linux/stat.h"
 #include "kernel/task/cred.h"
+#include "kernel/vfs/acl.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/names_check.h"
 #include "kernel/vfs/node.h"
@@ -90,7 +91,7 @@ int name_may_remove(const struct walk *s, struct dentry *victim, bool as_dir)
 /* ---- creation ---- */
 
 /* The last component of s, unless it is there already. ret: where to put its path; may be NULL. */
-static int create_last(struct walk *s, const struct create_args *a, struct path *ret)
+static int create_last(struct walk *s, struct create_args *a, struct path *ret)
 {
     struct dentry *dir = s->cur.dentry, *d;
     struct super *sb = dir->node->sb;
@@ -98,6 +99,8 @@ static int create_last(struct walk *s, const struct create_args *a, struct path 
     if (s->last.kind != LAST_NAME)
         return -EEXIST;
     int allowed = name_may_create(s);
+    if (allowed == 0)
+        a->mode = acl_creation_mode(s->w, dir->node, a->mode);
     mutex_lock(&sb->tree_lock);
     int r = dcache_peek(dir, s->last.name, s->last.len, &d, &dying);
     if (r == 0)
@@ -120,7 +123,7 @@ static int create_last(struct walk *s, const struct create_args *a, struct path 
 }
 
 static int create_name(const struct walkctx *w, const struct path *at, const char *name,
-                       const struct create_args *a, struct path *ret)
+                       struct create_args *a, struct path *ret)
 {
     struct walk s;
     int r = walk_to_parent(&s, w, at, name, WALK_NOFOLLOW);

@@ -5,7 +5,7 @@
  * read-only mounts, mount points (EBUSY), last components that cannot be made or removed.
  *
  * `at` is where a relative name starts; NULL: the working directory. Names are guest paths, already
- * copied and shorter than GUEST_PATH_MAX. The umask is already applied to modes.
+ * copied and shorter than GUEST_PATH_MAX. The umask of modes is the context's.
  */
 #pragma once
 

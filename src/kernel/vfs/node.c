@@ -27,6 +27,7 @@ void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uin
     atomic_init(&n->link_text, NULL);
     atomic_init(&n->writers, 0);
     atomic_init(&n->openings, 0);
+    atomic_init(&n->no_acl, 0);
 }
 
 struct node *node_get(struct node *n)
@@ -100,6 +101,7 @@ void super_init(struct super *sb, const struct super_ops *ops, const char *type_
     atomic_init(&sb->rdonly, false);
     htab_init(&sb->dentries);
     list_init(&sb->lru);
+    atomic_init(&sb->acl_changes, 0);
     atomic_init(&sb->n_watched, 0);
     atomic_init(&sb->moves, 0);
     mutex_init(&sb->watch_lock, RANK_NODE);

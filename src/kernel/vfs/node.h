@@ -44,10 +44,11 @@ enum { /* which members a setattr changes */
        ATTR_MTIME = 1u << 5,
        ATTR_ATIME_NOW = 1u << 6,
        ATTR_MTIME_NOW = 1u << 7,
+       ATTR_CHOWN = 1u << 8, /* chown(2) was called, whether or not an id changes */
 };
 
 struct create_args {
-    uint32_t mode; /* type and permissions, umask already applied */
+    uint32_t mode; /* type and permissions, less the umask, acl.h */
     uint64_t rdev;
     const char *target;      /* symlinks */
     const struct cred *cred; /* owner of what is made */
@@ -149,6 +150,7 @@ struct node {
     /* Guests move its data without the vfs, by a mapping or directly: size, blocks and times are
      * always the file system's to tell. Never cleared. */
     _Atomic bool is_direct;
+    _Atomic uint32_t no_acl;   /* lists it is known not to have: acl.c */
 };
 
 /* dev is left 0. */
@@ -204,6 +206,7 @@ struct super {
     _Atomic bool rdonly;       /* as a whole: whatever the mount says */
     struct htab dentries;      /* [tree_lock] by parent and name */
     struct list lru;           /* [tree_lock] the same, roughly by age */
+    _Atomic uint32_t acl_changes; /* acl.c */
     /* watch.c: */
     _Atomic uint32_t n_watched, moves; /* marks below this super; cookies given out */
     struct mutex watch_lock;           /* RANK_NODE */

@@ -9,6 +9,7 @@
 #include "abi/linux/inotify.h"
 #include "abi/linux/stat.h"
 #include "kernel/task/cred.h"
+#include "kernel/vfs/acl.h"
 #include "kernel/vfs/attr.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/node.h"
@@ -268,7 +269,7 @@ static int check_named(const struct walk *s, const struct named *x, uint32_t fla
 {
     if (x->node->type == LX_S_IFDIR && ((wanted(flags) & MAY_WRITE) || (flags & LX_O_CREAT)))
         return -EISDIR;
-    int r = place_permission(s->w, &s->cur, &x->attr, wanted(flags));
+    int r = place_permission(s->w, &s->cur, x->node, &x->attr, wanted(flags));
     if (r == 0 && !noatime_is_free(s->w, flags) && x->attr.uid != s->w->cred->fsuid)
         r = -EPERM;
     if (r == 0 && is_writer(x->node, flags))
@@ -291,7 +292,7 @@ static bool may_try(const struct walk *s, uint32_t flags)
     if (cred_capable(s->w->cred, LX_CAP_DAC_OVERRIDE))
         return true;
     int r = dir->ops->getattr_at(dir, s->last.name, &a);
-    return r < 0 || place_permission(s->w, &s->cur, &a, wanted(flags)) == 0;
+    return r < 0 || place_permission(s->w, &s->cur, NULL, &a, wanted(flags)) == 0;
 }
 
 /*
@@ -368,6 +369,7 @@ static int create_at(struct walk *s, uint32_t flags, uint32_t mode, struct path 
     if (r < 0)
         return r;
     *ret_file = NULL;
+    a.mode = acl_creation_mode(s->w, dir->node, a.mode);
     mutex_lock(&sb->tree_lock);
     if (dir->node->ops->create_open) /* the making itself tells */
         r = is_taken(s) ? 0 : -ENOENT;
@@ -507,8 +509,10 @@ static int open_tmpfile(const struct walkctx *w, const struct path *dir, uint32_
     int r = path_permission(w, dir, MAY_WRITE | MAY_EXEC);
     if (r == 0 && !n->ops->tmpfile)
         r = -EOPNOTSUPP;
-    if (r == 0)
+    if (r == 0) {
+        c.mode = acl_creation_mode(w, n, c.mode);
         r = n->ops->tmpfile(n, &c, &a, &f);
+    }
     if (r < 0)
         return r;
     r = f->path.dentry ? 0 : name_tmpfile(f, dir);

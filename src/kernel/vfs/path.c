@@ -53,6 +53,7 @@ void walkctx_init(struct walkctx *w, struct task *t)
     mutex_lock(&t->fs->lock);
     w->root = t->fs->root;
     w->cwd = t->fs->cwd;
+    w->umask = t->fs->umask;
     path_get(&w->root);
     path_get(&w->cwd);
     mutex_unlock(&t->fs->lock);
@@ -66,6 +67,7 @@ int walkctx_init_root(struct walkctx *w, struct vfs *v, const struct cred *cred)
     if (r < 0)
         return r;
     w->cwd = w->root;
+    w->umask = 0;
     path_get(&w->cwd);
     w->cred = cred;
     w->task = NULL;

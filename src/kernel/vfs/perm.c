@@ -18,6 +18,7 @@
 
 #include "abi/linux/stat.h"
 #include "kernel/task/cred.h"
+#include "kernel/vfs/acl.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/node.h"
 #include "kernel/vfs/walk_state.h"
@@ -62,10 +63,14 @@ static bool caps_allow(const struct cred *c, const struct attr *a, uint32_t may)
            !(may & (dir ? (uint32_t) MAY_WRITE : (uint32_t) (MAY_WRITE | MAY_EXEC)));
 }
 
-static int mode_permission(const struct cred *c, const struct attr *a, uint32_t may)
+static int mode_permission(struct node *n, const struct cred *c, const struct attr *a, uint32_t may)
 {
     uint32_t bits = a->mode;
-    if (c->fsuid == a->uid)
+    bool owner = c->fsuid == a->uid;
+    int r = n && !owner && (bits & 0070u) ? acl_permission(n, c, a, may) : 1;
+    if (r <= 0)
+        return r == 0 || caps_allow(c, a, may) ? 0 : r;
+    if (owner)
         bits >>= 6;
     else if (cred_in_group(c, a->gid))
         bits >>= 3;
@@ -102,13 +107,13 @@ int path_permission(const struct walkctx *w, const struct path *p, uint32_t may)
     if (r < 0)
         return r;
     if (n->type == LX_S_IFDIR && (n->sb->exclusive || n->sb->trust_ns))
-        remember_search(n, (a.mode & SEARCH_ALL) == SEARCH_ALL, seen, now);
-    return mode_permission(w->cred, &a, may);
+        remember_search(n, (a.mode & SEARCH_ALL) == SEARCH_ALL && !acl_is_extended(n), seen, now);
+    return mode_permission(n, w->cred, &a, may);
 }
 
-int place_permission(const struct walkctx *w, const struct path *dir, const struct attr *a,
-                     uint32_t may)
+int place_permission(const struct walkctx *w, const struct path *dir, struct node *n,
+                     const struct attr *a, uint32_t may)
 {
     int r = mount_permission(path_mount_flags(dir), a->mode & LX_S_IFMT, may);
-    return r < 0 ? r : mode_permission(w->cred, a, may);
+    return r < 0 ? r : mode_permission(n, w->cred, a, may);
 }

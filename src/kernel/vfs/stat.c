@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "abi/linux/stat.h"
+#include "kernel/vfs/acl.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/walk_state.h"
 
@@ -99,6 +100,19 @@ int path_stat(const struct walkctx *w, const struct path *at, const char *name, 
     return r;
 }
 
+/* With the node, which has the access list. */
+static int access_walked(const struct walkctx *w, const struct path *at, const char *name,
+                         uint32_t flags, uint32_t may)
+{
+    struct path p;
+    int r = path_walk(w, at, name, flags, &p);
+    if (r < 0)
+        return r;
+    r = path_permission(w, &p, may);
+    path_put(&p);
+    return r;
+}
+
 int path_access(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
                 uint32_t may)
 {
@@ -109,8 +123,8 @@ int path_access(const struct walkctx *w, const struct path *at, const char *name
         r = ask(&s, &a);
     if (r == 1)
         r = may ? path_permission(w, &s.cur, may) : 0;
-    else if (r == 0 && may)
-        r = place_permission(w, &s.cur, &a, may);
+    else if (r == 0 && may) /* 1: it takes the node */
+        r = acl_may_matter(w->cred, &a) ? 1 : place_permission(w, &s.cur, NULL, &a, may);
     walk_end(&s);
-    return r;
+    return r == 1 ? access_walked(w, at, name, flags, may) : r;
 }

@@ -51,6 +51,7 @@ uint32_t fsctx_set_umask(struct fsctx *fs, uint32_t mask); /* returns the old on
 
 struct walkctx {
     struct path root, cwd;   /* referenced by walkctx_init, dropped by walkctx_done */
+    uint32_t umask;          /* of the task: taken from the modes of what is made */
     const struct cred *cred; /* borrowed: the task's own, unless the caller puts another here */
     struct task *task;       /* handed on to magic links and openings; NULL at boot */
 };
@@ -108,8 +109,7 @@ ssize_t path_text(const struct path *p, const struct path *root, char *dst, size
 ssize_t path_text_far(const struct path *p, const struct path *root, char *dst, size_t cap)
     must_check;
 
-/* open(2). flags: LX_O_*; mode: permissions of a file it makes, umask already applied. May sleep
- * (FIFOs). */
+/* open(2). flags: LX_O_*; mode: permissions of a file it makes. May sleep (FIFOs). */
 int path_open(const struct walkctx *w, const struct path *at, const char *name, uint32_t flags,
               uint32_t mode, struct file **ret) must_check;
 /* The same with WALK_* restrictions of openat2(2). */

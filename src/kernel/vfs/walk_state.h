@@ -81,8 +81,11 @@ int walk_to_parent(struct walk *s, const struct walkctx *w, const struct path *a
 
 /* perm.c: search permission without asking the file system, if that is enough to grant it. */
 bool search_is_free(const struct walkctx *w, struct node *dir);
-/* path_permission() for what lies in `dir`, of which only the attributes are known. */
-int place_permission(const struct walkctx *w, const struct path *dir, const struct attr *a,
-                     uint32_t may) must_check;
+/*
+ * path_permission() for what lies in `dir`, of which only the attributes are known, and perhaps the
+ * node: without it (NULL) an access list is not looked at.
+ */
+int place_permission(const struct walkctx *w, const struct path *dir, struct node *n,
+                     const struct attr *a, uint32_t may) must_check;
 /* After a change of mode or owner. */
 void node_search_changed(struct node *n);

@@ -7,6 +7,7 @@
 #include "abi/linux/inotify.h"
 #include "abi/linux/stat.h"
 #include "kernel/task/cred.h"
+#include "kernel/vfs/acl.h"
 #include "kernel/vfs/attr.h"
 #include "kernel/vfs/watch.h"
 #include "rpc/spec.h"
@@ -14,6 +15,16 @@
 static bool has_prefix(const char *name, const char *prefix)
 {
     return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* Everybody may write to a sticky directory; its attributes are its owner's. */
+static int check_sticky(const struct walkctx *w, const struct path *p)
+{
+    struct attr a;
+    int r = path_getattr(p, &a);
+    if (r < 0 || !(a.mode & LX_S_ISVTX) || a.uid == w->cred->fsuid)
+        return r;
+    return cred_capable(w->cred, LX_CAP_FOWNER) ? 0 : -EPERM;
 }
 
 /* May the name be read or written at all? */
@@ -29,6 +40,9 @@ static int check_name(const struct walkctx *w, const struct path *p, const char 
     if (has_prefix(name, "user.")) {
         if (n->type != LX_S_IFREG && n->type != LX_S_IFDIR)
             return write ? -EPERM : -ENODATA;
+        int r = write && n->type == LX_S_IFDIR ? check_sticky(w, p) : 0;
+        if (r < 0)
+            return r;
         return path_permission(w, p, may);
     }
     if (has_prefix(name, "trusted."))
@@ -94,6 +108,8 @@ int vfs_setxattr(const struct walkctx *w, const struct path *p, const char *name
     if (r < 0)
         return r;
     r = n->ops->setxattr ? n->ops->setxattr(n, name, v, len, flags) : -EOPNOTSUPP;
+    if (r == 0 && acl_is_name(name))
+        acl_changed(n);
     if (r == 0)
         r = drop_set_group(w, n, name);
     if (r == 0)
@@ -108,6 +124,8 @@ int vfs_removexattr(const struct walkctx *w, const struct path *p, const char *n
     if (r < 0)
         return r;
     r = n->ops->removexattr ? n->ops->removexattr(n, name) : -EOPNOTSUPP;
+    if (r == 0 && acl_is_name(name))
+        acl_changed(n);
     if (r == 0)
         vfs_saw_at(p, LX_IN_ATTRIB);
     return r;

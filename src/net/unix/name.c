@@ -147,7 +147,7 @@ static void bind_end(struct unix_end *e, struct unix_name *n)
 /* The node, where the path says, with the mode a socket has. */
 static int make_node(struct task *t, struct socket *s, const char *path, struct unix_name *n)
 {
-    uint32_t mode = atomic_load(&s->mode) & 0777 & ~fsctx_umask(t->fs);
+    uint32_t mode = atomic_load(&s->mode) & 0777;
     struct walkctx w;
     struct attr a;
     walkctx_init(&w, t);
