@@ -378,10 +378,10 @@ static void fill_attr(const struct pipe *p, struct attr *ret)
 {
     *ret = (struct attr){.dev = PIPEFS_DEV,
                          .ino = p->ino,
-                         .mode = LX_S_IFIFO | 0600,
+                         .mode = LX_S_IFIFO | atomic_load(&p->mode),
                          .nlink = 1,
-                         .uid = p->uid,
-                         .gid = p->gid,
+                         .uid = atomic_load(&p->uid),
+                         .gid = atomic_load(&p->gid),
                          .blksize = 4096,
                          .atime = p->birth,
                          .mtime = p->birth,
@@ -392,6 +392,21 @@ static void fill_attr(const struct pipe *p, struct attr *ret)
 static int pipe_getattr(struct file *f, struct attr *ret)
 {
     fill_attr(end_of(f)->p, ret);
+    return 0;
+}
+
+/* Times are taken and forgotten: nothing reads them but fstat(2). */
+static int pipe_setattr(struct file *f, const struct attr *a, uint32_t mask)
+{
+    struct pipe *p = end_of(f)->p;
+    if (mask & ATTR_SIZE)
+        return -EINVAL;
+    if (mask & ATTR_MODE)
+        atomic_store(&p->mode, a->mode & 07777);
+    if (mask & ATTR_UID)
+        atomic_store(&p->uid, a->uid);
+    if (mask & ATTR_GID)
+        atomic_store(&p->gid, a->gid);
     return 0;
 }
 
@@ -468,9 +483,7 @@ static int pipe_anon_node(struct file *f, struct node **ret)
     .ioctl = pipe_ioctl, .fcntl = pipe_fcntl, .release = pipe_release
 
 const struct file_ops pipe_ops = {
-    PIPE_COMMON_OPS,
-    .getattr = pipe_getattr,
-    .anon_node = pipe_anon_node,
+    PIPE_COMMON_OPS, .getattr = pipe_getattr, .setattr = pipe_setattr, .anon_node = pipe_anon_node,
     .name = "pipe",
 };
 
@@ -566,9 +579,10 @@ int pipe_new(struct pipes *ps, const struct cred *cred, uint32_t flags, struct f
     int r = pipe_alloc(ps, &p);
     if (r < 0)
         return r;
+    atomic_init(&p->mode, 0600);
     if (cred) {
-        p->uid = cred->fsuid;
-        p->gid = cred->fsgid;
+        atomic_init(&p->uid, cred->fsuid);
+        atomic_init(&p->gid, cred->fsgid);
     }
     r = pipe_open_end(p, &pipe_ops, LX_O_RDONLY | flags, &rd);
     if (r == 0)

@@ -35,7 +35,7 @@ struct pipe {
     struct ref ref;                                /* ends, and openers at work */
     struct pipes *pipes;                           /* immutable */
     uint64_t ino;                                  /* immutable: anonymous pipes */
-    uint32_t uid, gid;                             /* immutable */
+    _Atomic uint32_t mode, uid, gid;               /* nobody asks for two at once */
     struct timespec birth;                         /* immutable */
     /* FIFOs: key in pipes.fifos */
     bool is_fifo;              /* immutable */

@@ -121,7 +121,7 @@ int host_fd_setattr(int fd, const struct attr *a, uint32_t mask)
     struct timespec ts[2];
     if ((mask & ATTR_SIZE) && ftruncate(fd, (off_t) a->size) < 0)
         return -errno;
-    if ((mask & (ATTR_UID | ATTR_GID)) && set_owner(fd, a, mask) < 0)
+    if ((mask & (ATTR_UID | ATTR_GID | ATTR_CHOWN)) && set_owner(fd, a, mask) < 0)
         return -errno;
     int r = mask & ATTR_MODE ? set_mode(fd, NULL, a->mode) : 0;
     if (r < 0)
@@ -137,7 +137,7 @@ static int set_link(int fd, const struct attr *a, uint32_t mask)
     struct timespec ts[2];
     if (mask & (ATTR_SIZE | ATTR_MODE))
         return -EOPNOTSUPP;
-    if ((mask & (ATTR_UID | ATTR_GID)) && set_owner(fd, a, mask) < 0)
+    if ((mask & (ATTR_UID | ATTR_GID | ATTR_CHOWN)) && set_owner(fd, a, mask) < 0)
         return -errno;
     new_times(a, mask, ts);
     return (mask & ATTR_TIMES) && utimensat(fd, "", ts, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0
@@ -157,7 +157,7 @@ int host_setattr(struct node *n, const struct attr *a, uint32_t mask)
     proc_fd_path(fd, path);
     if ((mask & ATTR_SIZE) && truncate(path, (off_t) a->size) < 0)
         return -errno;
-    if ((mask & (ATTR_UID | ATTR_GID)) && set_owner(fd, a, mask) < 0)
+    if ((mask & (ATTR_UID | ATTR_GID | ATTR_CHOWN)) && set_owner(fd, a, mask) < 0)
         return -errno;
     int r = mask & ATTR_MODE ? set_mode(fd, path, a->mode) : 0;
     if (r < 0)

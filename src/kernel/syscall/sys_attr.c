@@ -71,7 +71,7 @@ long sys_fchmodat2(struct task *t, const uint64_t a[static 6])
 static uint32_t owner_attr(uint64_t uid, uint64_t gid, struct attr *ret)
 {
     *ret = (struct attr){.uid = (uint32_t) uid, .gid = (uint32_t) gid};
-    return (ret->uid != UINT32_MAX ? (uint32_t) ATTR_UID : 0) |
+    return ATTR_CHOWN | (ret->uid != UINT32_MAX ? (uint32_t) ATTR_UID : 0) |
            (ret->gid != UINT32_MAX ? (uint32_t) ATTR_GID : 0);
 }
 

@@ -64,9 +64,7 @@ static int begin(struct task *t, struct side *s)
         s->pos = file_seek(s->f, 0, LX_SEEK_CUR);
         return s->pos < 0 ? (int) s->pos : 0;
     }
-    if (copy_in(t, &s->pos, s->off, sizeof(s->pos)) < 0)
-        return -EFAULT;
-    return s->pos < 0 ? -EINVAL : 0;
+    return copy_in(t, &s->pos, s->off, sizeof(s->pos));
 }
 
 /* Where it ended: told where it was asked for. */
@@ -127,6 +125,8 @@ static ssize_t send_file(struct task *t, struct copy *c)
         (atomic_load(&c->out.f->flags) & LX_O_APPEND))
         return -EINVAL;
     r = begin(t, &c->in);
+    if (r == 0 && c->in.pos < 0)
+        r = -EINVAL;
     if (r < 0 || c->left == 0)
         return r;
     ssize_t n = copy_through(t, c, false);
@@ -165,10 +165,14 @@ static int check_regular(const struct copy *c, struct attr *in, struct attr *out
 static int check_ranges(struct task *t, struct copy *c, const struct attr *in,
                         const struct attr *out)
 {
-    int64_t end;
-    if (__builtin_add_overflow(c->in.pos, (int64_t) MIN(c->left, (uint64_t) INT64_MAX), &end) ||
-        __builtin_add_overflow(c->out.pos, (int64_t) MIN(c->left, (uint64_t) INT64_MAX), &end))
+    uint64_t end;
+    if (__builtin_add_overflow((uint64_t) c->in.pos, c->left, &end) ||
+        __builtin_add_overflow((uint64_t) c->out.pos, c->left, &end))
         return -EOVERFLOW;
+    if (c->in.pos < 0 || c->out.pos < 0)
+        return -EINVAL;
+    if (c->out.pos == INT64_MAX && c->left)
+        return -EFBIG;
     uint64_t there = (uint64_t) c->in.pos >= in->size ? 0 : in->size - (uint64_t) c->in.pos;
     c->left = MIN(MIN(c->left, there), GUEST_RW_MAX);
     uint64_t from = (uint64_t) c->in.pos, to = (uint64_t) c->out.pos;

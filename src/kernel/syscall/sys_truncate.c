@@ -61,18 +61,18 @@ long sys_ftruncate(struct task *t, const uint64_t a[static 6])
     (LX_FALLOC_FL_KEEP_SIZE | LX_FALLOC_FL_PUNCH_HOLE | LX_FALLOC_FL_COLLAPSE_RANGE | \
      LX_FALLOC_FL_ZERO_RANGE | LX_FALLOC_FL_INSERT_RANGE)
 
-/* Which flags go together: fallocate(2), "ERRORS". */
+/* Which flags go together: since Linux 6.12 what may not be is not supported. */
 static int check_falloc_mode(uint32_t mode)
 {
     uint32_t what = mode & ~(uint32_t) LX_FALLOC_FL_KEEP_SIZE;
     if (mode & ~(uint32_t) FALLOC_KNOWN)
         return -EOPNOTSUPP;
     if (what & (what - 1))
-        return what == (LX_FALLOC_FL_PUNCH_HOLE | LX_FALLOC_FL_ZERO_RANGE) ? -EOPNOTSUPP : -EINVAL;
+        return -EOPNOTSUPP;
     if (what == LX_FALLOC_FL_PUNCH_HOLE && !(mode & LX_FALLOC_FL_KEEP_SIZE))
         return -EOPNOTSUPP;
     if ((what == LX_FALLOC_FL_COLLAPSE_RANGE || what == LX_FALLOC_FL_INSERT_RANGE) && mode != what)
-        return -EINVAL;
+        return -EOPNOTSUPP;
     return 0;
 }
 

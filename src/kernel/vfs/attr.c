@@ -70,9 +70,13 @@ static int check_owner(struct change *c)
     if ((mode & LX_S_IFMT) != LX_S_IFDIR && (mode & LX_S_IFMT) != LX_S_IFLNK &&
         !(c->mask & ATTR_MODE)) {
         mode &= ~(uint32_t) LX_S_ISUID;
-        if (mode & LX_S_IXGRP)
+        if ((mode & LX_S_IXGRP) ||
+            (!cred_in_group(cred, c->now.gid) && !cred_capable(cred, LX_CAP_FSETID)))
             mode &= ~(uint32_t) LX_S_ISGID;
-        if (mode != c->now.mode) {
+        if (mode != c->now.mode && !is_owner(c))
+            return -EPERM;
+        /* What stays is set again: a file system that has fewer rights than the caller takes it. */
+        if (mode != c->now.mode || (mode & LX_S_ISGID)) {
             c->to.mode = mode;
             c->mask |= ATTR_MODE;
         }
@@ -110,7 +114,7 @@ static int check_change(struct change *c, const struct path *p)
         return -EROFS;
     if (c->mask & ATTR_MODE)
         r = check_mode(c);
-    if (r == 0 && (c->mask & (ATTR_UID | ATTR_GID)))
+    if (r == 0 && (c->mask & (ATTR_UID | ATTR_GID | ATTR_CHOWN)))
         r = check_owner(c);
     if (r == 0 && (c->mask & ATTR_TIMES))
         r = check_times(c, p);
