@@ -396,9 +396,8 @@ static int pipe_getattr(struct file *f, struct attr *ret)
 }
 
 /* Times are taken and forgotten: nothing reads them but fstat(2). */
-static int pipe_setattr(struct file *f, const struct attr *a, uint32_t mask)
+static int set_attr(struct pipe *p, const struct attr *a, uint32_t mask)
 {
-    struct pipe *p = end_of(f)->p;
     if (mask & ATTR_SIZE)
         return -EINVAL;
     if (mask & ATTR_MODE)
@@ -408,6 +407,11 @@ static int pipe_setattr(struct file *f, const struct attr *a, uint32_t mask)
     if (mask & ATTR_GID)
         atomic_store(&p->gid, a->gid);
     return 0;
+}
+
+static int pipe_setattr(struct file *f, const struct attr *a, uint32_t mask)
+{
+    return set_attr(end_of(f)->p, a, mask);
 }
 
 static void pipe_release(struct file *f)
@@ -445,10 +449,15 @@ static int pipe_node_getattr(struct node *n, struct attr *ret)
     return 0;
 }
 
+static int pipe_node_setattr(struct node *n, const struct attr *a, uint32_t mask)
+{
+    return set_attr(container_of(n, struct pipe_node, node)->p, a, mask);
+}
+
 static int pipe_node_open(struct node *n, const struct open_args *a, struct file **ret)
 {
     struct pipe *p = container_of(n, struct pipe_node, node)->p;
-    uint32_t keep = LX_O_ACCMODE | LX_O_NONBLOCK | LX_O_DIRECT;
+    uint32_t keep = LX_O_ACCMODE | LX_O_NONBLOCK | LX_O_DIRECT | LX_O_LARGEFILE;
     return pipe_open_end(p, &pipe_ops, a->flags & keep, ret);
 }
 
@@ -461,6 +470,7 @@ static void pipe_node_release(struct node *n)
 
 static const struct node_ops pipe_node_ops = {
     .getattr = pipe_node_getattr,
+    .setattr = pipe_node_setattr,
     .open = pipe_node_open,
     .release = pipe_node_release,
 };

@@ -237,6 +237,7 @@ CASE(sendfile_errors)
     CHECK_ERR(sendfile(g, d, &off, 4), EINVAL);
     CHECK_ERR(sendfile(d, fd, &off, 4), EBADF);
     CHECK_ERR(sendfile(g, p[0], &off, 4), ESPIPE);
+    CHECK_ERR(sendfile(g, p[0], NULL, 0), EINVAL);
     off = -1;
     CHECK_ERR(sendfile(g, fd, &off, 4), EINVAL);
     CHECK_ERR(sendfile(g, fd, (off_t *) 8, 4), EFAULT);

@@ -379,6 +379,23 @@ CASE(an_open_files_own_locks)
     CHECK_ERR(fcntl(fd, F_OFD_SETLK, &fl), EINVAL);
 }
 
+/* Since Linux 6.5 F_UNLCK asks for the locks of the opening itself. */
+CASE(asking_for_ones_own)
+{
+    int fd = fresh();
+    struct flock fl = range(F_UNLCK, 0, 0);
+    CHECK_EQ(fcntl(fd, F_OFD_GETLK, &fl), 0);
+    CHECK_EQ(fl.l_type, F_UNLCK);
+    CHECK_EQ(set(fd, F_OFD_SETLK, F_RDLCK, 10, 5), 0);
+    fl = range(F_UNLCK, 0, 0);
+    CHECK_EQ(fcntl(fd, F_OFD_GETLK, &fl), 0);
+    CHECK_EQ(fl.l_type, F_RDLCK);
+    CHECK_EQ(fl.l_start, 10);
+    fl = range(F_UNLCK, 0, 0);
+    CHECK_EQ(fcntl(fresh(), F_OFD_GETLK, &fl), 0);
+    CHECK_EQ(fl.l_type, F_UNLCK);
+}
+
 CASE(directories_and_places)
 {
     CHECK_EQ(mkdir("d", 0755), 0);
@@ -387,6 +404,19 @@ CASE(directories_and_places)
     CHECK_ERR(flock(e, LOCK_SH | LOCK_NB), EWOULDBLOCK);
     CHECK_EQ(set(d, F_SETLK, F_RDLCK, 0, 0), 0);
     CHECK_ERR(set(d, F_SETLK, F_WRLCK, 0, 0), EBADF);
+}
+
+CASE(pipes_and_sockets)
+{
+    int p[2];
+    CHECK_EQ(pipe(p), 0);
+    CHECK_EQ(flock(p[0], LOCK_EX | LOCK_NB), 0);
+    CHECK_ERR(flock(p[1], LOCK_EX | LOCK_NB), EWOULDBLOCK);
+    CHECK_EQ(flock(p[0], LOCK_UN), 0);
+    CHECK_EQ(flock(p[1], LOCK_EX | LOCK_NB), 0);
+    CHECK_EQ(close(p[1]), 0);
+    CHECK_EQ(flock(p[0], LOCK_EX | LOCK_NB), 0);
+    CHECK_EQ(set(p[0], F_SETLK, F_RDLCK, 0, 1), 0);
 }
 
 GUEST_MAIN

@@ -224,6 +224,36 @@ CASE(permission_bits_are_for_one_class)
     CHECK_OK(open("owner", O_RDONLY));
 }
 
+/* Whoever the process has become: they are its own. */
+CASE(descriptors_through_proc)
+{
+    char name[64], buf[256];
+    int p[2], fd = (int) CHECK_OK(open("f", O_CREAT | O_RDWR, 0666));
+    CHECK_EQ(chmod(".", 0755), 0);
+    CHECK_EQ(fchmod(fd, 0666), 0);
+    CHECK_EQ(pipe(p), 0);
+    become(1000, 0);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    CHECK_OK(readlink(name, buf, sizeof(buf)));
+    CHECK_OK(open(name, O_RDONLY));
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", p[0]);
+    CHECK_ERR(chown(name, 1000, 1000), EPERM);
+    CHECK_ERR(mkdir(name, 0700), EEXIST);
+}
+
+CASE(pipes_have_owners)
+{
+    struct stat st;
+    int p[2];
+    CHECK_EQ(pipe(p), 0);
+    CHECK_EQ(fchmod(p[0], 0640), 0);
+    CHECK_EQ(fchown(p[0], 1, 2), 0);
+    CHECK_EQ(fstat(p[1], &st), 0);
+    CHECK_EQ(st.st_mode, S_IFIFO | 0640);
+    CHECK_EQ(st.st_uid, 1);
+    CHECK_EQ(st.st_gid, 2);
+}
+
 CASE(running_needs_a_bit_even_for_root)
 {
     put_file("f", "#!/bin/sh\n", 0644);

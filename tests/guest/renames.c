@@ -149,6 +149,22 @@ CASE(kinds_that_do_not_fit)
     CHECK_ERR(rename("e", "missing/y"), ENOENT);
 }
 
+/* Both directories are found before either name is looked up, and the old one before the new. */
+CASE(which_error_comes_first)
+{
+    char name[300];
+    memset(name, 'n', sizeof(name));
+    name[299] = 0;
+    put_file("f", "", 0600);
+    CHECK_ERR(renameat(AT_FDCWD, "missing/x", 999, "y"), ENOENT);
+    CHECK_ERR(renameat(AT_FDCWD, "missing", 999, "y"), EBADF);
+    CHECK_ERR(renameat(AT_FDCWD, "f/x", AT_FDCWD, ""), ENOTDIR);
+    CHECK_ERR(rename("missing", name), ENOENT);
+    CHECK_ERR(rename("f", name), ENAMETOOLONG);
+    CHECK_ERR(rename(name, "missing/x"), ENOENT);
+    CHECK_ERR(rename(name, "."), EBUSY);
+}
+
 CASE(two_names_of_one_file)
 {
     put_file("f", "", 0600);

@@ -29,15 +29,17 @@
 /* What fcntl(F_SETFL) may change. */
 #define LX_O_SETTABLE (LX_O_APPEND | LX_O_NONBLOCK | LX_O_ASYNC | LX_O_DIRECT | LX_O_NOATIME)
 
-#define LX_AT_FDCWD            (-100)
-#define LX_AT_SYMLINK_NOFOLLOW 0x100
-#define LX_AT_EACCESS          0x200
-#define LX_AT_REMOVEDIR        0x200
-#define LX_AT_SYMLINK_FOLLOW   0x400
-#define LX_AT_NO_AUTOMOUNT     0x800
-#define LX_AT_EMPTY_PATH       0x1000
-#define LX_AT_STATX_FORCE_SYNC 0x2000
-#define LX_AT_STATX_DONT_SYNC  0x4000
+#define LX_AT_FDCWD                (-100)
+#define LX_AT_SYMLINK_NOFOLLOW     0x100
+#define LX_AT_EACCESS              0x200
+#define LX_AT_REMOVEDIR            0x200
+#define LX_AT_SYMLINK_FOLLOW       0x400
+#define LX_AT_NO_AUTOMOUNT         0x800
+#define LX_AT_EMPTY_PATH           0x1000
+#define LX_AT_HANDLE_MNT_ID_UNIQUE 0x001
+#define LX_AT_HANDLE_FID           0x200
+#define LX_AT_STATX_FORCE_SYNC     0x2000
+#define LX_AT_STATX_DONT_SYNC      0x4000
 
 #define LX_RENAME_NOREPLACE 1
 #define LX_RENAME_EXCHANGE  2
@@ -124,6 +126,7 @@ enum { LX_R_OK = 4, LX_W_OK = 2, LX_X_OK = 1, LX_F_OK = 0 };
 #define LX_FALLOC_FL_COLLAPSE_RANGE 0x08
 #define LX_FALLOC_FL_ZERO_RANGE     0x10
 #define LX_FALLOC_FL_INSERT_RANGE   0x20
+#define LX_FALLOC_FL_UNSHARE_RANGE  0x40
 
 /* xattr(7) */
 #define LX_XATTR_CREATE   1

@@ -81,8 +81,10 @@ int64_t host_dir_seek(struct file *f, int64_t off, int whence)
     if (whence == LX_SEEK_CUR) {
         if (__builtin_add_overflow(off, f->pos, &off))
             return -EOVERFLOW;
-    } else if (whence != LX_SEEK_SET) {
-        return -EINVAL;
+    } else if (whence != LX_SEEK_SET) { /* the end: some file systems have a name for it */
+        off = lseek(host_file(f)->fd, off, whence);
+        if (off < 0)
+            return -errno;
     }
     if (off < 0)
         return -EINVAL;

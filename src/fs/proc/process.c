@@ -20,6 +20,12 @@ static int may_inspect(const struct pseudo_ctx *c)
     return !c->opener || task_may_inspect(c->opener, c->tid) ? 0 : -EACCES;
 }
 
+/* A process reaches its own descriptors, whoever its files in /proc belong to by now. */
+static bool is_own(const struct pseudo_ctx *c)
+{
+    return c->opener && c->opener->tg->tgid == c->pid;
+}
+
 /* The same rights are not those over the program that it executes next. */
 static uint64_t image_of(const struct pseudo_ctx *c)
 {
@@ -364,7 +370,11 @@ static const struct pseudo_entry ns_table[] = {
     MAGIC("cwd", link_cwd, walk_cwd),                                      \
     IMAGE_FILE("environ", 0400, show_environ),                             \
     MAGIC("exe", link_exe, walk_exe),                                      \
-    DYNAMIC_DIR("fd", 0500, &proc_fd_dynamic, NULL),                       \
+    {.name = "fd",                                                         \
+     .mode = LX_S_IFDIR | 0500,                                            \
+     .dynamic = &proc_fd_dynamic,                                          \
+     .grants = is_own,                                                     \
+     .alive = is_alive},                       \
     DYNAMIC_DIR("fdinfo", 0555, &proc_fdinfo_dynamic, may_inspect),        \
     PSEUDO_FILE("gid_map", 0644, show_id_map),                             \
     PRIVATE_FILE("io", 0400, proc_show_io),                                \

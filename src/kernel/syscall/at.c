@@ -13,8 +13,11 @@
 int at_name_get_for(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags,
                     struct at_name *ret)
 {
-    ssize_t len = copy_in_str(t, ret->text, uaddr(name), sizeof(ret->text));
+    bool none = !name && (walk_flags & WALK_NULL);
+    ssize_t len = none ? 0 : copy_in_str(t, ret->text, uaddr(name), sizeof(ret->text));
     ret->dir = NULL;
+    if (none)
+        ret->text[0] = 0;
     if (len < 0)
         return (int) len;
     if (len == 0 && !(walk_flags & WALK_EMPTY))

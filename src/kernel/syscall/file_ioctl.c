@@ -96,7 +96,7 @@ static int check_pair(struct file *from, struct file *to)
         r = file_getattr(to, &out);
     if (r < 0)
         return r;
-    if (!n || !m || n->sb != m->sb)
+    if (n && m ? n->sb != m->sb : from->ops != to->ops)
         return -EXDEV;
     if ((in.mode & LX_S_IFMT) == LX_S_IFDIR || (out.mode & LX_S_IFMT) == LX_S_IFDIR)
         return -EISDIR;

@@ -5,9 +5,13 @@
 #include <unistd.h>
 
 #include "abi/linux/fcntl.h"
+#include "abi/linux/poll.h"
 #include "abi/linux/resource.h"
+#include "abi/linux/signal.h"
 #include "abi/linux/stat.h"
 #include "base/cleanup.h"
+#include "fdobj/pipe.h"
+#include "kernel/signal/signal.h"
 #include "kernel/syscall/fsize.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
@@ -114,34 +118,54 @@ static ssize_t copy_through(struct task *t, struct copy *c, bool positioned)
 
 /* ---- sendfile(2) ---- */
 
+static int check_source(struct copy *c)
+{
+    if (access_mode(c->in.f) == LX_O_WRONLY || access_mode(c->in.f) == LX_O_ACCMODE)
+        return -EBADF;
+    if (!uaddr_is_null(c->in.off) && !c->in.f->ops->seek)
+        return -ESPIPE;
+    return c->in.pos < 0 ? -EINVAL : 0;
+}
+
 static ssize_t send_file(struct task *t, struct copy *c)
 {
-    int r = check_access(c);
-    if (r < 0)
-        return r;
-    if (!c->in.f->ops->seek)
-        return uaddr_is_null(c->in.off) ? -EINVAL : -ESPIPE;
-    if (c->in.f->ops->readdir || !c->in.f->ops->read ||
-        (atomic_load(&c->out.f->flags) & LX_O_APPEND))
+    uint32_t mode = access_mode(c->out.f);
+    if (mode == LX_O_RDONLY || mode == LX_O_ACCMODE)
+        return -EBADF;
+    if (file_is_pipe(c->out.f)) {
+        if (file_poll(c->out.f) & LX_POLLERR) { /* whether or not there is something to write */
+            signal_send_self(t, LX_SIGPIPE);
+            return -EPIPE;
+        }
+    } else if (!c->in.f->ops->seek || (atomic_load(&c->out.f->flags) & LX_O_APPEND)) {
         return -EINVAL;
-    r = begin(t, &c->in);
-    if (r == 0 && c->in.pos < 0)
-        r = -EINVAL;
-    if (r < 0 || c->left == 0)
-        return r;
+    }
+    if (c->left == 0)
+        return 0;
+    if (!c->in.f->ops->seek || c->in.f->ops->readdir || !c->in.f->ops->read)
+        return -EINVAL;
     ssize_t n = copy_through(t, c, false);
-    r = c->done ? finish(t, &c->in) : 0;
+    int r = c->done ? finish(t, &c->in) : 0;
     return r < 0 ? r : n;
 }
 
+/* The two files one after the other: which error comes first depends on it. */
 long sys_sendfile(struct task *t, const uint64_t a[static 6])
 {
     struct copy c = {.in.off = uaddr(a[2]), .left = MIN(a[3], GUEST_RW_MAX)};
-    int r = get_files(t, (int) a[1], (int) a[0], &c);
+    int r = uaddr_is_null(c.in.off) ? 0 : copy_in(t, &c.in.pos, c.in.off, sizeof(c.in.pos));
+    if (r == 0)
+        r = fd_lookup(t->files, (int) a[1], &c.in.f);
     if (r < 0)
         return r;
-    ssize_t n = send_file(t, &c);
-    put_files(&c);
+    if (uaddr_is_null(c.in.off) && c.in.f->ops->seek)
+        c.in.pos = file_seek(c.in.f, 0, LX_SEEK_CUR);
+    r = check_source(&c);
+    if (r == 0)
+        r = fd_lookup(t->files, (int) a[0], &c.out.f);
+    ssize_t n = r < 0 ? r : send_file(t, &c);
+    file_put(c.in.f);
+    file_put(c.out.f);
     return n;
 }
 

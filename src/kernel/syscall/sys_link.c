@@ -119,12 +119,15 @@ static long rename_at(struct task *t, int odirfd, uint64_t oname, int ndirfd, ui
     if (r < 0)
         return r;
     r = at_name_get(t, ndirfd, nname, &to);
+    walkctx_init(&w, t);
     if (r == 0) {
-        walkctx_init(&w, t);
         r = vfs_rename(&w, at_name_start(&from), from.text, at_name_start(&to), to.text, flags);
-        walkctx_done(&w);
         at_name_done(&to);
+    } else { /* found out after the walk to the old name */
+        int first = vfs_check_parent(&w, at_name_start(&from), from.text);
+        r = first < 0 ? first : r;
     }
+    walkctx_done(&w);
     at_name_done(&from);
     return r;
 }

@@ -11,7 +11,10 @@
 
 long sys_flock(struct task *t, const uint64_t a[static 6])
 {
+    uint32_t op = (uint32_t) a[1] & ~(uint32_t) LX_LOCK_NB;
     struct file *f;
+    if (op != LX_LOCK_SH && op != LX_LOCK_EX && op != LX_LOCK_UN)
+        return -EINVAL; /* before the descriptor is looked at */
     int r = fd_lookup(t->files, (int) a[0], &f);
     if (r < 0)
         return r;

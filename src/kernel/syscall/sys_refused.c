@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 
+#include "abi/linux/fcntl.h"
+#include "kernel/syscall/at.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 
@@ -32,7 +34,6 @@ REFUSED(bpf)
 REFUSED(perf_event_open)
 REFUSED(fanotify_init)
 REFUSED(userfaultfd)
-REFUSED(lookup_dcookie)
 /* Key rings are the host user's. */
 REFUSED(add_key)
 REFUSED(request_key)
@@ -61,4 +62,26 @@ long sys_ioperm(struct task *t unused_, const uint64_t a[static 6])
     if (a[0] > PORTS || a[1] > PORTS || a[0] + a[1] > PORTS || !a[1])
         return -EINVAL;
     return (int) a[2] ? -EPERM : 0;
+}
+
+/*
+ * name_to_handle_at(2): a handle outlives the names and openings that a container has been given,
+ * so that, as far as a guest can tell, no file system here makes any.
+ */
+long sys_name_to_handle_at(struct task *t, const uint64_t a[static 6])
+{
+    uint32_t flags = (uint32_t) a[4];
+    struct target g;
+
+    if (flags & ~(uint32_t) (LX_AT_SYMLINK_FOLLOW | LX_AT_EMPTY_PATH | LX_AT_HANDLE_FID |
+                             LX_AT_HANDLE_MNT_ID_UNIQUE))
+        return -EINVAL;
+    int r = target_at(t, NULL, (int) a[0], a[1],
+                      (flags & LX_AT_SYMLINK_FOLLOW ? 0 : (uint32_t) WALK_NOFOLLOW) |
+                          (flags & LX_AT_EMPTY_PATH ? (uint32_t) WALK_EMPTY : 0),
+                      &g);
+    if (r < 0)
+        return r;
+    target_done(&g);
+    return -EOPNOTSUPP;
 }

@@ -105,6 +105,8 @@ static ssize_t to_pipe(struct splice *s)
     if (!(file_poll(s->out) & (LX_POLL_WRITABLE | LX_POLLERR)) &&
         (r = await(s, s->out, LX_POLL_WRITABLE)) < 0)
         return r;
+    if (file_poll(s->out) & LX_POLLERR) /* whether or not there is something to write */
+        return -EPIPE;
     iobuf_kernel(&io, buf, most);
     r = file_read(s->t, s->in, &io, s->in_pos);
     if (r > 0)
@@ -182,10 +184,10 @@ long sys_splice(struct task *t, const uint64_t a[static 6])
                        .out_off = uaddr(a[3]),
                        .n = MIN(a[4], GUEST_RW_MAX),
                        .nonblock = flags & LX_SPLICE_F_NONBLOCK};
-    if (flags & ~(uint32_t) KNOWN_FLAGS)
-        return -EINVAL;
     if (s.n == 0)
         return 0;
+    if (flags & ~(uint32_t) KNOWN_FLAGS)
+        return -EINVAL;
     int r = fd_lookup(t->files, (int) a[0], &s.in);
     if (r < 0)
         return r;

@@ -35,6 +35,12 @@ static long put_stat(struct task *t, uint64_t to, const struct attr *a)
     return copy_out(t, uaddr(to), &s, sizeof(s));
 }
 
+/* Since Linux 6.11 a null name will do for a descriptor, too. */
+static uint32_t stat_walk_flags(uint32_t at_flags)
+{
+    return at_walk_flags(at_flags) | (at_flags & LX_AT_EMPTY_PATH ? (uint32_t) WALK_NULL : 0);
+}
+
 static long stat_at(struct task *t, int dirfd, uint64_t name, uint32_t walk_flags, uint64_t to)
 {
     struct place p;
@@ -57,7 +63,7 @@ long sys_newfstatat(struct task *t, const uint64_t a[static 6])
     uint32_t flags = (uint32_t) a[3];
     if (flags & ~(uint32_t) (LX_AT_SYMLINK_NOFOLLOW | LX_AT_NO_AUTOMOUNT | LX_AT_EMPTY_PATH))
         return -EINVAL;
-    return stat_at(t, (int) a[0], a[1], at_walk_flags(flags), a[2]);
+    return stat_at(t, (int) a[0], a[1], stat_walk_flags(flags), a[2]);
 }
 
 long sys_fstat(struct task *t, const uint64_t a[static 6])
@@ -124,7 +130,7 @@ long sys_statx(struct task *t, const uint64_t a[static 6])
     if ((mask & LX_STATX_RESERVED) || (flags & ~(uint32_t) STATX_FLAGS) ||
         (flags & STATX_SYNC) == STATX_SYNC)
         return -EINVAL;
-    int r = target_stat(t, (int) a[0], a[1], at_walk_flags(flags), &p);
+    int r = target_stat(t, (int) a[0], a[1], stat_walk_flags(flags), &p);
     if (r < 0)
         return r;
     s = fill_statx(&p);

@@ -59,7 +59,7 @@ long sys_ftruncate(struct task *t, const uint64_t a[static 6])
 
 #define FALLOC_KNOWN                                                                  \
     (LX_FALLOC_FL_KEEP_SIZE | LX_FALLOC_FL_PUNCH_HOLE | LX_FALLOC_FL_COLLAPSE_RANGE | \
-     LX_FALLOC_FL_ZERO_RANGE | LX_FALLOC_FL_INSERT_RANGE)
+     LX_FALLOC_FL_ZERO_RANGE | LX_FALLOC_FL_INSERT_RANGE | LX_FALLOC_FL_UNSHARE_RANGE)
 
 /* Which flags go together: since Linux 6.12 what may not be is not supported. */
 static int check_falloc_mode(uint32_t mode)

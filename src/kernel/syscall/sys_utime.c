@@ -39,8 +39,6 @@ static long set_times(struct task *t, int dirfd, uint64_t name, uint32_t flags,
         return -EINVAL;
     int atime = one_time(&ts->at[0], ATTR_ATIME, ATTR_ATIME_NOW, &a.atime);
     int mtime = one_time(&ts->at[1], ATTR_MTIME, ATTR_MTIME_NOW, &a.mtime);
-    if (atime < 0 || mtime < 0)
-        return -EINVAL;
     bool by_fd = !name && dirfd != LX_AT_FDCWD;
     if (by_fd && flags)
         return -EINVAL;
@@ -48,7 +46,7 @@ static long set_times(struct task *t, int dirfd, uint64_t name, uint32_t flags,
                   : target_at(t, NULL, dirfd, name, at_walk_flags(flags), &g);
     if (r < 0)
         return r;
-    r = target_setattr(&g, &a, (uint32_t) (atime | mtime));
+    r = atime < 0 || mtime < 0 ? -EINVAL : target_setattr(&g, &a, (uint32_t) (atime | mtime));
     target_done(&g);
     return r;
 }

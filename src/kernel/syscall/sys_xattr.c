@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "abi/linux/fcntl.h"
 #include "base/cleanup.h"
@@ -20,10 +21,14 @@ static int find(struct task *t, enum way way, uint64_t where, struct target *ret
     return target_at(t, NULL, LX_AT_FDCWD, where, way == BY_LINK ? WALK_NOFOLLOW : 0, ret);
 }
 
-/* Nameless objects have no attributes. */
-static int check_named(const struct target *g)
+/* Nameless objects have no attributes, and a user's are for files and directories. */
+static int check_named(const struct target *g, const char *name, bool write)
 {
-    return g->path.dentry ? 0 : -EOPNOTSUPP;
+    if (g->path.dentry)
+        return 0;
+    if (!name || strncmp(name, "user.", 5) != 0)
+        return -EOPNOTSUPP;
+    return write ? -EPERM : -ENODATA;
 }
 
 static int copy_name(struct task *t, uint64_t from, char name[static LX_XATTR_NAME_MAX + 1])
@@ -58,7 +63,7 @@ static long set(struct task *t, enum way way, const uint64_t a[static 6])
         r = find(t, way, a[0], &g);
     if (r < 0)
         return r;
-    r = check_named(&g);
+    r = check_named(&g, name, true);
     if (r == 0)
         r = vfs_setxattr(&g.w, &g.path, name, value, size, flags);
     target_done(&g);
@@ -94,7 +99,7 @@ static long read_out(struct task *t, enum way way, uint64_t where, const char *n
     int r = find(t, way, where, &g);
     if (r < 0)
         return r;
-    ssize_t n = check_named(&g);
+    ssize_t n = check_named(&g, name, false);
     if (n < 0 && !name)
         n = 0; /* an empty list is what they have */
     else if (n == 0)
@@ -154,7 +159,7 @@ static long take_away(struct task *t, enum way way, const uint64_t a[static 6])
         r = find(t, way, a[0], &g);
     if (r < 0)
         return r;
-    r = check_named(&g);
+    r = check_named(&g, name, true);
     if (r == 0)
         r = vfs_removexattr(&g.w, &g.path, name);
     target_done(&g);

@@ -37,6 +37,7 @@ void file_init(struct file *f, const struct file_ops *ops, uint32_t flags)
     list_init(&f->watches);
     atomic_init(&f->async, NULL);
     f->anon_ino = 0;
+    atomic_init(&f->locked, NULL);
     f->is_writer = false;
     f->is_opened = false;
     f->is_creator = false;
@@ -248,28 +249,32 @@ ssize_t file_read(struct task *t, struct file *f, struct iobuf *io, int64_t pos)
 {
     uint32_t flags = atomic_load(&f->flags), mode = flags & LX_O_ACCMODE;
     struct transfer x = {.f = f, .io = io, .pos = pos};
-    if ((flags & LX_O_PATH) || mode == LX_O_WRONLY || mode == LX_O_ACCMODE)
+    if (flags & LX_O_PATH)
+        return -EBADF;
+    int r = check_pos(f, pos);
+    if (r < 0)
+        return r;
+    if (mode == LX_O_WRONLY || mode == LX_O_ACCMODE)
         return -EBADF;
     if (!f->ops->read)
         return f->ops->readdir ? -EISDIR : -EINVAL;
-    int r = check_pos(f, pos);
-    if (r == 0 && f->ops->transfer)
-        return f->ops->transfer(t, f, io, false);
-    return r < 0 ? r : transfer(t, &x);
+    return f->ops->transfer ? f->ops->transfer(t, f, io, false) : transfer(t, &x);
 }
 
 ssize_t file_write(struct task *t, struct file *f, struct iobuf *io, int64_t pos)
 {
     uint32_t flags = atomic_load(&f->flags), mode = flags & LX_O_ACCMODE;
     struct transfer x = {.f = f, .io = io, .pos = pos, .write = true};
-    if ((flags & LX_O_PATH) || mode == LX_O_RDONLY || mode == LX_O_ACCMODE)
+    if (flags & LX_O_PATH)
+        return -EBADF;
+    int r = check_pos(f, pos);
+    if (r < 0)
+        return r;
+    if (mode == LX_O_RDONLY || mode == LX_O_ACCMODE)
         return -EBADF;
     if (!f->ops->write)
         return -EINVAL;
-    int r = check_pos(f, pos);
-    if (r == 0 && f->ops->transfer)
-        return f->ops->transfer(t, f, io, true);
-    return r < 0 ? r : transfer(t, &x);
+    return f->ops->transfer ? f->ops->transfer(t, f, io, true) : transfer(t, &x);
 }
 
 /* ---- directories ---- */

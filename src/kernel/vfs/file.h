@@ -19,6 +19,7 @@ struct async;
 struct task;
 struct attr;
 struct file;
+struct locks;
 struct node;
 struct socket_ops;
 struct strbuf;
@@ -129,7 +130,8 @@ struct file {
     bool is_opened;                /* immutable once open: counts in node.openings */
     bool is_creator;               /* immutable once open: this open(2) made the file */
     _Atomic(struct async *) async; /* set once; signal-driven I/O, async.h; NULL: never asked for */
-    uint64_t anon_ino;             /* shown for anonymous files */
+    _Atomic(struct locks *) locked; /* of nameless files: where they have had locks */
+    uint64_t anon_ino;              /* shown for anonymous files */
 };
 
 void file_init(struct file *f, const struct file_ops *ops, uint32_t flags); /* one reference */

@@ -50,7 +50,7 @@ struct flk {
 
 /* Which object: not dereferenced. */
 struct key {
-    const struct super *sb;
+    const void *space; /* a super; of nameless files their operations */
     uint64_t dev, ino;
 };
 
@@ -102,14 +102,18 @@ void locks_free(struct locks *l)
     free(l);
 }
 
-static struct key key_of(const struct node *n)
+/* Both ends of a pipe are one object; what has no number is one of its own. */
+static struct key key_of(const struct file *f)
 {
-    return (struct key){n->sb, n->dev, n->ino};
+    const struct node *n = path_node(&f->path);
+    if (n)
+        return (struct key){n->sb, n->dev, n->ino};
+    return (struct key){f->ops, 0, f->anon_ino ? f->anon_ino : (uint64_t) (uintptr_t) f};
 }
 
 static uint64_t key_hash(const struct key *k)
 {
-    return hash_u64(k->ino ^ hash_u64(k->dev ^ (uint64_t) (uintptr_t) k->sb));
+    return hash_u64(k->ino ^ hash_u64(k->dev ^ (uint64_t) (uintptr_t) k->space));
 }
 
 static _Atomic uint32_t *crowd_of(struct locks *ls, const struct key *k)
@@ -123,7 +127,7 @@ static struct site *site_find(struct locks *ls, const struct key *k)
     struct htab_node *n;
     htab_for_each_hash (n, &ls->sites, key_hash(k)) {
         struct site *s = container_of(n, struct site, link);
-        if (s->key.sb == k->sb && s->key.dev == k->dev && s->key.ino == k->ino)
+        if (s->key.space == k->space && s->key.dev == k->dev && s->key.ino == k->ino)
             return s;
     }
     return NULL;
@@ -353,13 +357,12 @@ static void drop_owned(struct locks *ls, const struct key *k, const struct owner
 
 static void drop_for(struct file *f, const struct owner *o)
 {
-    struct node *n = path_node(&f->path);
-    struct key k;
-    if (!n)
+    struct locks *ls = path_node(&f->path) ? f->path.mnt->vfs->locks : atomic_load(&f->locked);
+    if (!ls)
         return;
-    k = key_of(n);
-    if (atomic_load(crowd_of(f->path.mnt->vfs->locks, &k)))
-        drop_owned(f->path.mnt->vfs->locks, &k, o);
+    struct key k = key_of(f);
+    if (atomic_load(crowd_of(ls, &k)))
+        drop_owned(ls, &k, o);
 }
 
 void vfs_locks_closed(struct fdtable *ft, struct file *f)
@@ -422,6 +425,11 @@ static int range_of(struct file *f, const struct lx_flock *fl, struct flk *want)
     return 0;
 }
 
+static int check_type(int type)
+{
+    return type == LX_F_RDLCK || type == LX_F_WRLCK || type == LX_F_UNLCK ? 0 : -EINVAL;
+}
+
 static int check_access(const struct file *f, int type)
 {
     uint32_t mode = atomic_load(&f->flags) & LX_O_ACCMODE;
@@ -437,12 +445,26 @@ static int check_access(const struct file *f, int type)
     }
 }
 
+/* The first lock of the owner's own in the range. */
+static const struct flk *find_own(const struct site *s, const struct flk *want)
+{
+    const struct flk *l, *first = NULL;
+    if (!s)
+        return NULL;
+    list_for_each_entry (l, &s->locks, link)
+        if (!l->whole && same_owner(&l->owner, &want->owner) && l->start <= want->end &&
+            want->start <= l->end && (!first || l->start < first->start))
+            first = l;
+    return first;
+}
+
+/* LX_F_UNLCK, of open file descriptions only: what is locked by this one. */
 static long get_lock(struct request *q, struct lx_flock *fl)
 {
-    if (q->want.type == LX_F_UNLCK)
-        return -EINVAL;
     MUTEX_GUARD(&q->locks->lock);
-    const struct flk *l = find_conflict(site_find(q->locks, &q->key), &q->want);
+    struct site *s = site_find(q->locks, &q->key);
+    const struct flk *l =
+        q->want.type == LX_F_UNLCK ? find_own(s, &q->want) : find_conflict(s, &q->want);
     if (!l) {
         fl->type = LX_F_UNLCK;
         return 0;
@@ -455,14 +477,14 @@ static long get_lock(struct request *q, struct lx_flock *fl)
     return 0;
 }
 
-static int request_init(struct request *q, struct file *f)
+static void request_init(struct request *q, struct task *t, struct file *f)
 {
-    struct node *n = path_node(&f->path);
-    if (!n)
-        return -ENOLCK;
-    *q = (struct request){.locks = f->path.mnt->vfs->locks, .key = key_of(n)};
+    bool named = path_node(&f->path);
+    struct locks *ls = named ? f->path.mnt->vfs->locks : t->k->vfs->locks;
+    if (!named)
+        atomic_store(&f->locked, ls);
+    *q = (struct request){.locks = ls, .key = key_of(f)};
     list_init(&q->want.link);
-    return 0;
 }
 
 long vfs_lock_posix(struct task *t, struct file *f, int cmd, struct lx_flock *fl)
@@ -471,13 +493,14 @@ long vfs_lock_posix(struct task *t, struct file *f, int cmd, struct lx_flock *fl
     bool ofd = cmd == LX_F_OFD_GETLK || cmd == LX_F_OFD_SETLK || cmd == LX_F_OFD_SETLKW;
     bool get = cmd == LX_F_GETLK || cmd == LX_F_OFD_GETLK;
     bool wait = cmd == LX_F_SETLKW || cmd == LX_F_OFD_SETLKW;
-    int r = request_init(&q, f);
-    if (r == 0 && ofd && fl->pid != 0)
-        r = -EINVAL;
+    int r = get && !(fl->type == LX_F_RDLCK || fl->type == LX_F_WRLCK || ofd) ? -EINVAL : 0;
+    request_init(&q, t, f);
     if (r == 0)
         r = range_of(f, fl, &q.want);
     if (r == 0)
-        r = get ? 0 : check_access(f, fl->type);
+        r = get ? check_type(fl->type) : check_access(f, fl->type);
+    if (r == 0 && ofd && fl->pid != 0)
+        r = -EINVAL;
     if (r < 0)
         return r;
     q.want.type = fl->type;
@@ -485,7 +508,7 @@ long vfs_lock_posix(struct task *t, struct file *f, int cmd, struct lx_flock *fl
     q.want.pid = t->tg->tgid;
     q.detect = !ofd;
     if (get)
-        return fl->type == LX_F_RDLCK || fl->type == LX_F_WRLCK ? get_lock(&q, fl) : -EINVAL;
+        return get_lock(&q, fl);
     long done = request_run(&q, t, wait);
     if (done == 0 && !ofd && fl->type != LX_F_UNLCK && !fdtable_has(t->files, f)) {
         drop_owned(q.locks, &q.key, &q.want.owner);
@@ -499,9 +522,7 @@ long vfs_lock_posix(struct task *t, struct file *f, int cmd, struct lx_flock *fl
 long vfs_lock_flock(struct task *t, struct file *f, int op)
 {
     struct request q;
-    int r = request_init(&q, f);
-    if (r < 0)
-        return r;
+    request_init(&q, t, f);
     switch (op & ~LX_LOCK_NB) {
     case LX_LOCK_SH:
         q.want.type = LX_F_RDLCK;

@@ -216,6 +216,14 @@ int vfs_link(const struct walkctx *w, const struct path *old, const struct path 
     return r;
 }
 
+int vfs_check_parent(const struct walkctx *w, const struct path *at, const char *name)
+{
+    struct walk s;
+    int r = walk_to_parent(&s, w, at, name, WALK_NOFOLLOW);
+    walk_end(&s);
+    return r;
+}
+
 /* ---- unlink, rmdir ---- */
 
 /* 1: the name means something else by now. */

@@ -28,6 +28,8 @@ int vfs_link(const struct walkctx *w, const struct path *old, const struct path 
              const char *name) must_check;
 int vfs_unlink(const struct walkctx *w, const struct path *at, const char *name, bool is_rmdir)
     must_check;
+/* Whether the last component of a name could be looked up: 0, or the walk's error. */
+int vfs_check_parent(const struct walkctx *w, const struct path *at, const char *name) must_check;
 /* flags: LX_RENAME_NOREPLACE, LX_RENAME_EXCHANGE, LX_RENAME_WHITEOUT; others -EINVAL. */
 int vfs_rename(const struct walkctx *w, const struct path *oat, const char *oname,
                const struct path *nat, const char *nname, uint32_t flags) must_check;

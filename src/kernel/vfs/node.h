@@ -127,6 +127,8 @@ struct node_ops {
     ssize_t (*listxattr)(struct node *n, char *dst, size_t cap);
     int (*setxattr)(struct node *n, const char *name, const void *v, size_t len, int flags);
     int (*removexattr)(struct node *n, const char *name);
+    /* True: t may, whatever the mode says. NULL: nobody is known here. */
+    bool (*grants)(struct node *n, struct task *t);
     /* NULL: the mode bits decide. */
     int (*permission)(struct node *n, struct task *t, uint32_t may);
     /* Required. Frees the containing object. */
@@ -150,7 +152,7 @@ struct node {
     /* Guests move its data without the vfs, by a mapping or directly: size, blocks and times are
      * always the file system's to tell. Never cleared. */
     _Atomic bool is_direct;
-    _Atomic uint32_t no_acl;   /* lists it is known not to have: acl.c */
+    _Atomic uint32_t no_acl; /* lists it is known not to have: acl.c */
 };
 
 /* dev is left 0. */
@@ -200,12 +202,12 @@ struct super {
     bool mediate_writes;   /* what is written must be seen: accounts are kept (direct.h) */
     uint32_t max_dentries; /* how many names are kept; super_init() sets a default */
     /* vfs/ alone: */
-    uint64_t hash_seed;        /* immutable */
-    struct dentry *top;        /* set before its first mount is seen: the root's; referenced */
-    _Atomic uint32_t n_mounts; /* the last one to go ends it */
-    _Atomic bool rdonly;       /* as a whole: whatever the mount says */
-    struct htab dentries;      /* [tree_lock] by parent and name */
-    struct list lru;           /* [tree_lock] the same, roughly by age */
+    uint64_t hash_seed;           /* immutable */
+    struct dentry *top;           /* set before its first mount is seen: the root's; referenced */
+    _Atomic uint32_t n_mounts;    /* the last one to go ends it */
+    _Atomic bool rdonly;          /* as a whole: whatever the mount says */
+    struct htab dentries;         /* [tree_lock] by parent and name */
+    struct list lru;              /* [tree_lock] the same, roughly by age */
     _Atomic uint32_t acl_changes; /* acl.c */
     /* watch.c: */
     _Atomic uint32_t n_watched, moves; /* marks below this super; cookies given out */

@@ -67,8 +67,6 @@ static int check_type(const struct path *p, const struct node *n, uint32_t flags
     case LX_S_IFCHR:
     case LX_S_IFBLK:
         return path_mount_flags(p) & MOUNT_F_NODEV ? -EACCES : 0;
-    case LX_S_IFSOCK:
-        return -ENXIO;
     default:
         return 0;
     }
@@ -504,8 +502,6 @@ static int open_tmpfile(const struct walkctx *w, const struct path *dir, uint32_
                           .task = w->task,
                           .cred = w->cred};
     struct file *f;
-    if (!(wanted(flags) & MAY_WRITE))
-        return -EINVAL;
     int r = path_permission(w, dir, MAY_WRITE | MAY_EXEC);
     if (r == 0 && !n->ops->tmpfile)
         r = -EOPNOTSUPP;
@@ -558,7 +554,8 @@ int path_open_walk(const struct walkctx *w, const struct path *at, const char *n
     int r;
     if (flags & LX_O_PATH)
         flags &= WITH_PATH;
-    if ((flags & TMPFILE_BIT) && (!(flags & LX_O_DIRECTORY) || (flags & LX_O_CREAT)))
+    if ((flags & TMPFILE_BIT) && (!(flags & LX_O_DIRECTORY) || (flags & LX_O_CREAT) ||
+                                  !(wanted(flags & ~(uint32_t) LX_O_TRUNC) & MAY_WRITE)))
         return -EINVAL;
     if (flags & LX_O_CREAT) {
         if (flags & LX_O_DIRECTORY)

@@ -101,6 +101,8 @@ int path_permission(const struct walkctx *w, const struct path *p, uint32_t may)
     /* Reading and writing anything: no need to ask for the mode. */
     if (cred_capable(w->cred, LX_CAP_DAC_OVERRIDE) && (!(may & MAY_EXEC) || n->type == LX_S_IFDIR))
         return 0;
+    if (n->ops->grants && w->task && n->ops->grants(n, w->task))
+        return 0;
     uint32_t seen = atomic_load(&n->search);
     uint64_t now = n->sb->trust_ns ? coarse_now_ns() : 0;
     r = n->ops->getattr(n, &a);

@@ -64,7 +64,7 @@ static uint64_t ino_of(const struct pseudo_entry *e, const struct pseudo_ctx *c)
     return (h & 0x7fffffffffull) | 1;
 }
 
-static const struct node_ops pseudo_node_ops, pseudo_magic_ops;
+static const struct node_ops pseudo_node_ops, pseudo_magic_ops, pseudo_granting_ops;
 
 static int node_make(struct super *sb, const struct pseudo_entry *e, const struct pseudo_ctx *c,
                      bool dynamic, bool is_process, struct node **ret)
@@ -72,8 +72,10 @@ static int node_make(struct super *sb, const struct pseudo_entry *e, const struc
     struct pseudo_node *pn = calloc(1, sizeof(*pn));
     if (!pn)
         return -ENOMEM;
-    node_init(&pn->node, sb, e->follow ? &pseudo_magic_ops : &pseudo_node_ops, e->mode & LX_S_IFMT,
-              ino_of(e, c));
+    const struct node_ops *ops = e->follow   ? &pseudo_magic_ops
+                                 : e->grants ? &pseudo_granting_ops
+                                             : &pseudo_node_ops;
+    node_init(&pn->node, sb, ops, e->mode & LX_S_IFMT, ino_of(e, c));
     pn->e = e;
     pn->pid = c->pid;
     pn->tid = c->tid;
@@ -442,6 +444,12 @@ static int pseudo_open(struct node *n, const struct open_args *a, struct file **
     return 0;
 }
 
+static bool pseudo_grants(struct node *n, struct task *t)
+{
+    struct pseudo_ctx c = ctx_of(pnode(n), t);
+    return pnode(n)->e->grants(&c);
+}
+
 static void pseudo_node_release(struct node *n)
 {
     free(pnode(n));
@@ -453,6 +461,7 @@ static void pseudo_node_release(struct node *n)
     .release = pseudo_node_release
 
 static const struct node_ops pseudo_node_ops = {PSEUDO_NODE_OPS};
+static const struct node_ops pseudo_granting_ops = {PSEUDO_NODE_OPS, .grants = pseudo_grants};
 /* A link is magic by its operations, so those have operations of their own. */
 static const struct node_ops pseudo_magic_ops = {PSEUDO_NODE_OPS, .follow = pseudo_follow};
 

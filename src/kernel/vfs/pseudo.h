@@ -41,6 +41,7 @@ struct pseudo_entry {
                 struct file **ret); /* devices and special files; NULL: text */
     int (*may_open)(
         const struct pseudo_ctx *c); /* NULL: the mode decides; else 0 or errno, asked too */
+    bool (*grants)(const struct pseudo_ctx *c); /* directories: who may whatever their mode says */
     /* Files: what their text is about. One opened before it changed is empty. NULL: never does. */
     uint64_t (*subject)(const struct pseudo_ctx *c);
     uint64_t rdev;                             /* device nodes */

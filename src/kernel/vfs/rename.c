@@ -190,14 +190,28 @@ out:
     return r;
 }
 
+/* The new name is: but what is not there, or may not be looked at, comes first. */
+static int too_long_for(struct walk *from)
+{
+    struct dentry *d;
+    int r = name_find(from, &d);
+    if (r < 0)
+        return r;
+    dentry_put(d);
+    return -ENAMETOOLONG;
+}
+
 static int rename_walked(struct walk *from, struct walk *to, uint32_t flags)
 {
     if (from->cur.mnt != to->cur.mnt || from->cur.dentry->node->sb != to->cur.dentry->node->sb)
         return -EXDEV;
-    if (from->last.kind != LAST_NAME)
+    bool long_from = from->last.kind == LAST_LONG, long_to = to->last.kind == LAST_LONG;
+    if (from->last.kind != LAST_NAME && !long_from)
         return -EBUSY;
-    if (to->last.kind != LAST_NAME)
+    if (to->last.kind != LAST_NAME && !long_to)
         return flags & LX_RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+    if (long_from || long_to)
+        return long_from ? -ENAMETOOLONG : too_long_for(from);
     int r = 1;
     for (int i = 0; i < NAME_RACES && r == 1; i++)
         r = try_rename(from, to, flags);
@@ -211,9 +225,9 @@ int vfs_rename(const struct walkctx *w, const struct path *oat, const char *onam
     if ((flags & ~(uint32_t) (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE | LX_RENAME_WHITEOUT)) ||
         ((flags & LX_RENAME_EXCHANGE) && flags != LX_RENAME_EXCHANGE))
         return -EINVAL;
-    int r = walk_to_parent(&from, w, oat, oname, WALK_NOFOLLOW);
+    int r = walk_to_parent(&from, w, oat, oname, WALK_NOFOLLOW | WALK_LONG_LAST);
     if (r == 0) {
-        r = walk_to_parent(&to, w, nat, nname, WALK_NOFOLLOW);
+        r = walk_to_parent(&to, w, nat, nname, WALK_NOFOLLOW | WALK_LONG_LAST);
         if (r == 0)
             r = rename_walked(&from, &to, flags);
         walk_end(&to);

@@ -417,11 +417,15 @@ int walk_parent(struct walk *s)
         if (last && slash)
             s->must_be_dir = true;
         int r = may_search(s);
-        if (r == 0 && len >= GUEST_NAME_CAP)
+        bool fits = len < GUEST_NAME_CAP;
+        if (r == 0 && !fits && !(last && (s->flags & WALK_LONG_LAST)))
             r = -ENAMETOOLONG;
         if (r == 0 && last) {
             unlock(s);
-            return set_last(s, name, len);
+            r = set_last(s, name, fits ? len : 0);
+            if (!fits)
+                s->last.kind = LAST_LONG;
+            return r;
         }
         enum last_kind kind = kind_of(name, len);
         if (r == 0 && kind == LAST_DOTDOT)
@@ -474,8 +478,11 @@ int walk_begin(struct walk *s, const struct walkctx *w, const struct path *at, c
     s->root = flags & (WALK_BENEATH | WALK_IN_ROOT) ? s->cur : w->root;
     if (!*name)
         return -ENOENT;
-    if (*name == '/')
+    if (*name == '/') {
+        if (!(flags & WALK_IN_ROOT)) /* no crossing: it starts there */
+            s->cur.mnt = s->root.mnt;
         return jump_to_root(s);
+    }
     return s->cur.dentry && s->cur.dentry->node ? 0 : -ENOTDIR;
 }
 

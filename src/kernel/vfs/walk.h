@@ -62,10 +62,12 @@ int walkctx_init_root(struct walkctx *w, struct vfs *v, const struct cred *cred)
 void walkctx_done(struct walkctx *w);
 
 enum {
-    WALK_NOFOLLOW = 1u << 0,  /* the last component may be a symlink itself */
-    WALK_DIRECTORY = 1u << 1, /* must be a directory */
-    WALK_EMPTY = 1u << 2,     /* AT_EMPTY_PATH: "" names `at` */
-    WALK_CREATE = 1u << 3,    /* a missing last component is a negative dentry, not -ENOENT */
+    WALK_NOFOLLOW = 1u << 0,   /* the last component may be a symlink itself */
+    WALK_DIRECTORY = 1u << 1,  /* must be a directory */
+    WALK_EMPTY = 1u << 2,      /* AT_EMPTY_PATH: "" names `at` */
+    WALK_NULL = 1u << 10,      /* and so does no name at all; with WALK_EMPTY */
+    WALK_LONG_LAST = 1u << 11, /* walk_parent(): a last name that is too long is LAST_LONG */
+    WALK_CREATE = 1u << 3,     /* a missing last component is a negative dentry, not -ENOENT */
     WALK_BENEATH = 1u << 5,
     WALK_IN_ROOT = 1u << 6,
     WALK_NO_XDEV = 1u << 7,

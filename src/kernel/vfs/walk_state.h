@@ -27,7 +27,7 @@ enum walk_hold {
     HOLD_LOCK,   /* the tree_lock we hold */
 };
 
-enum last_kind { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_NONE /* "/" */ };
+enum last_kind { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_NONE /* "/" */, LAST_LONG /* rename */ };
 
 /* A text being walked and what it is in. */
 struct walk_text {

@@ -53,12 +53,15 @@ static int check_name(const struct walkctx *w, const struct path *p, const char 
     }
     if (has_prefix(name, "system.")) {
         struct attr a;
+        if (!acl_is_name(name) || n->type == LX_S_IFLNK)
+            return -EOPNOTSUPP;
         int r = write ? path_getattr(p, &a) : 0;
         if (r == 0 && write && a.uid != w->cred->fsuid && !cred_capable(w->cred, LX_CAP_FOWNER))
             r = -EPERM;
         return r;
     }
-    return -EOPNOTSUPP;
+    int r = path_permission(w, p, may);
+    return r < 0 ? r : -EOPNOTSUPP;
 }
 
 ssize_t vfs_getxattr(const struct walkctx *w, const struct path *p, const char *name, void *dst,
@@ -99,8 +102,7 @@ int vfs_setxattr(const struct walkctx *w, const struct path *p, const char *name
                  size_t len, int flags)
 {
     struct node *n = path_node(p);
-    if ((flags & ~(LX_XATTR_CREATE | LX_XATTR_REPLACE)) ||
-        flags == (LX_XATTR_CREATE | LX_XATTR_REPLACE))
+    if (flags & ~(LX_XATTR_CREATE | LX_XATTR_REPLACE))
         return -EINVAL;
     if (len > LX_XATTR_SIZE_MAX)
         return -E2BIG;
