@@ -54,32 +54,85 @@ int trees_open(struct sandbox_spec *s, struct fail *f)
 
 /* ---- mounts made here ---- */
 
-int trees_make_tmpfs(const char *name, uint64_t size, uint32_t mode, uint32_t attributes,
-                     int *ret_fd)
+/* "key=value" and plain words of a tmpfs, with commas between: the kernel judges them. */
+static int set_data(int fs, char *data, struct fail *f)
+{
+    char *save = NULL;
+
+    for (char *o = strtok_r(data, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
+        char *value = strchr(o, '=');
+        int r;
+
+        if (value)
+            *value++ = '\0';
+        r = value ? host_fsconfig(fs, FSCONFIG_SET_STRING, o, value, 0)
+                  : host_fsconfig(fs, FSCONFIG_SET_FLAG, o, NULL, 0);
+        if (r < 0)
+            return fail_errno(f, -r, "the option \"%s%s%s\"", o, value ? "=" : "",
+                              value ? value : "");
+    }
+    return 0;
+}
+
+int trees_make_tmpfs(const struct mount_spec *m, uint32_t attributes, int *ret_fd, struct fail *f)
 {
     _cleanup_close_ int fs = host_fsopen("tmpfs", FSOPEN_CLOEXEC);
+    _cleanup_free_ char *data = NULL;
     char text[32];
     int r;
 
     if (fs < 0)
-        return fs;
-    r = host_fsconfig(fs, FSCONFIG_SET_STRING, "source", name, 0);
+        return fail_errno(f, -fs, "opening tmpfs");
+    r = host_fsconfig(fs, FSCONFIG_SET_STRING, "source", "tmpfs", 0);
     if (r == 0) {
-        snprintf(text, sizeof(text), "%o", mode & 07777);
+        snprintf(text, sizeof(text), "%o", m->mode & 07777);
         r = host_fsconfig(fs, FSCONFIG_SET_STRING, "mode", text, 0);
     }
-    if (r == 0 && size) {
-        snprintf(text, sizeof(text), "%llu", (unsigned long long) size);
+    if (r == 0 && m->size) {
+        snprintf(text, sizeof(text), "%llu", (unsigned long long) m->size);
         r = host_fsconfig(fs, FSCONFIG_SET_STRING, "size", text, 0);
+    }
+    if (r == 0 && m->data) {
+        data = strdup(m->data);
+        r = data ? set_data(fs, data, f) : -ENOMEM;
+        if (r < 0 && f->text[0])
+            return r;
     }
     if (r == 0)
         r = host_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
     if (r == 0)
         r = host_fsmount(fs, FSMOUNT_CLOEXEC, attributes);
     if (r < 0)
-        return r;
+        return fail_errno(f, -r, "mounting a tmpfs");
     *ret_fd = r;
     return 0;
+}
+
+/* When a file's access time moves is the host's doing: what is read goes through its tree. */
+static uint64_t time_attributes(const struct mount_spec *m)
+{
+    return (m->flags & MOUNT_F_NOATIME       ? (uint64_t) MOUNT_ATTR_NOATIME
+            : m->flags & MOUNT_F_STRICTATIME ? (uint64_t) MOUNT_ATTR_STRICTATIME
+                                             : 0) |
+           (m->flags & MOUNT_F_NODIRATIME ? (uint64_t) MOUNT_ATTR_NODIRATIME : 0);
+}
+
+static int set_times(const struct mount_spec *m, struct fail *f)
+{
+    struct mount_attr a = {.attr_set = time_attributes(m)};
+    int r;
+
+    if (!a.attr_set)
+        return 0;
+    if (a.attr_set & ~(uint64_t) MOUNT_ATTR_NODIRATIME)
+        a.attr_clr = MOUNT_ATTR__ATIME;
+    r = host_mount_setattr(m->tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &a, sizeof(a));
+    if (r == -EPERM) {
+        /* A plain user's clone of a mount that the host has locked: its times stay the host's. */
+        log_info("boot trees: the host keeps the access times of %s as they are", m->dest);
+        return 0;
+    }
+    return r < 0 ? fail_errno(f, -r, "setting when access times change on %s", m->dest) : 0;
 }
 
 /* The kernel itself then refuses to follow a link, to honour set-uid bits or to open a device for
@@ -101,7 +154,7 @@ static int restrict_tree(const struct mount_spec *m, struct fail *f)
         return fail_errno(f, -r,
                           "restricting the mount tree of %s for %s (Linux 5.14 or newer is needed)",
                           m->source ? m->source : "a tmpfs", m->dest);
-    return 0;
+    return set_times(m, f);
 }
 
 /* ---- covering ---- */
@@ -128,10 +181,14 @@ static int cover(const char *point, const char *empty_file, struct fail *f)
         return 0;
     }
     if (S_ISDIR(st.st_mode)) {
-        r = trees_make_tmpfs("covered", 4096, 0555,
+        const struct mount_spec covered = {.size = 4096, .mode = 0555};
+
+        r = trees_make_tmpfs(&covered,
                              MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                  MOUNT_ATTR_NOEXEC,
-                             &fd);
+                             &fd, f);
+        if (r < 0)
+            return fail_wrap(f, r, "covering %s", point);
     } else {
         fd = host_open_tree(AT_FDCWD, empty_file, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         r = fd < 0 ? fd : 0;
@@ -223,10 +280,9 @@ static int finish_one(struct mount_spec *m, const char *work, const char *empty_
     switch (m->kind) {
     case MOUNT_TMPFS:
     case MOUNT_MQUEUE:
-        r = trees_make_tmpfs("tmpfs", m->size,
-                             m->kind == MOUNT_MQUEUE && !m->mode ? 01777 : m->mode, 0, &m->tree_fd);
+        r = trees_make_tmpfs(m, 0, &m->tree_fd, f);
         if (r < 0)
-            return fail_errno(f, -r, "making the tmpfs for %s", m->dest);
+            return fail_wrap(f, r, "the tmpfs for %s", m->dest);
         return restrict_tree(m, f);
     case MOUNT_TREE:
         r = ours && (m->flags & MOUNT_F_RECURSIVE) ? stage_one(m, work, empty_file, f) : 0;

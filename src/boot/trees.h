@@ -20,7 +20,7 @@ int trees_open(struct sandbox_spec *s, struct fail *f) must_check;
 /* work: an empty, writable directory below which mounts may be made for a moment; left empty. */
 int trees_finish(struct sandbox_spec *s, const char *work, struct fail *f) must_check;
 
-/* A tmpfs of our own, not attached anywhere. size 0: the kernel's default; attributes:
- * MOUNT_ATTR_*. Negative errno. */
-int trees_make_tmpfs(const char *name, uint64_t size, uint32_t mode, uint32_t attributes,
-                     int *ret_fd) must_check;
+/* A tmpfs of our own with m's size, mode and data, not attached anywhere. attributes:
+ * MOUNT_ATTR_*. */
+int trees_make_tmpfs(const struct mount_spec *m, uint32_t attributes, int *ret_fd, struct fail *f)
+    must_check;

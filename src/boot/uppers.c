@@ -59,10 +59,12 @@ static int make_layer(struct mount_spec *m, size_t number, const char *staging, 
 static int make_layers(struct sandbox_spec *s, const char *staging, struct fail *f)
 {
     _cleanup_close_ int fs = -1;
-    int r = trees_make_tmpfs("overlay", s->overlay_size, 0700, RESTRICTED, &fs);
+    const struct mount_spec memory = {.size = s->overlay_size, .mode = 0700};
+    int r = trees_make_tmpfs(&memory, RESTRICTED, &fs, f);
 
-    if (r == 0)
-        r = host_move_mount(fs, "", AT_FDCWD, staging, MOVE_MOUNT_F_EMPTY_PATH);
+    if (r < 0)
+        return fail_wrap(f, r, "the tmpfs for changed files");
+    r = host_move_mount(fs, "", AT_FDCWD, staging, MOVE_MOUNT_F_EMPTY_PATH);
     if (r < 0)
         return fail_errno(f, -r, "making the tmpfs for changed files");
     for (size_t i = 0; i < s->n_mounts && r == 0; i++)

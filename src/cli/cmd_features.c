@@ -10,6 +10,7 @@
 #include "host/cgroup.h"
 #include "oci/caps.h"
 #include "oci/config.h"
+#include "oci/mounts.h"
 
 #ifndef CLOISTER_VERSION
 #define CLOISTER_VERSION "0.1.0"
@@ -71,7 +72,7 @@ static void describe(struct strbuf *sb)
                "    \"apparmor\": {\"enabled\": false},\n"
                "    \"selinux\": {\"enabled\": false},\n"
                "    \"intelRdt\": {\"enabled\": false},\n"
-               "    \"mountExtensions\": {\"idmap\": {\"enabled\": false}}\n  },\n");
+               "    \"mountExtensions\": {\"idmap\": {\"enabled\": true}}\n  },\n");
     sb_add(sb, "  \"annotations\": {\"org.cloister.version\": \"" CLOISTER_VERSION "\"}\n}\n");
 }
 

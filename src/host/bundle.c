@@ -11,8 +11,8 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "host/bundle_mounts.h"
 #include "host/specbuild.h"
-#include "host/spectree.h"
 #include "oci/caps.h"
 
 static int find_rootfs(struct bundle *b, struct fail *f)
@@ -34,14 +34,14 @@ static int find_rootfs(struct bundle *b, struct fail *f)
     return 0;
 }
 
-static int copy_ranges(const struct oci_id_mapping *m, size_t n, const char *what,
+int bundle_copy_ranges(const struct oci_id_mapping *m, size_t n, const char *what,
                        struct id_range *to, size_t *ret_n, struct fail *f)
 {
     if (n > IDMAP_MAX_RANGES)
-        return fail(f, E2BIG, "linux.%s: more than %d entries", what, IDMAP_MAX_RANGES);
+        return fail(f, E2BIG, "%s: more than %d entries", what, IDMAP_MAX_RANGES);
     for (size_t i = 0; i < n; i++) {
         if (m[i].size == 0)
-            return fail(f, EINVAL, "linux.%s[%zu].size: must not be 0", what, i);
+            return fail(f, EINVAL, "%s[%zu].size: must not be 0", what, i);
         to[i] = (struct id_range){m[i].container_id, m[i].host_id, m[i].size};
     }
     *ret_n = n;
@@ -63,10 +63,10 @@ static int choose_ids(struct bundle *b, struct fail *f)
             idmap_single(&b->ids, c->process.uid, c->process.gid);
         return 0;
     }
-    r = copy_ranges(c->uid_mappings, c->n_uid_mappings, "uidMappings", b->ids.uid, &b->ids.n_uid,
+    r = bundle_copy_ranges(c->uid_mappings, c->n_uid_mappings, "linux.uidMappings", b->ids.uid, &b->ids.n_uid,
                     f);
     if (r == 0)
-        r = copy_ranges(c->gid_mappings, c->n_gid_mappings, "gidMappings", b->ids.gid,
+        r = bundle_copy_ranges(c->gid_mappings, c->n_gid_mappings, "linux.gidMappings", b->ids.gid,
                         &b->ids.n_gid, f);
     return r;
 }
@@ -160,87 +160,6 @@ void bundle_free(struct bundle *b)
 
 /* ---- the spec ---- */
 
-static int add_bind(struct bundle *b, struct sandbox_spec *s, size_t index,
-                    const struct mount_spec *parsed, bool recursive, struct fail *f)
-{
-    const struct oci_mount *m = &b->config->mounts[index];
-    _cleanup_free_ char *joined = NULL, *real = NULL;
-    struct tree_source t = {
-        .dest = m->destination,
-        .flags = parsed->flags,
-        .privileged = b->privileged,
-        .recursive = recursive,
-    };
-    int r;
-
-    if (m->source[0] != '/' && asprintf(&joined, "%s/%s", b->dir, m->source) < 0)
-        return fail(f, ENOMEM, "out of memory");
-    real = realpath(joined ? joined : m->source, NULL);
-    if (!real)
-        return fail_errno(f, errno, "mounts[%zu].source: %s", index, joined ? joined : m->source);
-    if (path_is_kernel_window(real))
-        return fail(f, EPERM,
-                    "mounts[%zu].source: %s is a window into the host's kernel and is not shown to "
-                    "containers",
-                    index, real);
-    t.path = real;
-    r = spec_add_trees(s, &t, f);
-    return r < 0 ? fail_wrap(f, r, "mounts[%zu]", index) : 0;
-}
-
-/* linux.readonlyPaths and maskedPaths: on top of everything else. */
-static int cover_paths(struct sandbox_spec *s, enum mount_kind kind, const char *what,
-                       char *const *paths, struct fail *f)
-{
-    for (size_t i = 0; paths && paths[i]; i++) {
-        struct mount_spec *m;
-        if (paths[i][0] != '/')
-            return fail(f, EINVAL, "%s[%zu]: \"%s\" is not an absolute path", what, i, paths[i]);
-        if (spec_add_mount(s, kind, paths[i], "tmpfs", MOUNT_F_RDONLY, &m) < 0)
-            return fail(f, ENOMEM, "out of memory");
-    }
-    return 0;
-}
-
-static int add_mounts(struct bundle *b, struct sandbox_spec *s, struct fail *f)
-{
-    struct tree_source root = {
-        .path = b->rootfs,
-        .dest = "/",
-        .flags = b->config->root_readonly ? MOUNT_F_RDONLY : 0,
-        .privileged = b->privileged,
-        .recursive = true,
-    };
-    int r = spec_add_trees(s, &root, f);
-
-    for (size_t i = 0; i < b->config->n_mounts && r == 0; i++) {
-        const struct oci_mount *m = &b->config->mounts[i];
-        struct mount_spec parsed, *added;
-        bool recursive, skip;
-
-        r = oci_mount_parse(m, i, &parsed, &recursive, &skip, f);
-        if (r < 0 || skip)
-            continue;
-        if (parsed.kind == MOUNT_TREE) {
-            r = add_bind(b, s, i, &parsed, recursive, f);
-            continue;
-        }
-        r = spec_add_mount(s, parsed.kind, m->destination, m->source ? m->source : m->type,
-                           parsed.flags, &added);
-        if (r < 0)
-            return fail(f, ENOMEM, "out of memory");
-        added->size = parsed.size;
-        added->mode = parsed.mode;
-        added->ptmx_mode = parsed.ptmx_mode;
-        added->gid = parsed.gid;
-    }
-    if (r == 0)
-        r = cover_paths(s, MOUNT_READONLY, "linux.readonlyPaths", b->config->readonly_paths, f);
-    if (r == 0)
-        r = cover_paths(s, MOUNT_MASK, "linux.maskedPaths", b->config->masked_paths, f);
-    return r;
-}
-
 /* The process description moves over; a config without capabilities means none, as for runc. */
 static void move_process(struct oci_config *c, struct sandbox_spec *s)
 {
@@ -256,7 +175,9 @@ int bundle_make_spec(struct bundle *b, const char *id, struct sandbox_spec **ret
 
     if (!s)
         return fail(f, ENOMEM, "out of memory");
-    r = add_mounts(b, s, f);
+    r = bundle_add_mounts(b, s, f);
+    if (r == 0)
+        r = bundle_add_devices(b, s, f);
     if (r < 0) {
         spec_close_trees(s);
         sandbox_spec_free(s);

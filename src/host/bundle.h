@@ -27,6 +27,10 @@ struct bundle {
 int bundle_load(const char *dir, const char *id, struct bundle *ret, struct fail *f) must_check;
 void bundle_free(struct bundle *b);
 
+/* Ranges of the config as those of a map. `what` is the property, for messages. */
+int bundle_copy_ranges(const struct oci_id_mapping *m, size_t n, const char *what,
+                       struct id_range *to, size_t *ret_n, struct fail *f) must_check;
+
 /* The spec with its trees opened; takes the process description out of the config. */
 int bundle_make_spec(struct bundle *b, const char *id, struct sandbox_spec **ret, struct fail *f)
     must_check;

@@ -32,7 +32,11 @@ static const struct own_mount own_mounts[] = {
      .dest = "/sys",
      .source = "sysfs",
      .flags = MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC},
-    {.kind = MOUNT_DEV, .dest = "/dev", .source = "dev", .flags = MOUNT_F_NOSUID},
+    {.kind = MOUNT_DEV,
+     .dest = "/dev",
+     .source = "dev",
+     .flags = MOUNT_F_NOSUID,
+     .mode = 0755},
     {.kind = MOUNT_DEVPTS,
      .dest = "/dev/pts",
      .source = "devpts",
@@ -78,6 +82,7 @@ int hostroot_add_mounts(struct sandbox_spec *s, const struct hostroot *h, struct
             return fail(f, ENOMEM, "out of memory");
         m->mode = o->mode;
         m->ptmx_mode = o->ptmx_mode;
+        m->uid = UINT32_MAX;
         m->gid = o->gid;
     }
     /* Standing in /tmp/work and finding it empty would surprise: the caller's directory stays in

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/textio.h"
+#include "host/idmount.h"
 #include "host/path.h"
 #include "host/specbuild.h"
 #include "host/tree.h"
@@ -71,7 +72,18 @@ static void unescape(char *s)
 struct mount_line {
     uint64_t id;
     char *point, *type;
-    bool readonly, noexec;
+    uint32_t flags; /* MOUNT_F_ */
+};
+
+/* Flags that a mount of the host has and its clone inside should show. */
+static const struct {
+    const char *name;
+    uint32_t flag;
+} kept_options[] = {
+    {"ro", MOUNT_F_RDONLY},           {"nosuid", MOUNT_F_NOSUID},
+    {"nodev", MOUNT_F_NODEV},         {"noexec", MOUNT_F_NOEXEC},
+    {"noatime", MOUNT_F_NOATIME},     {"nodiratime", MOUNT_F_NODIRATIME},
+    {"nosymfollow", MOUNT_F_NOSYMFOLLOW},
 };
 
 static bool has_option(const char *options, const char *name)
@@ -107,8 +119,9 @@ static bool parse_line(char *line, struct mount_line *ret)
     if (!ret->point || !options || !ret->type)
         return false;
     unescape(ret->point);
-    ret->readonly = has_option(options, "ro");
-    ret->noexec = has_option(options, "noexec");
+    for (size_t i = 0; i < ARRAY_LEN(kept_options); i++)
+        if (has_option(options, kept_options[i].name))
+            ret->flags |= kept_options[i].flag;
     return true;
 }
 
@@ -123,11 +136,17 @@ int spec_add_tree(struct sandbox_spec *s, const struct tree_source *t, struct fa
                       f);
     else
         r = 0;
-    if (r < 0)
+    if (r == 0 && t->idmap)
+        r = idmount_apply(fd, t->userns_fd, false, t->path, f);
+    if (r < 0) {
+        close_fd(fd);
         return r;
+    }
     if (!t->privileged && t->recursive)
         flags |= MOUNT_F_RECURSIVE;
-    r = spec_add_mount(s, MOUNT_TREE, t->dest, t->path, flags | MOUNT_F_NODEV, &m);
+    if (!t->devices)
+        flags |= MOUNT_F_NODEV;
+    r = spec_add_mount(s, MOUNT_TREE, t->dest, t->path, flags, &m);
     if (r < 0) {
         close_fd(fd);
         return fail(f, ENOMEM, "out of memory");
@@ -142,13 +161,20 @@ static int add_submount(struct sandbox_spec *s, const struct tree_source *t, con
 {
     size_t root_len = strcmp(t->path, "/") == 0 ? 0 : strlen(t->path);
     _cleanup_free_ char *dest = NULL;
-    struct tree_source sub = {.path = point, .flags = flags, .privileged = true};
+    struct tree_source sub = {.path = point,
+                              .flags = flags,
+                              .privileged = true,
+                              .devices = t->devices,
+                              .idmap = t->idmap_below,
+                              .userns_fd = t->userns_fd};
     int r;
 
     if (asprintf(&dest, "%s%s", strcmp(t->dest, "/") == 0 ? "" : t->dest, point + root_len) < 0)
         return fail(f, ENOMEM, "out of memory");
     sub.dest = dest;
     r = spec_add_tree(s, &sub, f);
+    if (r < 0 && sub.idmap)
+        return r; /* with the wrong owners it must not be seen */
     if (r < 0) {
         log_info("not in the sandbox: %s", f->text);
         f->text[0] = '\0';
@@ -164,16 +190,20 @@ static bool is_left_out(const struct tree_source *t, const char *below)
     return false;
 }
 
-/* What cannot be written to on the host cannot be inside, nor can a single file be copied on write.
+/* What the host does not allow is not allowed inside either; nor can a single file be copied on write.
  */
-static uint32_t submount_flags(uint32_t flags, const struct mount_line *m)
+static uint32_t submount_flags(const struct tree_source *t, const struct mount_line *m)
 {
+    const uint32_t held = m->flags & (MOUNT_F_RDONLY | MOUNT_F_NOEXEC);
+    uint32_t flags = t->flags;
     struct stat st;
 
-    if (m->readonly ||
+    if (t->own_below)
+        flags = (m->flags & ~t->below_clear) | t->below_set;
+    if ((held & MOUNT_F_RDONLY) ||
         ((flags & MOUNT_F_OVERLAY) && (stat(m->point, &st) < 0 || !S_ISDIR(st.st_mode))))
         flags = (flags & ~MOUNT_F_OVERLAY) | MOUNT_F_RDONLY;
-    return flags | (m->noexec ? MOUNT_F_NOEXEC : 0u);
+    return flags | held;
 }
 
 /* Real root: the host's other mounts below the tree, each as a tree of its own. */
@@ -201,7 +231,7 @@ static int add_submounts(struct sandbox_spec *s, const struct tree_source *t, st
                      MAX_HOST_MOUNTS, t->path, m.point);
             break;
         }
-        r = add_submount(s, t, m.point, submount_flags(t->flags, &m), f);
+        r = add_submount(s, t, m.point, submount_flags(t, &m), f);
     }
     return r;
 }

@@ -22,6 +22,12 @@ struct tree_source {
     bool recursive;   /* with the mounts below */
     const char *const
         *covered; /* recursive: places below `path` ("/proc") left out, NULL-terminated; or NULL */
+    bool devices;   /* device nodes may be opened where `flags` says so: else NODEV is added */
+    bool own_below; /* privileged: mounts below keep the flags that the host gave them, changed by
+                       below_set and below_clear; else `flags` hold for them, too */
+    uint32_t below_set, below_clear;
+    bool idmap, idmap_below; /* privileged: `path`, and the mounts below, by userns_fd */
+    int userns_fd;           /* host/idmount.h */
 };
 
 int spec_add_trees(struct sandbox_spec *s, const struct tree_source *t, struct fail *f) must_check;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/textio.h"
@@ -195,15 +196,30 @@ static int read_process(struct json_reader *r, json_object *v, void *target)
 
 /* ---- root, mounts, hooks ---- */
 
+static const struct json_field id_mapping_fields[] = {
+    {.name = "containerID",
+     .kind = JSON_U32,
+     .required = true,
+     .offset = offsetof(struct oci_id_mapping, container_id)},
+    {.name = "hostID",
+     .kind = JSON_U32,
+     .required = true,
+     .offset = offsetof(struct oci_id_mapping, host_id)},
+    {.name = "size",
+     .kind = JSON_U32,
+     .required = true,
+     .offset = offsetof(struct oci_id_mapping, size)},
+};
+static const struct json_table id_mapping_table = JSON_TABLE(id_mapping_fields);
+
 static const struct json_field root_fields[] = {
     {.name = "path", .kind = JSON_STRING, .required = true, .offset = C(root_path)},
     {.name = "readonly", .kind = JSON_BOOL, .offset = C(root_readonly)},
 };
 static const struct json_table root_table = JSON_TABLE(root_fields);
 
-static int read_destination(struct json_reader *r, json_object *v, void *target)
+static int read_absolute(struct json_reader *r, json_object *v, char **ret)
 {
-    struct oci_mount *m = target;
     const char *text;
     int e = json_get_text(r, v, &text);
 
@@ -211,8 +227,15 @@ static int read_destination(struct json_reader *r, json_object *v, void *target)
         return e;
     if (text[0] != '/')
         return json_fail(r, EINVAL, "\"%s\" is not an absolute path", text);
-    m->destination = strdup(text);
-    return m->destination ? 0 : json_fail(r, ENOMEM, "out of memory");
+    *ret = strdup(text);
+    return *ret ? 0 : json_fail(r, ENOMEM, "out of memory");
+}
+
+static int read_destination(struct json_reader *r, json_object *v, void *target)
+{
+    struct oci_mount *m = target;
+
+    return read_absolute(r, v, &m->destination);
 }
 
 static const struct json_field mount_fields[] = {
@@ -220,23 +243,26 @@ static const struct json_field mount_fields[] = {
     {.name = "type", .kind = JSON_STRING, .offset = offsetof(struct oci_mount, type)},
     {.name = "source", .kind = JSON_STRING, .offset = offsetof(struct oci_mount, source)},
     {.name = "options", .kind = JSON_STRINGS, .offset = offsetof(struct oci_mount, options)},
-    {.name = "uidMappings", .kind = JSON_NOTED},
-    {.name = "gidMappings", .kind = JSON_NOTED},
+    {.name = "uidMappings",
+     .kind = JSON_ARRAY,
+     .offset = offsetof(struct oci_mount, uid_mappings),
+     .count = offsetof(struct oci_mount, n_uid_mappings),
+     .size = sizeof(struct oci_id_mapping),
+     .table = &id_mapping_table},
+    {.name = "gidMappings",
+     .kind = JSON_ARRAY,
+     .offset = offsetof(struct oci_mount, gid_mappings),
+     .count = offsetof(struct oci_mount, n_gid_mappings),
+     .size = sizeof(struct oci_id_mapping),
+     .table = &id_mapping_table},
 };
 static const struct json_table mount_table = JSON_TABLE(mount_fields);
 
 static int read_hook_path(struct json_reader *r, json_object *v, void *target)
 {
     struct oci_hook *h = target;
-    const char *text;
-    int e = json_get_text(r, v, &text);
 
-    if (e < 0)
-        return e;
-    if (text[0] != '/')
-        return json_fail(r, EINVAL, "\"%s\" is not an absolute path", text);
-    h->path = strdup(text);
-    return h->path ? 0 : json_fail(r, ENOMEM, "out of memory");
+    return read_absolute(r, v, &h->path);
 }
 
 static int read_hook_timeout(struct json_reader *r, json_object *v, void *target)
@@ -302,22 +328,6 @@ static const struct json_field namespace_fields[] = {
 };
 static const struct json_table namespace_table = JSON_TABLE(namespace_fields);
 
-static const struct json_field id_mapping_fields[] = {
-    {.name = "containerID",
-     .kind = JSON_U32,
-     .required = true,
-     .offset = offsetof(struct oci_id_mapping, container_id)},
-    {.name = "hostID",
-     .kind = JSON_U32,
-     .required = true,
-     .offset = offsetof(struct oci_id_mapping, host_id)},
-    {.name = "size",
-     .kind = JSON_U32,
-     .required = true,
-     .offset = offsetof(struct oci_id_mapping, size)},
-};
-static const struct json_table id_mapping_table = JSON_TABLE(id_mapping_fields);
-
 static const struct json_field memory_fields[] = {
     {.name = "limit", .kind = JSON_I64, .offset = C(memory_limit)},
     {.name = "reservation", .kind = JSON_NOTED},
@@ -346,6 +356,83 @@ static const struct json_field resources_fields[] = {
 };
 static const struct json_table resources_table = JSON_TABLE(resources_fields);
 
+static int read_device_path(struct json_reader *r, json_object *v, void *target)
+{
+    struct oci_device *d = target;
+
+    d->major = d->minor = -1; /* the first of its fields: what is not given stays so */
+    return read_absolute(r, v, &d->path);
+}
+
+static int read_device_type(struct json_reader *r, json_object *v, void *target)
+{
+    static const struct {
+        const char *name;
+        uint32_t type;
+    } known[] = {{"c", S_IFCHR}, {"u", S_IFCHR}, {"b", S_IFBLK}, {"p", S_IFIFO}};
+    struct oci_device *d = target;
+    const char *text;
+    int e = json_get_text(r, v, &text);
+
+    if (e < 0)
+        return e;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (strcmp(known[i].name, text) == 0) {
+            d->type = known[i].type;
+            return 0;
+        }
+    }
+    return json_fail(r, EINVAL, "unknown type of device \"%s\" (c, u, b and p are known)", text);
+}
+
+static int read_file_mode(struct json_reader *r, json_object *v, void *target)
+{
+    struct oci_device *d = target;
+
+    if (!json_object_is_type(v, json_type_int))
+        return json_fail_type(r, "a whole number", v);
+    if (json_object_get_int64(v) < 0 || json_object_get_int64(v) > UINT32_MAX)
+        return json_fail(r, ERANGE, "is not a file mode");
+    d->mode = (uint32_t) json_object_get_int64(v) & 07777;
+    d->has_mode = true;
+    return 0;
+}
+
+/* In this order: the path's reader prepares the rest. */
+static const struct json_field device_fields[] = {
+    {.name = "path", .kind = JSON_CUSTOM, .required = true, .read = read_device_path},
+    {.name = "type", .kind = JSON_CUSTOM, .required = true, .read = read_device_type},
+    {.name = "major", .kind = JSON_I64, .offset = offsetof(struct oci_device, major)},
+    {.name = "minor", .kind = JSON_I64, .offset = offsetof(struct oci_device, minor)},
+    {.name = "fileMode", .kind = JSON_CUSTOM, .read = read_file_mode},
+    {.name = "uid", .kind = JSON_U32, .offset = offsetof(struct oci_device, uid)},
+    {.name = "gid", .kind = JSON_U32, .offset = offsetof(struct oci_device, gid)},
+};
+static const struct json_table device_table = JSON_TABLE(device_fields);
+
+/* Of the container's root: mounts made on the host later, and those made inside. */
+static int read_root_propagation(struct json_reader *r, json_object *v, void *target)
+{
+    static const char *const held[] = {"", "private", "rprivate", "unbindable", "runbindable"};
+    struct oci_config *c = target;
+    const char *text;
+    int e = json_get_text(r, v, &text);
+
+    if (e < 0)
+        return e;
+    for (size_t i = 0; i < ARRAY_LEN(held); i++)
+        if (strcmp(held[i], text) == 0)
+            return 0;
+    c->root_slave = strcmp(text, "slave") == 0 || strcmp(text, "rslave") == 0;
+    if (c->root_slave)
+        return 0;
+    if (strcmp(text, "shared") == 0 || strcmp(text, "rshared") == 0)
+        return json_fail(r, ENOTSUP,
+                         "\"%s\" is not supported: mounts made inside are never seen outside",
+                         text);
+    return json_fail(r, EINVAL, "unknown propagation \"%s\"", text);
+}
+
 static const struct json_field linux_fields[] = {
     {.name = "namespaces",
      .kind = JSON_ARRAY,
@@ -369,10 +456,15 @@ static const struct json_field linux_fields[] = {
     {.name = "resources", .kind = JSON_OBJECT, .table = &resources_table},
     {.name = "maskedPaths", .kind = JSON_STRINGS, .offset = C(masked_paths)},
     {.name = "readonlyPaths", .kind = JSON_STRINGS, .offset = C(readonly_paths)},
-    {.name = "devices", .kind = JSON_NOTED},
+    {.name = "devices",
+     .kind = JSON_ARRAY,
+     .offset = C(devices),
+     .count = C(n_devices),
+     .size = sizeof(struct oci_device),
+     .table = &device_table},
     {.name = "sysctl", .kind = JSON_NOTED},
     {.name = "seccomp", .kind = JSON_NOTED},
-    {.name = "rootfsPropagation", .kind = JSON_NOTED},
+    {.name = "rootfsPropagation", .kind = JSON_CUSTOM, .read = read_root_propagation},
     {.name = "mountLabel", .kind = JSON_NOTED},
     {.name = "intelRdt", .kind = JSON_NOTED},
     {.name = "personality", .kind = JSON_NOTED},
@@ -552,8 +644,13 @@ void oci_config_free(struct oci_config *c)
         free(c->mounts[i].type);
         free(c->mounts[i].source);
         free_strv(c->mounts[i].options);
+        free(c->mounts[i].uid_mappings);
+        free(c->mounts[i].gid_mappings);
     }
     free(c->mounts);
+    for (size_t i = 0; i < c->n_devices; i++)
+        free(c->devices[i].path);
+    free(c->devices);
     for (size_t i = 0; i < HOOK_KINDS; i++)
         free_hooks(&c->hooks[i]);
     json_object_put(c->annotations);

@@ -15,11 +15,25 @@
 #include "rpc/fail.h"
 #include "rpc/spec.h"
 
+struct oci_id_mapping {
+    uint32_t container_id, host_id, size;
+};
+
 struct oci_mount {
     char *destination; /* absolute */
     char *type;        /* may be NULL */
     char *source;      /* may be NULL */
     char **options;    /* may be NULL */
+    struct oci_id_mapping *uid_mappings, *gid_mappings; /* ids of the source, ids of the mount */
+    size_t n_uid_mappings, n_gid_mappings;
+};
+
+struct oci_device {
+    char *path;           /* absolute */
+    uint32_t type;        /* S_IFCHR, S_IFBLK or S_IFIFO */
+    int64_t major, minor; /* -1: not given */
+    uint32_t mode, uid, gid;
+    bool has_mode;
 };
 
 struct oci_hook {
@@ -50,10 +64,6 @@ struct oci_namespace {
     char *type, *path;
 };
 
-struct oci_id_mapping {
-    uint32_t container_id, host_id, size;
-};
-
 struct oci_config {
     char *version;
     struct process_spec process; /* capabilities already as bit sets */
@@ -76,6 +86,9 @@ struct oci_config {
     int64_t memory_limit; /* bytes; 0 or -1: none */
     int64_t pids_limit;   /* 0 or -1: none */
     char **masked_paths, **readonly_paths;
+    struct oci_device *devices;
+    size_t n_devices;
+    bool root_slave; /* linux.rootfsPropagation: mounts made on the host later should be seen */
 
     char *noted; /* properties that were given and are not honoured, for one warning; "" if none */
 };
@@ -95,13 +108,3 @@ void oci_config_free(struct oci_config *c);
 void oci_config_freep(struct oci_config **c);
 
 bool oci_config_has_namespace(const struct oci_config *c, const char *type);
-
-/*
- * A container's mount in our terms: kind, flags, size and mode from type and options. `index` is
- * for messages. ret->dest and ret->source stay empty. *ret_skip is set for what the guest gets
- * otherwise or not at all (cgroup), with a word in the log.
- */
-int oci_mount_parse(const struct oci_mount *m, size_t index, struct mount_spec *ret,
-                    bool *ret_recursive, bool *ret_skip, struct fail *f) must_check;
-/* Names of all mount options understood, NULL-terminated, for `features`. */
-const char *const *oci_mount_option_names(void);

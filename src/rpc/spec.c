@@ -23,6 +23,7 @@
 
 enum {
     MAX_MOUNTS = 1024,
+    MAX_DEVICES = 1024,
     MAX_GROUPS = 65536,
     MAX_RLIMITS = 64,
     MAX_FD = 1 << 20,
@@ -30,7 +31,8 @@ enum {
 
 #define MOUNT_F_ALL                                                                       \
     (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC | MOUNT_F_NOATIME | \
-     MOUNT_F_EXCLUSIVE | MOUNT_F_RECURSIVE | MOUNT_F_OVERLAY)
+     MOUNT_F_EXCLUSIVE | MOUNT_F_RECURSIVE | MOUNT_F_NODIRATIME | MOUNT_F_STRICTATIME | \
+     MOUNT_F_NOSYMFOLLOW | MOUNT_F_SYNC | MOUNT_F_DIRSYNC | MOUNT_F_MAND | MOUNT_F_LAZYTIME | MOUNT_F_COPY_UP | MOUNT_F_OVERLAY)
 
 /* ---- writing ---- */
 
@@ -108,9 +110,21 @@ static void put_mount(struct writer *w, const struct mount_spec *m)
     put_u64(w, m->size);
     put_u32(w, m->mode);
     put_u32(w, m->ptmx_mode);
+    put_u32(w, m->uid);
     put_u32(w, m->gid);
     put_u32(w, (uint32_t) m->upper_fd);
     put_str(w, m->upper_source);
+    put_str(w, m->data);
+}
+
+static void put_device(struct writer *w, const struct device_spec *d)
+{
+    put_str(w, d->path);
+    put_u32(w, d->mode);
+    put_u32(w, d->major);
+    put_u32(w, d->minor);
+    put_u32(w, d->uid);
+    put_u32(w, d->gid);
 }
 
 static void put_process(struct writer *w, const struct process_spec *p)
@@ -151,6 +165,9 @@ static void put_spec(struct writer *w, const struct sandbox_spec *s)
     put_u32(w, (uint32_t) s->n_mounts);
     for (size_t i = 0; i < s->n_mounts; i++)
         put_mount(w, &s->mounts[i]);
+    put_u32(w, (uint32_t) s->n_devices);
+    for (size_t i = 0; i < s->n_devices; i++)
+        put_device(w, &s->devices[i]);
     put_process(w, &s->process);
     put_u32(w, s->network);
     put_u32(w, (uint32_t) s->control_fd);
@@ -375,9 +392,11 @@ static void get_mount(struct reader *r, struct mount_spec *m)
     m->size = get_u64(r);
     m->mode = get_u32(r);
     m->ptmx_mode = get_u32(r);
+    m->uid = get_u32(r);
     m->gid = get_u32(r);
     m->upper_fd = get_fd(r);
     m->upper_source = get_str(r, false);
+    m->data = get_str(r, false);
     if (r->error)
         return;
     if (kind > MOUNT_MASK || (m->flags & ~MOUNT_F_ALL) || ((m->mode | m->ptmx_mode) & ~07777u) ||
@@ -385,6 +404,18 @@ static void get_mount(struct reader *r, struct mount_spec *m)
         (!has_host_tree(kind) && m->tree_fd >= 0) ||
         ((m->flags & MOUNT_F_OVERLAY) && kind != MOUNT_TREE) ||
         (!(m->flags & MOUNT_F_OVERLAY) && (m->upper_fd >= 0 || m->upper_source)))
+        r->error = -EBADMSG;
+}
+
+static void get_device(struct reader *r, struct device_spec *d)
+{
+    d->path = get_path(r);
+    d->mode = get_u32(r);
+    d->major = get_u32(r);
+    d->minor = get_u32(r);
+    d->uid = get_u32(r);
+    d->gid = get_u32(r);
+    if (!r->error && !(S_ISCHR(d->mode) || S_ISBLK(d->mode) || S_ISFIFO(d->mode)))
         r->error = -EBADMSG;
 }
 
@@ -434,6 +465,10 @@ static void get_spec(struct reader *r, struct sandbox_spec *s)
     s->mounts = get_array(r, s->n_mounts, sizeof(*s->mounts));
     for (size_t i = 0; s->mounts && i < s->n_mounts; i++)
         get_mount(r, &s->mounts[i]);
+    s->n_devices = get_count(r, MAX_DEVICES, 24);
+    s->devices = get_array(r, s->n_devices, sizeof(*s->devices));
+    for (size_t i = 0; s->devices && i < s->n_devices; i++)
+        get_device(r, &s->devices[i]);
     if (!r->error && (s->n_mounts == 0 || strcmp(s->mounts[0].dest, "/") != 0))
         r->error = -EBADMSG;
     get_process(r, &s->process);
@@ -571,8 +606,12 @@ void sandbox_spec_free(struct sandbox_spec *s)
         free(s->mounts[i].source);
         free(s->mounts[i].dest);
         free(s->mounts[i].upper_source);
+        free(s->mounts[i].data);
     }
     free(s->mounts);
+    for (size_t i = 0; s->devices && i < s->n_devices; i++)
+        free(s->devices[i].path);
+    free(s->devices);
     free(s->id);
     free(s->hostname);
     free(s->domainname);

@@ -47,8 +47,14 @@ enum {
     MOUNT_F_RECURSIVE = 1u << 6, /* rootless: clone submounts of `source` with it */
     MOUNT_F_OVERLAY = 1u << 7,   /* MOUNT_TREE: copy on write; the tree itself is only read */
     MOUNT_F_NODIRATIME = 1u << 8,
-    MOUNT_F_STRICTATIME = 1u << 9,
+    MOUNT_F_STRICTATIME = 1u << 9, /* wins over NOATIME; neither: relatime */
     MOUNT_F_NOSYMFOLLOW = 1u << 10,
+    /* Of the file system rather than the mount: shown, of no effect where nothing is cached. */
+    MOUNT_F_SYNC = 1u << 11,
+    MOUNT_F_DIRSYNC = 1u << 12,
+    MOUNT_F_MAND = 1u << 13,
+    MOUNT_F_LAZYTIME = 1u << 14,
+    MOUNT_F_COPY_UP = 1u << 15, /* MOUNT_TMPFS: begins with what was at `dest` */
 };
 
 struct mount_spec {
@@ -62,11 +68,21 @@ struct mount_spec {
     uint64_t size; /* MOUNT_TMPFS: bytes, 0 = the kernel's default */
     uint32_t mode; /* MOUNT_TMPFS: mode of its root, e.g. 01777; MOUNT_DEVPTS: of new terminals */
     uint32_t ptmx_mode; /* MOUNT_DEVPTS: of ptmx in it */
-    uint32_t gid;       /* MOUNT_DEVPTS: of new terminals; UINT32_MAX: their opener's */
+    uint32_t uid, gid;  /* MOUNT_DEVPTS: of new terminals; UINT32_MAX: their opener's */
     /* MOUNT_F_OVERLAY: the directory that takes the changes, with root, work and index in it. With
      * neither of the two boot makes one, in a tmpfs that all such layers share. */
     int upper_fd;       /* donated tree or directory; -1: none */
     char *upper_source; /* rootless: host path that boot opens; may be NULL */
+    char *data; /* MOUNT_TMPFS, MOUNT_MQUEUE: more options for the host's tmpfs, "nr_inodes=9,uid=1";
+                   NULL */
+};
+
+/* A device node below /dev or elsewhere: its name, number and owner. */
+struct device_spec {
+    char *path;    /* absolute guest path */
+    uint32_t mode; /* type (character, block, FIFO) and permissions */
+    uint32_t major, minor;
+    uint32_t uid, gid;
 };
 
 struct rlimit_spec {
@@ -99,6 +115,8 @@ struct sandbox_spec {
     char *domainname;
     struct mount_spec *mounts; /* in mount order; mounts[0].dest is "/" */
     size_t n_mounts;
+    struct device_spec *devices; /* besides those that every /dev has */
+    size_t n_devices;
     struct process_spec process;
     enum network_mode network;
     /* SOCK_SEQPACKET unix socket: listening (state directory), or already connected to the one

@@ -24,6 +24,8 @@
 #include "kernel/vfs/special.h"
 #include "kernel/wait/poller.h"
 #include "net/unix/unix.h"
+#include "sentry/copy_tree.h"
+#include "sentry/mount_options.h"
 #include "tty/tty.h"
 
 /* What the kernel points to for its whole life, in one piece. */
@@ -94,7 +96,8 @@ static int mount_union(struct kernel *k, struct mount_spec *m, struct super **re
 
 static int mount_devpts(struct kernel *k, const struct mount_spec *m, struct super **ret)
 {
-    const struct devpts_options o = {.mode = m->mode, .ptmx_mode = m->ptmx_mode, .gid = m->gid};
+    const struct devpts_options o = {
+        .mode = m->mode, .ptmx_mode = m->ptmx_mode, .uid = m->uid, .gid = m->gid};
 
     return devpts_mount(k, &o, ret);
 }
@@ -132,7 +135,17 @@ static const struct fs_type fs_types[] = {
 };
 /* clang-format on */
 
-static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret)
+static int mount_dev(struct kernel *k, const struct sandbox_spec *s, const struct mount_spec *m,
+                     struct super **ret)
+{
+    const struct dev_options o = {
+        .mode = m->mode, .devices = s->devices, .n_devices = s->n_devices};
+
+    return dev_mount(k, &o, ret);
+}
+
+static int make_super(struct kernel *k, const struct sandbox_spec *s, struct mount_spec *m,
+                      struct super **ret)
 {
     switch (m->kind) {
     case MOUNT_TREE:
@@ -145,7 +158,7 @@ static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret
     case MOUNT_SYS:
         return sysfs_mount(k, ret);
     case MOUNT_DEV:
-        return dev_mount(k, ret);
+        return mount_dev(k, s, m, ret);
     case MOUNT_DEVPTS:
         return mount_devpts(k, m, ret);
     case MOUNT_READONLY:
@@ -153,6 +166,23 @@ static int make_super(struct kernel *k, struct mount_spec *m, struct super **ret
         break; /* no file systems of their own: cover() */
     }
     return -EINVAL;
+}
+
+/* What is to be seen of it besides its names: its options, and with "tmpcopyup" what was there. */
+static int furnish(struct kernel *k, const struct mount_spec *m, struct super *sb)
+{
+    struct path at;
+    int r = mount_options_text(m, &sb->options);
+
+    if (r < 0 || !(m->flags & MOUNT_F_COPY_UP))
+        return r;
+    r = vfs_lookup(k->vfs, m->dest, &at);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    if (path_node(&at)->type == LX_S_IFDIR)
+        r = copy_tree(path_node(&at), sb->root);
+    path_put(&at);
+    return r;
 }
 
 /* linux.readonlyPaths and maskedPaths. What is not there needs no cover. */
@@ -178,13 +208,45 @@ static int cover(struct kernel *k, const struct mount_spec *m)
     return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 }
 
+/* Those of linux.devices that are not in the tree of /dev. */
+static int mount_devices(struct kernel *k, const struct sandbox_spec *s, struct fail *f)
+{
+    bool dev = false;
+
+    for (size_t i = 0; i < s->n_mounts; i++)
+        dev |= s->mounts[i].kind == MOUNT_DEV;
+    for (size_t i = 0; i < s->n_devices; i++) {
+        const struct device_spec *d = &s->devices[i];
+        struct super *sb;
+        int r;
+
+        if (dev && dev_is_in_tree(d))
+            continue;
+        r = device_mount(k, d, &sb);
+        if (r == 0)
+            r = vfs_mount(k->vfs, sb, d->path, MOUNT_F_NOSUID | MOUNT_F_NOEXEC, "dev");
+        if (r < 0)
+            return fail_errno(f, -r, "putting a device at %s", d->path);
+    }
+    return 0;
+}
+
+/* The covers are last in the spec, and on top of the devices, too. */
 static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
 {
+    bool devices = false;
+
     for (size_t i = 0; i < c->spec->n_mounts; i++) {
         struct mount_spec *m = &c->spec->mounts[i];
         struct super *sb;
         int r;
 
+        if (!devices && (m->kind == MOUNT_READONLY || m->kind == MOUNT_MASK)) {
+            devices = true;
+            r = mount_devices(k, c->spec, f);
+            if (r < 0)
+                return r;
+        }
         if (m->kind == MOUNT_READONLY || m->kind == MOUNT_MASK) {
             r = cover(k, m);
             if (r < 0)
@@ -193,14 +255,19 @@ static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
         }
         inventory_remove(&c->inventory, m->tree_fd);
         inventory_remove(&c->inventory, m->upper_fd);
-        r = make_super(k, m, &sb);
+        r = make_super(k, c->spec, m, &sb);
+        if (r == 0) {
+            r = furnish(k, m, sb);
+            if (r < 0)
+                super_put(sb);
+        }
         if (r == 0)
             r = vfs_mount(k->vfs, sb, m->dest, m->flags, m->source ? m->source : "none");
         if (r < 0)
             return fail_errno(f, -r, "mounting %s onto %s", m->source ? m->source : "a file system",
                               m->dest);
     }
-    return 0;
+    return devices ? 0 : mount_devices(k, c->spec, f);
 }
 
 int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)

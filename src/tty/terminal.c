@@ -22,7 +22,7 @@ int terminals_new(struct kernel *k, struct terminals **ret)
     if (!all)
         return -ENOMEM;
     all->k = k;
-    all->options = (struct devpts_options){.mode = 0600, .gid = UINT32_MAX};
+    all->options = (struct devpts_options){.mode = 0600, .uid = UINT32_MAX, .gid = UINT32_MAX};
     mutex_init(&all->lock, RANK_LEAF);
     *ret = all;
     return 0;
@@ -125,7 +125,7 @@ int terminal_new(struct terminals *all, const struct cred *owner, struct console
     mutex_init(&t->lock, RANK_TTY);
     ldisc_init(&t->ld, c ? CONSOLE_BUFFER : TERMINAL_OUT, c ? 0 : OUT_KEPT);
     t->mode = LX_S_IFCHR | (all->options.mode & 0777);
-    t->uid = owner->fsuid;
+    t->uid = all->options.uid == UINT32_MAX ? owner->fsuid : all->options.uid;
     t->gid = all->options.gid == UINT32_MAX ? owner->fsgid : all->options.gid;
     (void) clock_gettime(CLOCK_REALTIME_COARSE, &t->ctime);
     t->atime = t->mtime = t->ctime;

@@ -23,7 +23,7 @@ int terminals_new(struct kernel *k, struct terminals **ret) must_check;
 struct devpts_options {
     uint32_t mode;      /* of new terminals, e.g. 0620 */
     uint32_t ptmx_mode; /* of ptmx in it */
-    uint32_t gid;       /* of new terminals; UINT32_MAX: their opener's */
+    uint32_t uid, gid;  /* of new terminals; UINT32_MAX: their opener's */
 };
 
 /* The file system of /dev/pts. Every mount shows the same terminals. */

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "oci/config.h"
+#include "oci/mounts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,12 +33,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     for (size_t i = 0; i < c->n_mounts; i++) {
-        struct mount_spec m;
-        bool recursive, skip;
+        struct oci_mount_plan m;
+        int e;
 
         f.text[0] = '\0';
-        if (oci_mount_parse(&c->mounts[i], i, &m, &recursive, &skip, &f) < 0 && !f.text[0])
+        e = oci_mount_parse(&c->mounts[i], i, &m, &f);
+        if (e < 0 && !f.text[0])
             abort();
+        if (e == 0)
+            oci_mount_plan_clear(&m);
     }
     oci_config_free(c);
     return 0;

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "oci/caps.h"
 #include "oci/config.h"
+#include "oci/mounts.h"
 
 #define MINIMAL "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"r\"}"
 
@@ -124,7 +125,7 @@ struct mount_case {
 };
 
 static const struct mount_case mount_cases[] = {
-    {"proc", "/proc", {NULL}, 0, {.kind = MOUNT_PROC, .mode = 0755}, false, false},
+    {"proc", "/proc", {NULL}, 0, {.kind = MOUNT_PROC, .mode = 0555}, false, false},
     {"tmpfs",
      "/t",
      {"nosuid", "size=64k", "mode=700"},
@@ -152,6 +153,24 @@ static const struct mount_case mount_cases[] = {
     {"cgroup", "/sys/fs/cgroup", {"ro", "cpu"}, 0, {0}, false, true},
     {"tmpfs", "/t", {"size=lots"}, -EINVAL, {0}, false, false},
     {"tmpfs", "/t", {"mode=99"}, -EINVAL, {0}, false, false},
+    {"tmpfs",
+     "/t",
+     {"noatime", "strictatime", "nodiratime", "nosymfollow", "sync"},
+     0,
+     {.kind = MOUNT_TMPFS,
+      .flags = MOUNT_F_STRICTATIME | MOUNT_F_NODIRATIME | MOUNT_F_NOSYMFOLLOW | MOUNT_F_SYNC,
+      .mode = 01777},
+     false,
+     false},
+    {"bind", "/b", {"rro", "sync"}, 0, {.flags = MOUNT_F_RDONLY, .mode = 0755}, false, false},
+    {"bind", "/b", {"ro", "rrw"}, 0, {.mode = 0755}, false, false},
+    {"bind", "/b", {"tmpcopyup"}, -EINVAL, {0}, false, false},
+    {"bind", "/b", {"rshared"}, -ENOTSUP, {0}, false, false},
+    {"bind", "/b", {"remount"}, -ENOTSUP, {0}, false, false},
+    {"proc", "/proc", {"hidepid=2"}, -EINVAL, {0}, false, false},
+    {"tmpfs", "/t", {"nr_inodes=5,uid=7"}, -EINVAL, {0}, false, false},
+    {"tmpfs", "/t", {"uid=-1"}, -EINVAL, {0}, false, false},
+    {"devpts", "/dev/pts", {"max=3"}, -EINVAL, {0}, false, false},
     {"tmpfs", "/t", {"wobbly"}, -EINVAL, {0}, false, false},
     {"ext4", "/t", {NULL}, -ENOTSUP, {0}, false, false},
     {NULL, "/t", {NULL}, -EINVAL, {0}, false, false},
@@ -168,24 +187,24 @@ static void mounts(void **state)
             .source = (char *) (uintptr_t) "/src",
             .options = (char **) (uintptr_t) t->options,
         };
-        struct mount_spec got;
+        struct oci_mount_plan got;
         struct fail f = {0};
-        bool recursive, skip;
-        int r = oci_mount_parse(&m, i, &got, &recursive, &skip, &f);
+        int r = oci_mount_parse(&m, i, &got, &f);
 
         assert_int_equal(r, t->error);
         if (r < 0) {
             assert_non_null(strstr(f.text, "mounts["));
             continue;
         }
-        assert_int_equal(skip, t->skip);
-        if (skip)
+        assert_int_equal(got.skip, t->skip);
+        if (got.skip)
             continue;
-        assert_int_equal(got.kind, t->want.kind);
-        assert_int_equal(got.flags, t->want.flags);
-        assert_int_equal(got.size, t->want.size);
-        assert_int_equal(got.mode, t->want.mode);
-        assert_int_equal(recursive, t->recursive);
+        assert_int_equal(got.spec.kind, t->want.kind);
+        assert_int_equal(got.spec.flags, t->want.flags);
+        assert_int_equal(got.spec.size, t->want.size);
+        assert_int_equal(got.spec.mode, t->want.mode);
+        assert_int_equal(got.recursive, t->recursive);
+        oci_mount_plan_clear(&got);
     }
 }
 
@@ -195,22 +214,21 @@ static void every_named_option_is_understood(void **state)
     const char *const *names = oci_mount_option_names();
 
     for (size_t i = 0; names[i]; i++) {
-        bool valued = strcmp(names[i], "size") == 0 || strcmp(names[i], "mode") == 0;
-        char option[64];
-        char *options[] = {option, NULL};
+        const bool idmap = strstr(names[i], "idmap"); /* of binds alone */
+        char *options[] = {(char *) (uintptr_t) names[i], NULL};
         struct oci_mount m = {
             .destination = (char *) (uintptr_t) "/t",
-            .type = (char *) (uintptr_t) "tmpfs",
+            .type = (char *) (uintptr_t) (idmap ? "bind" : "tmpfs"),
             .source = (char *) (uintptr_t) "/src",
             .options = options,
         };
-        struct mount_spec got;
+        struct oci_mount_plan got;
         struct fail f = {0};
-        bool recursive, skip;
 
-        snprintf(option, sizeof(option), "%s%s", names[i], valued ? "=0" : "");
-        if (oci_mount_parse(&m, 0, &got, &recursive, &skip, &f) < 0)
+        if (oci_mount_parse(&m, 0, &got, &f) < 0)
             not_so("%s: %s", names[i], f.text);
+        else
+            oci_mount_plan_clear(&got);
     }
 }
 

@@ -43,6 +43,10 @@ static struct mount_spec mounts[] = {
      .dest = WORD("/tmp"),
      .size = 65536,
      .mode = 01777,
+     .ptmx_mode = 0666,
+     .uid = 7,
+     .gid = 8,
+     .data = WORD("nr_inodes=9"),
      .upper_fd = -1},
     {.kind = MOUNT_TREE,
      .flags = MOUNT_F_OVERLAY,
@@ -57,6 +61,9 @@ static struct mount_spec mounts[] = {
      .upper_fd = -1,
      .upper_source = WORD("/var/layers/3")},
 };
+static struct device_spec devices[] = {
+    {.path = WORD("/dev/fuse"), .mode = S_IFCHR | 0660, .major = 10, .minor = 229, .uid = 1, .gid = 2},
+};
 
 /* Every field with a value of its own, so that two that were exchanged are noticed. */
 static struct sandbox_spec example(void)
@@ -67,6 +74,8 @@ static struct sandbox_spec example(void)
         .domainname = NULL,
         .mounts = mounts,
         .n_mounts = ARRAY_LEN(mounts),
+        .devices = devices,
+        .n_devices = ARRAY_LEN(devices),
         .process =
             {
                 .argv = argv_words,
@@ -149,6 +158,21 @@ static void compare(const struct sandbox_spec *a, const struct sandbox_spec *b)
         assert_int_equal(a->mounts[i].upper_source == NULL, b->mounts[i].upper_source == NULL);
         if (a->mounts[i].upper_source)
             assert_string_equal(a->mounts[i].upper_source, b->mounts[i].upper_source);
+        assert_int_equal(a->mounts[i].ptmx_mode, b->mounts[i].ptmx_mode);
+        assert_int_equal(a->mounts[i].uid, b->mounts[i].uid);
+        assert_int_equal(a->mounts[i].gid, b->mounts[i].gid);
+        assert_int_equal(a->mounts[i].data == NULL, b->mounts[i].data == NULL);
+        if (a->mounts[i].data)
+            assert_string_equal(a->mounts[i].data, b->mounts[i].data);
+    }
+    assert_int_equal(b->n_devices, a->n_devices);
+    for (size_t i = 0; i < a->n_devices; i++) {
+        assert_string_equal(a->devices[i].path, b->devices[i].path);
+        assert_int_equal(a->devices[i].mode, b->devices[i].mode);
+        assert_int_equal(a->devices[i].major, b->devices[i].major);
+        assert_int_equal(a->devices[i].minor, b->devices[i].minor);
+        assert_int_equal(a->devices[i].uid, b->devices[i].uid);
+        assert_int_equal(a->devices[i].gid, b->devices[i].gid);
     }
     compare_process(&a->process, &b->process);
     assert_int_equal(a->network, b->network);

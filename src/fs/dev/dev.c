@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of /dev and the memory devices in it. */
+/* The devices there are, by number: those of memory here, the terminals' elsewhere. */
 #include "fs/dev/dev.h"
 
 #include <errno.h>
@@ -12,14 +12,10 @@
 
 #include "abi/linux/fcntl.h"
 #include "abi/linux/ioctl.h"
-#include "abi/linux/stat.h"
 #include "kernel/task/task.h"
-#include "kernel/vfs/pseudo.h"
+#include "fs/dev/numbers.h"
+#include "kernel/vfs/node.h"
 #include "kernel/vfs/special.h"
-
-#define TMPFS_MAGIC 0x01021994 /* what /dev is elsewhere */
-/* Linux's 64-bit st_rdev for small numbers. */
-#define RDEV(major, minor) (((uint64_t) (major) << 8) | (minor))
 
 struct dev_file {
     struct file file; /* first */
@@ -131,149 +127,28 @@ static int dev_open(const struct file_ops *ops, const struct open_args *a, struc
     return 0;
 }
 
-#define MEM_MAJOR 1
-#define TTY_MAJOR 5 /* tty, console and ptmx: the terminal driver's */
+static const struct {
+    uint64_t rdev;
+    const struct file_ops *ops; /* NULL: the terminal driver's */
+} known[] = {
+    {DEV_NULL, &null_ops},     {DEV_ZERO, &zero_ops},       {DEV_FULL, &full_ops},
+    {DEV_RANDOM, &random_ops}, {DEV_URANDOM, &random_ops},  {DEV_TTY, NULL},
+    {DEV_CONSOLE, NULL},       {DEV_PTMX, NULL},
+};
+
+bool device_is_known(uint64_t rdev)
+{
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (known[i].rdev == rdev)
+            return true;
+    return false;
+}
 
 int device_open(struct kernel *k, uint64_t rdev, const struct open_args *a, struct file **ret)
 {
-    switch (rdev) {
-    case RDEV(MEM_MAJOR, 3):
-        return dev_open(&null_ops, a, ret);
-    case RDEV(MEM_MAJOR, 5):
-        return dev_open(&zero_ops, a, ret);
-    case RDEV(MEM_MAJOR, 7):
-        return dev_open(&full_ops, a, ret);
-    case RDEV(MEM_MAJOR, 8):
-    case RDEV(MEM_MAJOR, 9):
-        return dev_open(&random_ops, a, ret);
-    case RDEV(TTY_MAJOR, 0):
-    case RDEV(TTY_MAJOR, 1):
-    case RDEV(TTY_MAJOR, 2):
-        return k->specials->terminal_open(k, rdev, a, ret);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (known[i].rdev == rdev)
+            return known[i].ops ? dev_open(known[i].ops, a, ret)
+                                : k->specials->terminal_open(k, rdev, a, ret);
     return -ENXIO;
-}
-
-static int open_null(const struct pseudo_ctx *c unused_, const struct open_args *a,
-                     struct file **ret)
-{
-    return dev_open(&null_ops, a, ret);
-}
-
-static int open_zero(const struct pseudo_ctx *c unused_, const struct open_args *a,
-                     struct file **ret)
-{
-    return dev_open(&zero_ops, a, ret);
-}
-
-static int open_full(const struct pseudo_ctx *c unused_, const struct open_args *a,
-                     struct file **ret)
-{
-    return dev_open(&full_ops, a, ret);
-}
-
-static int open_random(const struct pseudo_ctx *c unused_, const struct open_args *a,
-                       struct file **ret)
-{
-    return dev_open(&random_ops, a, ret);
-}
-
-static int open_tty(const struct pseudo_ctx *c, const struct open_args *a, struct file **ret)
-{
-    return c->k->specials->terminal_open(c->k, RDEV(TTY_MAJOR, 0), a, ret);
-}
-
-static int open_console(const struct pseudo_ctx *c, const struct open_args *a, struct file **ret)
-{
-    return c->k->specials->terminal_open(c->k, RDEV(TTY_MAJOR, 1), a, ret);
-}
-
-static int has_console(const struct pseudo_ctx *c)
-{
-    return c->k->specials->has_console(c->k) ? 0 : -ENOENT;
-}
-
-static ssize_t link_text(const char *text, char *dst, size_t cap)
-{
-    size_t n = MIN(strlen(text), cap);
-    memcpy(dst, text, n);
-    return (ssize_t) n;
-}
-
-static ssize_t link_fd(const struct pseudo_ctx *c unused_, char *dst, size_t cap)
-{
-    return link_text("/proc/self/fd", dst, cap);
-}
-
-static ssize_t link_stdin(const struct pseudo_ctx *c unused_, char *dst, size_t cap)
-{
-    return link_text("/proc/self/fd/0", dst, cap);
-}
-
-static ssize_t link_stdout(const struct pseudo_ctx *c unused_, char *dst, size_t cap)
-{
-    return link_text("/proc/self/fd/1", dst, cap);
-}
-
-static ssize_t link_stderr(const struct pseudo_ctx *c unused_, char *dst, size_t cap)
-{
-    return link_text("/proc/self/fd/2", dst, cap);
-}
-
-static ssize_t link_ptmx(const struct pseudo_ctx *c unused_, char *dst, size_t cap)
-{
-    return link_text("pts/ptmx", dst, cap);
-}
-
-#define DEVICE(name_, major, minor, open_)                                                  \
-    {                                                                                       \
-        .name = name_, .mode = LX_S_IFCHR | 0666, .rdev = RDEV(major, minor), .open = open_ \
-    }
-
-static const struct pseudo_entry dev_table[] = {
-    DEVICE("null", MEM_MAJOR, 3, open_null),
-    DEVICE("zero", MEM_MAJOR, 5, open_zero),
-    DEVICE("full", MEM_MAJOR, 7, open_full),
-    DEVICE("random", MEM_MAJOR, 8, open_random),
-    DEVICE("urandom", MEM_MAJOR, 9, open_random),
-    DEVICE("tty", TTY_MAJOR, 0, open_tty),
-    {.name = "console",
-     .mode = LX_S_IFCHR | 0600,
-     .rdev = RDEV(TTY_MAJOR, 1),
-     .open = open_console,
-     .exists = has_console},
-    PSEUDO_LINK("fd", link_fd),
-    PSEUDO_LINK("stdin", link_stdin),
-    PSEUDO_LINK("stdout", link_stdout),
-    PSEUDO_LINK("stderr", link_stderr),
-    PSEUDO_LINK("ptmx", link_ptmx),
-    PSEUDO_DIR("shm", 01777, NULL), /* places for mounts */
-    PSEUDO_DIR("mqueue", 01777, NULL),
-    PSEUDO_DIR("pts", 0755, NULL),
-    {0},
-};
-
-static const struct pseudo_entry dev_root = PSEUDO_DIR("", 0755, dev_table);
-static const struct pseudo_fs dev_fs = {.type_name = "tmpfs",
-                                        .magic = TMPFS_MAGIC,
-                                        .root = &dev_root};
-
-int dev_mount(struct kernel *k, struct super **ret)
-{
-    return pseudo_mount(k, &dev_fs, ret);
-}
-
-static const struct pseudo_entry empty_table[] = {{0}};
-static const struct pseudo_entry mask_dir = PSEUDO_DIR("", 0755, empty_table);
-static const struct pseudo_entry mask_file = DEVICE("", MEM_MAJOR, 3, open_null);
-
-int mask_mount(struct kernel *k, bool is_dir, struct super **ret)
-{
-    static const struct pseudo_fs dir = {.type_name = "tmpfs",
-                                         .magic = TMPFS_MAGIC,
-                                         .root = &mask_dir};
-    static const struct pseudo_fs file = {.type_name = "tmpfs",
-                                          .magic = TMPFS_MAGIC,
-                                          .root = &mask_file};
-    return pseudo_mount(k, is_dir ? &dir : &file, ret);
 }

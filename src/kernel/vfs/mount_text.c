@@ -40,7 +40,9 @@ static void add_options(struct strbuf *out, uint32_t flags)
 
 static void add_super_options(struct strbuf *out, const struct mount *m)
 {
-    if (m->sb->ops->show_options)
+    if (m->sb->options)
+        sb_addf(out, ",%s", m->sb->options);
+    else if (m->sb->ops->show_options)
         m->sb->ops->show_options(m->sb, out);
 }
 

@@ -120,5 +120,6 @@ void super_put(struct super *sb)
         return;
     htab_free(&sb->dentries);
     htab_free(&sb->watched);
+    free(sb->options);
     sb->ops->release(sb);
 }

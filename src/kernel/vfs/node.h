@@ -187,6 +187,7 @@ struct super {
     const struct super_ops *ops; /* immutable */
     struct ref ref;
     const char *type_name;  /* immutable: what /proc/mounts shows */
+    char *options;          /* immutable: what /proc/mounts shows of its own, or NULL; owned */
     struct mutex tree_lock; /* RANK_VFS_TREE: names below this super */
     struct node *root;      /* immutable after mount */
     uint64_t dev;           /* immutable: st_dev for synthetic file systems */

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/htab.h"
 #include "kernel/kernel.h"
+#include "kernel/vfs/special.h"
 
 #define STORE_MAX 65536u /* longest text written at once */
 
@@ -166,6 +167,8 @@ static int pseudo_getattr(struct node *n, struct attr *ret)
                          .rdev = pn->e->rdev,
                          .mode = pn->e->mode,
                          .nlink = 1,
+                         .uid = pn->e->uid,
+                         .gid = pn->e->gid,
                          .blksize = 4096,
                          .atime = ps->made,
                          .mtime = ps->made,
@@ -432,6 +435,10 @@ static int pseudo_open(struct node *n, const struct open_args *a, struct file **
     }
     if (pn->e->open)
         return pn->e->open(&c, a, ret);
+    if (n->type == LX_S_IFCHR)
+        return c.k->specials->device_open(c.k, pn->e->rdev, a, ret);
+    if (n->type == LX_S_IFIFO && a->task)
+        return c.k->specials->fifo_open(c.k, n, a, ret);
     if (n->type != LX_S_IFREG && n->type != LX_S_IFDIR)
         return -ENXIO;
     struct pseudo_file *pf = calloc(1, sizeof(*pf));

@@ -44,7 +44,8 @@ struct pseudo_entry {
     bool (*grants)(const struct pseudo_ctx *c); /* directories: who may whatever their mode says */
     /* Files: what their text is about. One opened before it changed is empty. NULL: never does. */
     uint64_t (*subject)(const struct pseudo_ctx *c);
-    uint64_t rdev;                             /* device nodes */
+    uint64_t rdev;                             /* device nodes: without open, by this number */
+    uint32_t uid, gid;                         /* root's unless said */
     const struct pseudo_entry *children;       /* static directories */
     const struct pseudo_dynamic *dynamic;      /* names known at run time; may go with children */
     int (*exists)(const struct pseudo_ctx *c); /* NULL: always; else 0 or -ENOENT */
