@@ -18,7 +18,7 @@
 
 #define CAP_BIT(cap) (1ull << (cap))
 
-uint64_t caps_kept(bool rootless)
+uint64_t caps_kept(bool one_id)
 {
     /*
      * - CHOWN, FOWNER: chown and chmod on behalf of a guest's root, within the mapped ids.
@@ -32,7 +32,7 @@ uint64_t caps_kept(bool rootless)
     uint64_t kept = CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_DAC_OVERRIDE) |
                     CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_SYS_PTRACE) | CAP_BIT(CAP_SETFCAP);
 
-    if (!rootless)
+    if (!one_id)
         kept |= CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID);
     return kept;
 }
@@ -70,7 +70,7 @@ int caps_die_with_parent(struct fail *f)
     return 0;
 }
 
-int caps_confine(bool rootless, bool die_with_parent, struct fail *f)
+int caps_confine(bool one_id, bool die_with_parent, struct fail *f)
 {
     /*
      * NOROOT: uid 0 means nothing at an exec, so that the zygote starts without capabilities.
@@ -79,7 +79,7 @@ int caps_confine(bool rootless, bool die_with_parent, struct fail *f)
     const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
                                SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
                                SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
-    uint64_t kept = caps_kept(rootless);
+    uint64_t kept = caps_kept(one_id);
     int r;
 
     /* EPERM: a plain user's single-id map denies setgroups. */

@@ -13,14 +13,14 @@
 
 /* The capabilities the running sentry keeps in its own user namespace (bit = number), and why:
  * caps.c. */
-uint64_t caps_kept(bool rootless);
+uint64_t caps_kept(bool one_id);
 
 /*
  * Drops everything else for good, from the bounding set too; whatever is executed later gets none
  * at all. Then restores what an id or capability change has taken: dumpable, the parent-death
  * signal.
  */
-int caps_confine(bool rootless, bool die_with_parent, struct fail *f) must_check;
+int caps_confine(bool one_id, bool die_with_parent, struct fail *f) must_check;
 
 /* Limits of the sentry itself: no core dump, no file-size signal, room for descriptors. */
 int caps_set_limits(struct fail *f) must_check;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,7 +16,7 @@
 
 #define HANDOFF_MAGIC 0x31464f48u /* "HOF1" */
 #define MAX_TEXT      (1u << 20)  /* cpuinfo of a machine with some 700 cpus */
-#define N_TEXTS       3
+#define N_TEXTS       5
 
 struct wire_handoff {
     uint32_t magic;
@@ -27,14 +28,16 @@ struct wire_handoff {
 
 static char **text_of(struct handoff *h, unsigned i)
 {
-    char **const texts[N_TEXTS] = {&h->cpuinfo, &h->meminfo, &h->version};
+    char **const texts[N_TEXTS] = {&h->cpuinfo, &h->meminfo, &h->version, &h->uid_map,
+                                   &h->gid_map};
 
     return texts[i];
 }
 
 void handoff_collect(struct handoff *h)
 {
-    static const char *const paths[N_TEXTS] = {"/proc/cpuinfo", "/proc/meminfo", "/proc/version"};
+    static const char *const paths[N_TEXTS] = {"/proc/cpuinfo", "/proc/meminfo", "/proc/version",
+                                               "/proc/self/uid_map", "/proc/self/gid_map"};
 
     for (unsigned i = 0; i < N_TEXTS; i++)
         if (read_file_at(AT_FDCWD, paths[i], MAX_TEXT - 1, text_of(h, i), NULL) < 0)
@@ -57,14 +60,16 @@ int handoff_encode(const struct handoff *h, int *ret_fd)
         .no_reexec = h->no_reexec,
         .oom_score_fd = h->oom_score_fd,
     };
-    const char *const texts[N_TEXTS] = {h->cpuinfo, h->meminfo, h->version};
+    const char *texts[N_TEXTS];
     _cleanup_close_ int fd = memfd_create("handoff", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int r;
 
     if (fd < 0)
         return -errno;
-    for (unsigned i = 0; i < N_TEXTS; i++)
+    for (unsigned i = 0; i < N_TEXTS; i++) {
+        texts[i] = *text_of((struct handoff *) (uintptr_t) h, i);
         w.text_len[i] = texts[i] ? (uint32_t) strlen(texts[i]) + 1 : 0;
+    }
     for (unsigned i = 0; i < HANDOFF_N_LIMITS; i++) {
         w.limits[i][0] = h->limits[i].soft;
         w.limits[i][1] = h->limits[i].hard;
@@ -125,6 +130,19 @@ int handoff_read(int fd, struct handoff *ret)
     }
     *ret = h;
     return 0;
+}
+
+static bool has_one(const char *map)
+{
+    unsigned inside, outside, count;
+
+    return map && sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && count == 1 &&
+           strchr(map, '\n') && strchr(map, '\n')[1] == '\0';
+}
+
+bool handoff_has_one_id(const struct handoff *h)
+{
+    return has_one(h->uid_map) && has_one(h->gid_map);
 }
 
 void handoff_done(struct handoff *h)

@@ -10,5 +10,5 @@ struct host_facts {
     char *cpuinfo; /* /proc/cpuinfo */
     char *meminfo; /* /proc/meminfo; MemFree and friends are brought up to date from sysinfo(2) */
     char *version; /* /proc/version */
-    char *filesystems; /* unused so far */
+    char *uid_map, *gid_map; /* of the sandbox's user namespace */
 };

@@ -12,6 +12,7 @@
 #include "base/htab.h"
 #include "base/list.h"
 #include "base/mutex.h"
+#include "kernel/task/idmap.h"
 
 struct platform;
 struct task;
@@ -63,7 +64,9 @@ struct kernel {
     _Atomic uint64_t last_socket; /* inode number of the newest socket */
     _Atomic uint64_t heard_ns;    /* coarse clock: the last kernel_heard() */
     bool strace, mediate_data;    /* immutable; mediate_data: no direct plane */
-    bool rootless;
+    /* immutable: only one id is mapped outside, so that owners of files are the host's choice */
+    bool one_id;
+    struct id_maps ids; /* immutable */
     _Atomic uint32_t exit_status;                 /* wait(2) status of init, valid once `ended` */
     _Atomic uint32_t ended;                       /* futex word: 1 when init is gone */
     _Atomic uint64_t forks;                       /* for /proc/stat */

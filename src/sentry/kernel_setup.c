@@ -60,7 +60,20 @@ static void take_facts(struct host_facts *facts, struct handoff *h)
     facts->cpuinfo = h->cpuinfo;
     facts->meminfo = h->meminfo;
     facts->version = h->version;
-    h->cpuinfo = h->meminfo = h->version = NULL;
+    facts->uid_map = h->uid_map;
+    facts->gid_map = h->gid_map;
+    h->cpuinfo = h->meminfo = h->version = h->uid_map = h->gid_map = NULL;
+}
+
+/* A plain user's one id is no map to show: programs may take any, files belong to that one. */
+static int take_ids(struct kernel *k, const struct host_facts *facts)
+{
+    int r;
+
+    if (k->one_id)
+        return 0;
+    r = id_map_parse(facts->uid_map, &k->ids.uid);
+    return r < 0 ? r : id_map_parse(facts->gid_map, &k->ids.gid);
 }
 
 /*
@@ -79,7 +92,7 @@ static int mount_host(struct kernel *k, struct mount_spec *m, struct super **ret
                                              : "hostfs",
         .exclusive = tmpfs || (m->flags & MOUNT_F_EXCLUSIVE),
         .trust_ms = strcmp(m->dest, "/") == 0 ? TRUST_ROOT_MS : 0,
-        .map_ids = k->rootless,
+        .map_ids = k->one_id,
     };
 
     m->tree_fd = -1;
@@ -283,7 +296,7 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     k->platform = c->platform;
     k->strace = s->strace;
     k->mediate_data = s->mediate_data;
-    k->rootless = s->rootless;
+    k->one_id = handoff_has_one_id(&c->handoff);
     k->max_tasks = s->pids_max;
     set_names(k, s);
     take_facts(&p->facts, &c->handoff);
@@ -296,7 +309,9 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     p->specials.has_console = terminal_has_console;
     p->specials.unix_show = unix_show;
     k->specials = &p->specials;
-    r = kernel_tasks_init(k);
+    r = take_ids(k, &p->facts);
+    if (r == 0)
+        r = kernel_tasks_init(k);
     if (r == 0)
         r = terminals_new(k, &p->specials.terminals);
     if (r == 0)

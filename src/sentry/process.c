@@ -73,13 +73,31 @@ static int give_descriptors(struct task *t, const struct process_request *q, str
 
 /* ---- identity and limits ---- */
 
+static int check_ids(const struct kernel *k, const struct process_spec *p, struct fail *f)
+{
+    if (!id_is_mapped(&k->ids.uid, p->uid))
+        return fail(f, EINVAL, "the user %u has no place in the container's id map", p->uid);
+    if (!id_is_mapped(&k->ids.gid, p->gid))
+        return fail(f, EINVAL, "the group %u has no place in the container's id map", p->gid);
+    for (size_t i = 0; i < p->n_groups; i++)
+        if (!id_is_mapped(&k->ids.gid, p->groups[i]))
+            return fail(f, EINVAL, "the group %u has no place in the container's id map",
+                        p->groups[i]);
+    return 0;
+}
+
 static int give_cred(struct task *t, const struct process_spec *p, struct fail *f)
 {
+    int r = check_ids(t->k, p, f);
     struct cred *c = cred_alloc(p->n_groups);
     const struct cred *old;
 
     if (!c)
         return fail(f, ENOMEM, "out of memory");
+    if (r < 0) {
+        cred_put(c);
+        return r;
+    }
     c->uid = c->euid = c->suid = c->fsuid = p->uid;
     c->gid = c->egid = c->sgid = c->fsgid = p->gid;
     c->cap_permitted = p->cap_permitted;

@@ -2,11 +2,12 @@
 """Mounts of config.json: each type and option as the container sees it, compared with runc where it is installed."""
 import json
 import os
+import pwd
 import shutil
 import subprocess
 
 from cases_run import both, out, sh
-from frame import Skip, real
+from frame import Skip, plain_user, real
 
 TABLE = "cat /proc/self/mountinfo"
 
@@ -363,6 +364,70 @@ def test_mount_id_mapped_by_the_containers_map(p):
         raise Skip(r.err)
     assert r.out == "0\n65534\n0\n", r
     assert os.stat(os.path.join(d, "new")).st_uid == 0
+
+
+@real
+def test_several_id_ranges(p):
+    if os.geteuid() != 0:
+        raise Skip("needs root")
+    for top, dirs, files in os.walk(p.rootfs):
+        for name in dirs + files:
+            own(os.path.join(top, name), 100000)
+    own(p.rootfs, 100000)
+    for name, uid in (("a", 100000), ("b", 200005), ("c", 300000), ("d", 0)):
+        path = os.path.join(p.rootfs, "data", name)
+        with open(path, "w"):
+            pass
+        own(path, uid)
+        os.chmod(path, 0o600)
+    maps = id_map((0, 100000, 1000), (1000, 200000, 1000), (70000, 300000, 1))
+    p.config["linux"].update(uidMappings=maps, gidMappings=maps)
+    p.config["linux"]["namespaces"].append({"type": "user"})
+    text = out(p, "stat -c '%u %g' /data/a /data/b /data/c /data/d; cat /data/d 2>/dev/null || echo refused; "
+                  "touch /data/new; cat /proc/self/uid_map /proc/self/gid_map | tr -s ' '")
+    assert text == "0 0\n1005 1005\n70000 70000\n65534 65534\nrefused\n" + \
+        " 0 100000 1000\n 1000 200000 1000\n 70000 300000 1\n" * 2, text
+    assert os.stat(os.path.join(p.rootfs, "data/new")).st_uid == 100000
+    out(p, "touch /tmp/f; stat -c %u /tmp/f", user={"uid": 1005, "gid": 1005})
+    r = sh(p, "busybox chown 2000:2000 /data/new")
+    assert r.code != 0 and "Invalid argument" in r.err, r
+    r = sh(p, "true", user={"uid": 2000, "gid": 0})
+    assert r.code != 0 and "2000" in r.err, r
+
+
+@real
+def test_id_ranges_of_a_plain_user(p):
+    """By newuidmap, which reads /etc/subuid: shown our own one in a mount namespace."""
+    if os.geteuid() != 0 or not shutil.which("newuidmap") or not os.path.exists("/etc/subuid") \
+            or not os.path.exists("/etc/subgid"):
+        raise Skip("needs root, newuidmap, /etc/subuid and /etc/subgid")
+    uid, gid = plain_user()
+    table = os.path.join(p.dir, "subids")
+    with open(table, "w") as f:
+        f.write("".join(f"{name}:500000:65536\n" for name in (pwd.getpwuid(uid).pw_name, uid)))
+    for top, dirs, files in os.walk(p.dir):
+        for name in dirs + files:
+            own(os.path.join(top, name), uid, gid)
+    own(p.dir, uid, gid)
+    p.config["linux"].update(uidMappings=id_map((0, uid, 1), (1, 500000, 65535)), gidMappings=id_map((0, gid, 1), (1, 500000, 65535)))
+    p.config["linux"]["namespaces"].append({"type": "user"})
+    caps = ["CAP_CHOWN", "CAP_SETUID", "CAP_SETGID", "CAP_DAC_OVERRIDE"]
+    p.write(args=["/bin/sh", "-c", "id -u; touch /data/a /data/b /data/c; busybox chown 33:33 /data/b; "
+                                   "stat -c %u:%g /data/a /data/b; "
+                                   "busybox chown 70000 /data/c; tr -s ' ' < /proc/self/uid_map"],
+            capabilities={"bounding": caps, "effective": caps, "permitted": caps})
+    wrapped = ["unshare", "-m", "sh", "-c", f"mount --bind {table} /etc/subuid && mount --bind {table} /etc/subgid && "
+               f"exec setpriv --reuid {uid} --regid {gid} --clear-groups \"$@\"", "sh"]
+    r = subprocess.run(wrapped + p.argv("run", "-b", p.bundle, "a"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, text=True, timeout=30)
+    assert r.stdout == f"0\n0:0\n33:33\n 0 {uid} 1\n 1 500000 65535\n", r
+    assert "Invalid argument" in r.stderr, r
+    st = os.stat(os.path.join(p.rootfs, "data/b"))
+    assert (st.st_uid, st.st_gid) == (500032, 500032), st
+    os.chmod(os.path.join(p.rootfs, "data"), 0o777)
+    p.write(args=["/bin/touch", "/data/theirs"], user={"uid": 1000, "gid": 1000})
+    subprocess.run(wrapped + p.argv("run", "-b", p.bundle, "a"), stdin=subprocess.DEVNULL, check=True, timeout=30)
+    assert os.stat(os.path.join(p.rootfs, "data/theirs")).st_uid == 500999
 
 
 # ---- devices

@@ -32,7 +32,7 @@ int hostfs_memfds(struct kernel *k, struct super **ret)
     struct hostfs_config c = {.tree_fd = fd,
                               .type_name = "tmpfs",
                               .exclusive = true,
-                              .map_ids = k->rootless};
+                              .map_ids = k->one_id};
     return hostfs_mount(k, &c, ret);
 }
 

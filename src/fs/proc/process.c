@@ -267,7 +267,28 @@ static const struct pseudo_dynamic task_dynamic = {.lookup = task_lookup, .list 
 
 PROC_CONST(show_cgroup, "0::/\n")
 PROC_CONST(show_cpuset, "/\n")
-PROC_CONST(show_id_map, "         0          0 4294967295\n")
+
+static int show_id_map(const struct id_map *m, struct strbuf *out)
+{
+    if (m->n == 0)
+        sb_add(out, "         0          0 4294967295\n");
+    for (size_t i = 0; i < m->n; i++)
+        sb_addf(out, "%10u %10u %10u\n", m->ranges[i].inside, m->ranges[i].outside,
+                m->ranges[i].count);
+    return 0;
+}
+
+static int show_uid_map(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    return show_id_map(&c->k->ids.uid, out);
+}
+
+static int show_gid_map(const struct pseudo_ctx *c, struct strbuf *out)
+{
+    return show_id_map(&c->k->ids.gid, out);
+}
+
+PROC_CONST(show_projid_map, "         0          0 4294967295\n")
 PROC_CONST(show_setgroups, "allow\n")
 PROC_CONST(show_timens_offsets,
            "monotonic           0         0\nboottime            0         0\n")
@@ -376,7 +397,7 @@ static const struct pseudo_entry ns_table[] = {
      .grants = is_own,                                                     \
      .alive = is_alive},                       \
     DYNAMIC_DIR("fdinfo", 0555, &proc_fdinfo_dynamic, may_inspect),        \
-    PSEUDO_FILE("gid_map", 0644, show_id_map),                             \
+    PSEUDO_FILE("gid_map", 0644, show_gid_map),                            \
     PRIVATE_FILE("io", 0400, proc_show_io),                                \
     PSEUDO_FILE("limits", 0444, proc_show_limits),                         \
     PSEUDO_RW("loginuid", 0644, proc_show_loginuid, proc_store_loginuid),  \
@@ -392,7 +413,7 @@ static const struct pseudo_entry ns_table[] = {
     PSEUDO_RW("oom_score_adj", 0644, proc_show_oom_score_adj, proc_store_oom_score_adj), \
     {.name = "pagemap", .mode = LX_S_IFREG | 0400, .open = proc_open_pagemap, .may_open = may_inspect}, \
     PRIVATE_FILE("personality", 0400, show_personality),                   \
-    PSEUDO_FILE("projid_map", 0644, show_id_map),                          \
+    PSEUDO_FILE("projid_map", 0644, show_projid_map),                      \
     MAGIC("root", link_root, walk_root),                                   \
     PSEUDO_FILE("sched", 0644, proc_show_sched),                           \
     PSEUDO_FILE("schedstat", 0444, proc_show_schedstat),                   \
@@ -405,7 +426,7 @@ static const struct pseudo_entry ns_table[] = {
     PSEUDO_FILE("statm", 0444, proc_show_statm),                           \
     PSEUDO_FILE("status", 0444, proc_show_status),                         \
     PRIVATE_FILE("syscall", 0400, proc_show_syscall),                      \
-    PSEUDO_FILE("uid_map", 0644, show_id_map),                             \
+    PSEUDO_FILE("uid_map", 0644, show_uid_map),                            \
     PSEUDO_FILE("wchan", 0444, proc_show_wchan)
 
 static const struct pseudo_entry pid_table[] = {

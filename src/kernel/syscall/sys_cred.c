@@ -77,13 +77,23 @@ static bool is_one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t c)
     return id == a || id == b || id == c;
 }
 
+static bool uid_ok(const struct task *t, uint64_t id)
+{
+    return (uint32_t) id == ID_NONE || id_is_mapped(&t->k->ids.uid, (uint32_t) id);
+}
+
+static bool gid_ok(const struct task *t, uint64_t id)
+{
+    return (uint32_t) id == ID_NONE || id_is_mapped(&t->k->ids.gid, (uint32_t) id);
+}
+
 long sys_setuid(struct task *t, const uint64_t a[static 6])
 {
     const struct cred *o = t->cred;
     uint32_t uid = (uint32_t) a[0];
     struct cred *n;
 
-    if (uid == ID_NONE)
+    if (uid == ID_NONE || !uid_ok(t, uid))
         return -EINVAL;
     if (!cred_capable(o, LX_CAP_SETUID) && uid != o->uid && uid != o->suid)
         return -EPERM;
@@ -103,7 +113,7 @@ long sys_setgid(struct task *t, const uint64_t a[static 6])
     uint32_t gid = (uint32_t) a[0];
     struct cred *n;
 
-    if (gid == ID_NONE)
+    if (gid == ID_NONE || !gid_ok(t, gid))
         return -EINVAL;
     if (!cred_capable(o, LX_CAP_SETGID) && gid != o->gid && gid != o->sgid)
         return -EPERM;
@@ -124,6 +134,8 @@ long sys_setreuid(struct task *t, const uint64_t a[static 6])
     bool cap = cred_capable(o, LX_CAP_SETUID);
     struct cred *n;
 
+    if (!uid_ok(t, r) || !uid_ok(t, e))
+        return -EINVAL;
     if (!cap && ((r != ID_NONE && r != o->uid && r != o->euid) ||
                  (e != ID_NONE && !is_one_of(e, o->uid, o->euid, o->suid))))
         return -EPERM;
@@ -148,6 +160,8 @@ long sys_setregid(struct task *t, const uint64_t a[static 6])
     bool cap = cred_capable(o, LX_CAP_SETGID);
     struct cred *n;
 
+    if (!gid_ok(t, r) || !gid_ok(t, e))
+        return -EINVAL;
     if (!cap && ((r != ID_NONE && r != o->gid && r != o->egid) ||
                  (e != ID_NONE && !is_one_of(e, o->gid, o->egid, o->sgid))))
         return -EPERM;
@@ -170,6 +184,8 @@ long sys_setresuid(struct task *t, const uint64_t a[static 6])
     const struct cred *o = t->cred;
     struct cred *n;
 
+    if (!uid_ok(t, a[0]) || !uid_ok(t, a[1]) || !uid_ok(t, a[2]))
+        return -EINVAL;
     if (!cred_capable(o, LX_CAP_SETUID)) {
         for (int i = 0; i < 3; i++) {
             if ((uint32_t) a[i] != ID_NONE && !is_one_of((uint32_t) a[i], o->uid, o->euid, o->suid))
@@ -195,6 +211,8 @@ long sys_setresgid(struct task *t, const uint64_t a[static 6])
     const struct cred *o = t->cred;
     struct cred *n;
 
+    if (!gid_ok(t, a[0]) || !gid_ok(t, a[1]) || !gid_ok(t, a[2]))
+        return -EINVAL;
     if (!cred_capable(o, LX_CAP_SETGID)) {
         for (int i = 0; i < 3; i++) {
             if ((uint32_t) a[i] != ID_NONE && !is_one_of((uint32_t) a[i], o->gid, o->egid, o->sgid))
@@ -243,7 +261,7 @@ long sys_setfsuid(struct task *t, const uint64_t a[static 6])
     uint32_t id = (uint32_t) a[0], old = o->fsuid;
     struct cred *n;
 
-    if (id == ID_NONE || id == old ||
+    if (id == ID_NONE || id == old || !uid_ok(t, id) ||
         (!cred_capable(o, LX_CAP_SETUID) && id != o->uid && id != o->euid && id != o->suid))
         return old;
     n = cred_copy(o);
@@ -260,7 +278,7 @@ long sys_setfsgid(struct task *t, const uint64_t a[static 6])
     uint32_t id = (uint32_t) a[0], old = o->fsgid;
     struct cred *n;
 
-    if (id == ID_NONE || id == old ||
+    if (id == ID_NONE || id == old || !gid_ok(t, id) ||
         (!cred_capable(o, LX_CAP_SETGID) && id != o->gid && id != o->egid && id != o->sgid))
         return old;
     n = cred_copy(o);
@@ -320,6 +338,9 @@ long sys_setgroups(struct task *t, const uint64_t a[static 6])
     if (!c)
         return -ENOMEM;
     r = copy_in(t, c->groups, uaddr(a[1]), n * sizeof(c->groups[0]));
+    for (uint32_t i = 0; i < n && r == 0; i++)
+        if (c->groups[i] == ID_NONE || !gid_ok(t, c->groups[i]))
+            r = -EINVAL;
     if (r) {
         cred_put(c);
         return r;

@@ -75,13 +75,13 @@ bool cred_may_signal(const struct cred *sender, const struct cred *c)
 /*
  * Files made for the guest must belong to the guest's ids, so the sentry thread takes over the
  * file-system ids (per thread: raw calls). Rights never come from these: the vfs checks with the
- * guest's credentials. Rootless, only one id is mapped and nothing can be changed.
+ * guest's credentials. With only one id mapped nothing can be changed.
  */
 void task_apply_fsids(struct task *t)
 {
     const struct cred *c = t->cred;
 
-    if (t->k->rootless)
+    if (t->k->one_id)
         return;
     if (t->host_fsgid != c->fsgid) {
         (void) syscall(SYS_setfsgid, c->fsgid);
@@ -95,7 +95,7 @@ void task_apply_fsids(struct task *t)
 
 void task_own_fsids(const struct kernel *k)
 {
-    if (k->rootless)
+    if (k->one_id)
         return;
     (void) syscall(SYS_setfsgid, getegid());
     (void) syscall(SYS_setfsuid, geteuid());

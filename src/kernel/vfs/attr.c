@@ -7,7 +7,9 @@
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
 #include "abi/linux/statfs.h"
+#include "kernel/kernel.h"
 #include "kernel/task/cred.h"
+#include "kernel/task/task.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/walk_state.h"
 #include "kernel/vfs/watch.h"
@@ -58,6 +60,12 @@ static int check_owner(struct change *c)
 {
     const struct cred *cred = c->w->cred;
     bool mine = cred->fsuid == c->now.uid;
+    if (c->w->task) {
+        const struct id_maps *ids = &c->w->task->k->ids;
+        if (((c->mask & ATTR_UID) && !id_is_mapped(&ids->uid, c->to.uid)) ||
+            ((c->mask & ATTR_GID) && !id_is_mapped(&ids->gid, c->to.gid)))
+            return -EINVAL;
+    }
     if (!cred_capable(cred, LX_CAP_CHOWN)) {
         if ((c->mask & ATTR_UID) && !(mine && c->to.uid == c->now.uid))
             return -EPERM;
