@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "host/bundle_mounts.h"
+#include "host/limits.h"
 #include "host/specbuild.h"
 #include "oci/caps.h"
 
@@ -63,35 +64,36 @@ static int choose_ids(struct bundle *b, struct fail *f)
             idmap_single(&b->ids, c->process.uid, c->process.gid);
         return 0;
     }
-    r = bundle_copy_ranges(c->uid_mappings, c->n_uid_mappings, "linux.uidMappings", b->ids.uid, &b->ids.n_uid,
-                    f);
+    r = bundle_copy_ranges(c->uid_mappings, c->n_uid_mappings, "linux.uidMappings", b->ids.uid,
+                           &b->ids.n_uid, f);
     if (r == 0)
         r = bundle_copy_ranges(c->gid_mappings, c->n_gid_mappings, "linux.gidMappings", b->ids.gid,
-                        &b->ids.n_gid, f);
+                               &b->ids.n_gid, f);
     return r;
 }
 
 static int choose_cgroup(struct bundle *b, const char *id, struct fail *f)
 {
     const struct oci_config *c = b->config;
-    bool limited = c->memory_limit > 0 || c->pids_limit > 0;
+    const int64_t pids = c->resources.value[LIMIT_PIDS];
     int r;
 
-    b->limits.memory = c->memory_limit;
-    b->limits.pids = c->pids_limit > 0 ? cgroup_host_tasks(c->pids_limit) : 0;
     if (!b->privileged) {
         /* The pids limit holds all the same: the application kernel counts its tasks. */
-        if (c->memory_limit > 0)
+        if (c->resources.value[LIMIT_MEMORY] > 0)
             return fail(f, EPERM,
                         "linux.resources.memory.limit: a plain user cannot set a limit for the "
                         "whole container here (run as root, or leave it out)");
+        if (limits_need_cgroup(&c->resources))
+            log_warn("linux.resources: a plain user's container has no cgroup: limits other than "
+                     "the number of tasks are left out");
         if (c->cgroups_path)
             log_info("linux.cgroupsPath: no cgroup is made for a plain user");
         return 0;
     }
     if (c->cgroups_path && *c->cgroups_path)
         return cgroup_check_path(c->cgroups_path, &b->cgroup, f);
-    if (limited) {
+    if (pids > 0 || limits_need_cgroup(&c->resources)) {
         r = asprintf(&b->cgroup, "/cloister/%s", id);
         if (r < 0) {
             b->cgroup = NULL;
@@ -171,6 +173,7 @@ int bundle_make_spec(struct bundle *b, const char *id, struct sandbox_spec **ret
 {
     struct sandbox_spec *s = spec_new();
     struct oci_config *c = b->config;
+    int64_t pids;
     int r;
 
     if (!s)
@@ -188,7 +191,8 @@ int bundle_make_spec(struct bundle *b, const char *id, struct sandbox_spec **ret
     s->domainname = take_ptr(&c->domainname);
     s->network = oci_config_has_namespace(c, "network") ? NETWORK_SANDBOX : NETWORK_HOST;
     s->rootless = !b->privileged;
-    s->pids_max = c->pids_limit > 0 && c->pids_limit < UINT32_MAX ? (uint32_t) c->pids_limit : 0;
+    pids = c->resources.value[LIMIT_PIDS];
+    s->pids_max = pids > 0 && pids < UINT32_MAX ? (uint32_t) pids : 0;
     s->id = strdup(id);
     if (!s->id) {
         spec_close_trees(s);

@@ -17,7 +17,6 @@ struct bundle {
     char *rootfs; /* absolute, without links */
     char *cgroup; /* below the hierarchies, or NULL: none wanted or (rootless, without limits) none
                      possible */
-    struct cgroup_limits limits;
     struct oci_config *config;
     struct idmap ids;
     bool privileged;

@@ -19,8 +19,8 @@
 #define REMOVE_TRIES 200  /* times 5 ms */
 #define FREEZE_TRIES 2000 /* times 1 ms */
 
-/* Version 1: the hierarchies a container gets a group in. The first two have limits. */
-static const char *const controllers[] = {"memory", "pids", "cpu", "cpuacct", "freezer"};
+/* Version 1: the hierarchies a container gets a group in. */
+static const char *const controllers[] = {"memory", "pids", "cpu", "cpuacct", "cpuset", "freezer"};
 
 int cgroup_version(void)
 {
@@ -52,7 +52,7 @@ int cgroup_check_path(const char *path, char **ret, struct fail *f)
 }
 
 /* Makes dir and its parents below base; on the unified hierarchy hands the controllers down. */
-static int make_path(const char *base, const char *path, const char *enable)
+static int make_path(const char *base, const char *path, const char *const *enable, size_t n_enable)
 {
     char dir[4096];
     size_t base_len = strlen(base);
@@ -68,89 +68,105 @@ static int make_path(const char *base, const char *path, const char *enable)
         *p = '\0';
         if (p != dir + base_len && mkdir(dir, 0755) < 0 && errno != EEXIST)
             return -errno;
-        if (enable) {
+        for (size_t i = 0; i < n_enable; i++) {
             char control[4128];
             snprintf(control, sizeof(control), "%s/cgroup.subtree_control", dir);
-            if (write_file_at(AT_FDCWD, control, enable) < 0)
-                log_debug("%s: cannot enable %s", control, enable);
+            if (write_file_at(AT_FDCWD, control, enable[i]) < 0)
+                log_debug("%s: cannot enable %s", control, enable[i]);
         }
         *p = saved;
     }
     return mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int set_value(const char *base, const char *path, const char *file, int64_t value,
-                     const char *what, struct fail *f)
-{
-    char name[4096];
-    int r;
+/* Each by itself: one that is not there must not keep the others away. */
+static const char *const handed_down[] = {"+memory", "+pids", "+cpu", "+cpuset"};
 
-    snprintf(name, sizeof(name), "%s%s/%s", base, path, file);
-    r = write_file_atf(AT_FDCWD, name, "%lld", (long long) value);
-    if (r < 0)
-        return fail_errno(f, -r, "%s: writing %s", what, name);
-    return 0;
+/* Version 1: a group without processors and memory nodes takes no process, so a new one begins with
+ * its parent's. `dir` lies below `base`. */
+static void inherit_cpuset(const char *base, const char *dir)
+{
+    static const char *const names[] = {"cpuset.cpus", "cpuset.mems"};
+    char part[4096], from[4128], to[4128];
+
+    for (const char *p = dir + strlen(base); p; p = strchr(p + 1, '/')) {
+        size_t len = strchr(p + 1, '/') ? (size_t) (strchr(p + 1, '/') - dir) : strlen(dir);
+
+        if (len >= sizeof(part))
+            return;
+        memcpy(part, dir, len);
+        part[len] = '\0';
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+            _cleanup_free_ char *own = NULL, *parents = NULL;
+
+            snprintf(to, sizeof(to), "%s/%s", part, names[i]);
+            snprintf(from, sizeof(from), "%.*s/%s", (int) (strrchr(part, '/') - part), part,
+                     names[i]);
+            if (read_file_at(AT_FDCWD, to, 4096, &own, NULL) < 0 || own[strspn(own, "\n")] ||
+                read_file_at(AT_FDCWD, from, 4096, &parents, NULL) < 0)
+                continue;
+            if (write_file_at(AT_FDCWD, to, parents) < 0)
+                log_debug("%s: cannot be set to the parent's", to);
+        }
+        if (!strchr(p + 1, '/'))
+            return;
+    }
 }
 
-static int make_v2(const char *path, const struct cgroup_limits *l, pid_t pid, struct fail *f)
-{
-    int r = make_path(TOP, path,
-                      l->memory > 0 && l->pids > 0 ? "+memory +pids"
-                      : l->memory > 0              ? "+memory"
-                      : l->pids > 0                ? "+pids"
-                                                   : NULL);
-
-    if (r < 0)
-        return fail_errno(f, -r, "making the cgroup %s%s", TOP, path);
-    if (l->memory > 0)
-        r = set_value(TOP, path, "memory.max", l->memory, "linux.resources.memory.limit", f);
-    if (r == 0 && l->pids > 0)
-        r = set_value(TOP, path, "pids.max", l->pids, "linux.resources.pids.limit", f);
-    if (r == 0)
-        r = set_value(TOP, path, "cgroup.procs", pid, "linux.cgroupsPath", f);
-    return r;
-}
-
-static int make_v1(const char *path, const struct cgroup_limits *l, pid_t pid, struct fail *f)
+static int make_v1(const char *path, struct fail *f)
 {
     for (size_t i = 0; i < ARRAY_LEN(controllers); i++) {
-        const char *name = controllers[i];
-        int64_t limit = i == 0 ? l->memory : i == 1 ? l->pids : 0;
-        char base[64];
+        char base[64], dir[4096];
         int r;
 
-        snprintf(base, sizeof(base), "%s/%s", TOP, name);
-        if (access(base, F_OK) < 0) {
-            if (limit > 0)
-                return fail(f, ENOENT, "linux.resources: the cgroup controller %s is not mounted",
-                            name);
+        snprintf(base, sizeof(base), "%s/%s", TOP, controllers[i]);
+        if (access(base, F_OK) < 0)
             continue;
-        }
-        r = make_path(base, path, NULL);
+        r = make_path(base, path, NULL, 0);
         if (r < 0)
             return fail_errno(f, -r, "making the cgroup %s%s", base, path);
-        if (limit > 0)
-            r = set_value(base, path, i == 0 ? "memory.limit_in_bytes" : "pids.max", limit,
-                          i == 0 ? "linux.resources.memory.limit" : "linux.resources.pids.limit",
-                          f);
-        if (r == 0)
-            r = set_value(base, path, "cgroup.procs", pid, "linux.cgroupsPath", f);
-        if (r < 0)
-            return r;
+        snprintf(dir, sizeof(dir), "%s%s", base, path);
+        if (strcmp(controllers[i], "cpuset") == 0)
+            inherit_cpuset(base, dir);
     }
     return 0;
 }
 
-int cgroup_make(const char *path, const struct cgroup_limits *l, pid_t pid, struct fail *f)
+int cgroup_make(const char *path, struct fail *f)
 {
     int version = cgroup_version(), r;
-    struct fail ignored = {0};
 
     if (version == 0)
         return fail(f, ENOENT, "linux.cgroupsPath: no cgroup hierarchy is mounted at %s", TOP);
-    r = version == 2 ? make_v2(path, l, pid, f) : make_v1(path, l, pid, f);
-    if (r < 0 && cgroup_remove(path, &ignored) < 0)
-        log_debug("%s", ignored.text);
+    if (version == 1)
+        return make_v1(path, f);
+    r = make_path(TOP, path, handed_down, ARRAY_LEN(handed_down));
+    return r < 0 ? fail_errno(f, -r, "making the cgroup %s%s", TOP, path) : 0;
+}
+
+static int join_one(const char *base, const char *path, pid_t pid, struct fail *f)
+{
+    char name[4096];
+    int r;
+
+    snprintf(name, sizeof(name), "%s%s/cgroup.procs", base, path);
+    r = write_file_atf(AT_FDCWD, name, "%d", (int) pid);
+    return r < 0 ? fail_errno(f, -r, "linux.cgroupsPath: writing %s", name) : 0;
+}
+
+int cgroup_join(const char *path, pid_t pid, struct fail *f)
+{
+    int r = 0;
+
+    if (cgroup_version() == 2)
+        return join_one(TOP, path, pid, f);
+    for (size_t i = 0; i < ARRAY_LEN(controllers) && r == 0; i++) {
+        char base[64];
+
+        snprintf(base, sizeof(base), "%s/%s", TOP, controllers[i]);
+        if (access(base, F_OK) == 0)
+            r = join_one(base, path, pid, f);
+    }
     return r;
 }
 

@@ -14,11 +14,6 @@
 #include "base/util.h"
 #include "rpc/fail.h"
 
-struct cgroup_limits {
-    int64_t memory; /* bytes, <= 0: none */
-    int64_t pids;   /* host tasks, <= 0: none */
-};
-
 /* 2, 1, or 0 when no hierarchy is mounted at /sys/fs/cgroup. */
 int cgroup_version(void);
 
@@ -26,9 +21,10 @@ int cgroup_version(void);
  * a:b:c form. */
 int cgroup_check_path(const char *path, char **ret, struct fail *f) must_check;
 
-/* Makes the group, sets the limits and moves pid into it. Removes it again on failure. */
-int cgroup_make(const char *path, const struct cgroup_limits *l, pid_t pid, struct fail *f)
-    must_check;
+/* Makes the group, with what its parents can give it. */
+int cgroup_make(const char *path, struct fail *f) must_check;
+/* Moves a process into it. */
+int cgroup_join(const char *path, pid_t pid, struct fail *f) must_check;
 /* The path of one of the group's files; `controller` says where on version 1. */
 void cgroup_file(const char *path, const char *controller, const char *name, char *buf, size_t cap);
 /* The host needs tasks of its own for each guest task: what a limit of n becomes there. */

@@ -14,6 +14,7 @@
 #include "base/textio.h"
 #include "host/cgroup.h"
 #include "host/hooks.h"
+#include "host/limits.h"
 #include "host/pidfile.h"
 #include "host/procstat.h"
 #include "host/specbuild.h"
@@ -136,7 +137,7 @@ static int bring_up(const struct create_request *rq, const struct bundle *b,
     if (has_early_hooks(b->config))
         r = container_save(c, false, f);
     if (r == 0 && b->cgroup)
-        r = cgroup_make(b->cgroup, &b->limits, s->pid, f);
+        r = cgroup_join(b->cgroup, s->pid, f);
     if (r == 0)
         r = hooks_run(b->config, HOOK_PRESTART, c, f);
     if (r == 0)
@@ -169,6 +170,14 @@ static int make_terminal(const struct create_request *rq, const struct oci_confi
     return r;
 }
 
+/* Before the sandbox is there, so that it begins with its limits. container_remove() removes it. */
+static int make_cgroup(const struct bundle *b, struct fail *f)
+{
+    int r = cgroup_make(b->cgroup, f);
+
+    return r < 0 ? r : limits_begin(b->cgroup, &b->config->resources, f);
+}
+
 static int make_sandbox(const struct create_request *rq, struct bundle *b, struct container *c,
                         struct sandbox *s, struct fail *f)
 {
@@ -192,6 +201,12 @@ static int make_sandbox(const struct create_request *rq, struct bundle *b, struc
         r = bundle_make_spec(b, c->id, &p.spec, f);
     if (r < 0)
         return r;
+    if (b->cgroup)
+        r = make_cgroup(b, f);
+    if (r < 0) {
+        sandbox_spec_free(p.spec);
+        return r;
+    }
     p.sentry_path = sentry;
     r = fill_spec(rq, b, p.spec, sentry, f);
     p.spec->control_fd = control;

@@ -21,93 +21,21 @@
 
 /* Where a limit is written. */
 static const struct place {
-    const char *name; /* of the option, for messages */
+    const char *option, *property; /* for messages: of `update`, of linux.resources */
     const char *controller, *v1, *v2;
 } places[N_LIMITS] = {
-    [LIMIT_MEMORY] = {"memory", "memory", "memory.limit_in_bytes", "memory.max"},
-    [LIMIT_MEMORY_RESERVATION] = {"memory-reservation", "memory", "memory.soft_limit_in_bytes",
+    [LIMIT_MEMORY] = {"memory", "memory.limit", "memory", "memory.limit_in_bytes", "memory.max"},
+    [LIMIT_MEMORY_RESERVATION] = {"memory-reservation", "memory.reservation", "memory", "memory.soft_limit_in_bytes",
                                   "memory.low"},
-    [LIMIT_MEMORY_SWAP] = {"memory-swap", "memory", "memory.memsw.limit_in_bytes",
+    [LIMIT_MEMORY_SWAP] = {"memory-swap", "memory.swap", "memory", "memory.memsw.limit_in_bytes",
                            "memory.swap.max"},
-    [LIMIT_CPU_SHARES] = {"cpu-share", "cpu", "cpu.shares", "cpu.weight"},
-    [LIMIT_CPU_PERIOD] = {"cpu-period", "cpu", "cpu.cfs_period_us", "cpu.max"},
-    [LIMIT_CPU_QUOTA] = {"cpu-quota", "cpu", "cpu.cfs_quota_us", "cpu.max"},
-    [LIMIT_PIDS] = {"pids-limit", "pids", "pids.max", "pids.max"},
+    [LIMIT_CPU_SHARES] = {"cpu-share", "cpu.shares", "cpu", "cpu.shares", "cpu.weight"},
+    [LIMIT_CPU_PERIOD] = {"cpu-period", "cpu.period", "cpu", "cpu.cfs_period_us", "cpu.max"},
+    [LIMIT_CPU_QUOTA] = {"cpu-quota", "cpu.quota", "cpu", "cpu.cfs_quota_us", "cpu.max"},
+    [LIMIT_PIDS] = {"pids-limit", "pids.limit", "pids", "pids.max", "pids.max"},
 };
-static const struct place cpus_place = {"cpuset-cpus", "cpuset", "cpuset.cpus", "cpuset.cpus"};
-static const struct place mems_place = {"cpuset-mems", "cpuset", "cpuset.mems", "cpuset.mems"};
-
-void limits_init(struct limits *l)
-{
-    *l = (struct limits){.cpus = NULL};
-    for (int i = 0; i < N_LIMITS; i++)
-        l->value[i] = LIMIT_UNSET;
-}
-
-void limits_free(struct limits *l)
-{
-    free(l->cpus);
-    free(l->mems);
-    limits_init(l);
-}
-
-/* ---- JSON ---- */
-
-#define V(which) offsetof(struct limits, value[which])
-
-static const struct json_field memory_fields[] = {
-    {.name = "limit", .kind = JSON_I64, .offset = V(LIMIT_MEMORY)},
-    {.name = "reservation", .kind = JSON_I64, .offset = V(LIMIT_MEMORY_RESERVATION)},
-    {.name = "swap", .kind = JSON_I64, .offset = V(LIMIT_MEMORY_SWAP)},
-    {.name = "kernel", .kind = JSON_NOTED},
-    {.name = "kernelTCP", .kind = JSON_NOTED},
-    {.name = "swappiness", .kind = JSON_NOTED},
-    {.name = "disableOOMKiller", .kind = JSON_NOTED},
-};
-static const struct json_table memory_table = JSON_TABLE(memory_fields);
-static const struct json_field cpu_fields[] = {
-    {.name = "shares", .kind = JSON_I64, .offset = V(LIMIT_CPU_SHARES)},
-    {.name = "period", .kind = JSON_I64, .offset = V(LIMIT_CPU_PERIOD)},
-    {.name = "quota", .kind = JSON_I64, .offset = V(LIMIT_CPU_QUOTA)},
-    {.name = "cpus", .kind = JSON_STRING, .offset = offsetof(struct limits, cpus)},
-    {.name = "mems", .kind = JSON_STRING, .offset = offsetof(struct limits, mems)},
-    {.name = "burst", .kind = JSON_NOTED},
-    {.name = "realtimeRuntime", .kind = JSON_NOTED},
-    {.name = "realtimePeriod", .kind = JSON_NOTED},
-    {.name = "idle", .kind = JSON_NOTED},
-};
-static const struct json_table cpu_table = JSON_TABLE(cpu_fields);
-static const struct json_field pids_fields[] = {
-    {.name = "limit", .kind = JSON_I64, .offset = V(LIMIT_PIDS)},
-};
-static const struct json_table pids_table = JSON_TABLE(pids_fields);
-static const struct json_field resources_fields[] = {
-    {.name = "memory", .kind = JSON_OBJECT, .table = &memory_table},
-    {.name = "cpu", .kind = JSON_OBJECT, .table = &cpu_table},
-    {.name = "pids", .kind = JSON_OBJECT, .table = &pids_table},
-    {.name = "blockIO", .kind = JSON_NOTED},
-    {.name = "hugepageLimits", .kind = JSON_NOTED},
-    {.name = "network", .kind = JSON_NOTED},
-    {.name = "rdma", .kind = JSON_NOTED},
-    {.name = "unified", .kind = JSON_NOTED},
-};
-static const struct json_table resources_table = JSON_TABLE(resources_fields);
-
-/* runc's own encoder writes every number: 0 is what was not given. */
-static void drop_zeros(struct limits *l)
-{
-    for (int i = 0; i < N_LIMITS; i++)
-        if (l->value[i] == 0)
-            l->value[i] = LIMIT_UNSET;
-    if (l->cpus && !*l->cpus) {
-        free(l->cpus);
-        l->cpus = NULL;
-    }
-    if (l->mems && !*l->mems) {
-        free(l->mems);
-        l->mems = NULL;
-    }
-}
+static const struct place cpus_place = {"cpuset-cpus", "cpu.cpus", "cpuset", "cpuset.cpus", "cpuset.cpus"};
+static const struct place mems_place = {"cpuset-mems", "cpu.mems", "cpuset", "cpuset.mems", "cpuset.mems"};
 
 int limits_read(const char *path, struct limits *l, struct fail *f)
 {
@@ -122,90 +50,109 @@ int limits_read(const char *path, struct limits *l, struct fail *f)
         return fail_errno(f, -e, "reading %s", path);
     e = json_parse(text, len, path, &doc, f);
     if (e == 0)
-        e = json_read(&r, doc, &resources_table, l);
+        e = limits_from_json(&r, doc, l);
     if (e == 0 && *sb_text(&r.noted))
         e = fail(f, ENOTSUP, "%s: what cannot be changed here: %s", path, sb_text(&r.noted));
     json_object_put(doc);
     sb_free(&r.path);
     sb_free(&r.noted);
-    drop_zeros(l);
     return e;
 }
 
 /* ---- writing ---- */
 
-static int put_text(const struct container *c, const struct place *p, const char *text,
+/* The group to write to, and whose words to use. */
+struct group {
+    const char *path;
+    bool config; /* config.json's rather than options' */
+};
+
+static const char *prefix(const struct group *g)
+{
+    return g->config ? "linux.resources." : "option --";
+}
+
+static const char *name_of(const struct group *g, const struct place *p)
+{
+    return g->config ? p->property : p->option;
+}
+
+static int put_text(const struct group *g, const struct place *p, const char *text,
                     struct fail *f)
 {
     char file[4096];
     int r;
 
-    cgroup_file(c->cgroup, p->controller, cgroup_version() == 2 ? p->v2 : p->v1, file,
+    cgroup_file(g->path, p->controller, cgroup_version() == 2 ? p->v2 : p->v1, file,
                 sizeof(file));
     r = write_file_at(AT_FDCWD, file, text);
     if (r == -ENOENT)
-        return fail(f, ENOTSUP, "option --%s: the container's cgroup has no %s", p->name, file);
-    return r < 0 ? fail_errno(f, -r, "option --%s: writing %s to %s", p->name, text, file) : 0;
+        return fail(f, ENOTSUP, "%s%s: the container's cgroup has no %s", prefix(g), name_of(g, p),
+                    file);
+    return r < 0 ? fail_errno(f, -r, "%s%s: writing %s to %s", prefix(g), name_of(g, p), text, file)
+                 : 0;
 }
 
-static int put(const struct container *c, enum limit which, int64_t value, struct fail *f)
+static int put(const struct group *g, enum limit which, int64_t value, struct fail *f)
 {
     char text[32];
 
     if (value < 0 && cgroup_version() == 2)
-        return put_text(c, &places[which], "max", f);
+        return put_text(g, &places[which], "max", f);
     if (value < 0 && which == LIMIT_PIDS)
-        return put_text(c, &places[which], "max", f);
+        return put_text(g, &places[which], "max", f);
     snprintf(text, sizeof(text), "%lld", (long long) (value < 0 ? -1 : value));
-    return put_text(c, &places[which], text, f);
+    return put_text(g, &places[which], text, f);
 }
 
 /* Version 2 counts swap alone. */
-static int put_swap(const struct container *c, const struct limits *l, struct fail *f)
+static int put_swap(const struct group *g, const struct limits *l, struct fail *f)
 {
     int64_t both = l->value[LIMIT_MEMORY_SWAP], memory = l->value[LIMIT_MEMORY];
 
     if (both == LIMIT_UNSET)
         return 0;
     if (cgroup_version() != 2 || both < 0)
-        return put(c, LIMIT_MEMORY_SWAP, both, f);
+        return put(g, LIMIT_MEMORY_SWAP, both, f);
     if (memory < 0 || both < memory)
         return fail(f, EINVAL,
-                    "option --memory-swap: it counts memory, too: --memory must be given with it "
-                    "and not be more");
-    return put(c, LIMIT_MEMORY_SWAP, both - memory, f);
+                    "%s%s: it counts memory, too: %s must be given with it and not be more",
+                    prefix(g), name_of(g, &places[LIMIT_MEMORY_SWAP]),
+                    name_of(g, &places[LIMIT_MEMORY]));
+    return put(g, LIMIT_MEMORY_SWAP, both - memory, f);
 }
 
 /* On version 1 memory may never be more than memory and swap, also for a moment. */
-static int put_memory(const struct container *c, const struct limits *l, struct fail *f)
+static int put_memory(const struct group *g, const struct limits *l, struct fail *f)
 {
     struct fail first = {0};
     int r = 0;
 
     if (l->value[LIMIT_MEMORY] != LIMIT_UNSET)
-        r = put(c, LIMIT_MEMORY, l->value[LIMIT_MEMORY], &first);
+        r = put(g, LIMIT_MEMORY, l->value[LIMIT_MEMORY], &first);
     if (r == -EINVAL && l->value[LIMIT_MEMORY_SWAP] != LIMIT_UNSET) {
-        r = put_swap(c, l, f);
-        return r < 0 ? r : put(c, LIMIT_MEMORY, l->value[LIMIT_MEMORY], f);
+        r = put_swap(g, l, f);
+        return r < 0 ? r : put(g, LIMIT_MEMORY, l->value[LIMIT_MEMORY], f);
     }
     if (r < 0) {
         *f = first;
         return r;
     }
-    return put_swap(c, l, f);
+    return put_swap(g, l, f);
 }
 
 /* [2, 262144] of version 1 onto [1, 10000]. */
-static int put_shares(const struct container *c, int64_t shares, struct fail *f)
+static int put_shares(const struct group *g, int64_t shares, struct fail *f)
 {
     if (shares < 2 || shares > 262144)
-        return fail(f, ERANGE, "option --cpu-share: must be between 2 and 262144");
-    return put(c, LIMIT_CPU_SHARES,
+        return fail(f, ERANGE, "%s%s: must be between 2 and 262144", prefix(g),
+                    name_of(g, &places[LIMIT_CPU_SHARES]));
+    return put(g, LIMIT_CPU_SHARES,
                cgroup_version() == 2 ? 1 + (shares - 2) * 9999 / 262142 : shares, f);
 }
 
 /* Both stand in one file on version 2: what is not given stays. */
-static int put_bandwidth(const struct container *c, int64_t quota, int64_t period, struct fail *f)
+static int put_bandwidth(const struct group *g, int64_t quota, int64_t period, struct fail *f)
 {
     _cleanup_free_ char *now = NULL;
     char file[4096], text[96], old_quota[32] = "max", old_period[32] = "100000";
@@ -213,12 +160,12 @@ static int put_bandwidth(const struct container *c, int64_t quota, int64_t perio
 
     if (cgroup_version() != 2) {
         if (period != LIMIT_UNSET)
-            r = put(c, LIMIT_CPU_PERIOD, period, f);
+            r = put(g, LIMIT_CPU_PERIOD, period, f);
         if (r == 0 && quota != LIMIT_UNSET)
-            r = put(c, LIMIT_CPU_QUOTA, quota, f);
+            r = put(g, LIMIT_CPU_QUOTA, quota, f);
         return r;
     }
-    cgroup_file(c->cgroup, "cpu", "cpu.max", file, sizeof(file));
+    cgroup_file(g->path, "cpu", "cpu.max", file, sizeof(file));
     if (read_file_at(AT_FDCWD, file, 128, &now, NULL) == 0 &&
         sscanf(now, "%31s %31s", old_quota, old_period) != 2)
         return fail(f, EBADMSG, "%s cannot be understood", file);
@@ -229,7 +176,44 @@ static int put_bandwidth(const struct container *c, int64_t quota, int64_t perio
     if (period != LIMIT_UNSET)
         snprintf(old_period, sizeof(old_period), "%lld", (long long) period);
     snprintf(text, sizeof(text), "%s %s", old_quota, old_period);
-    return put_text(c, &places[quota != LIMIT_UNSET ? LIMIT_CPU_QUOTA : LIMIT_CPU_PERIOD], text, f);
+    return put_text(g, &places[quota != LIMIT_UNSET ? LIMIT_CPU_QUOTA : LIMIT_CPU_PERIOD], text, f);
+}
+
+/* All but the number of tasks. */
+static int put_all(const struct group *g, const struct limits *l, struct fail *f)
+{
+    int r = 0;
+
+    if (l->value[LIMIT_MEMORY] != LIMIT_UNSET || l->value[LIMIT_MEMORY_SWAP] != LIMIT_UNSET)
+        r = put_memory(g, l, f);
+    if (r == 0 && l->value[LIMIT_MEMORY_RESERVATION] != LIMIT_UNSET)
+        r = put(g, LIMIT_MEMORY_RESERVATION, l->value[LIMIT_MEMORY_RESERVATION], f);
+    if (r == 0 && l->value[LIMIT_CPU_SHARES] != LIMIT_UNSET)
+        r = put_shares(g, l->value[LIMIT_CPU_SHARES], f);
+    if (r == 0 &&
+        (l->value[LIMIT_CPU_QUOTA] != LIMIT_UNSET || l->value[LIMIT_CPU_PERIOD] != LIMIT_UNSET))
+        r = put_bandwidth(g, l->value[LIMIT_CPU_QUOTA], l->value[LIMIT_CPU_PERIOD], f);
+    if (r == 0 && l->mems)
+        r = put_text(g, &mems_place, l->mems, f);
+    if (r == 0 && l->cpus)
+        r = put_text(g, &cpus_place, l->cpus, f);
+    return r;
+}
+
+/* The host needs tasks of its own for each guest task. */
+static int put_host_tasks(const struct group *g, int64_t n, struct fail *f)
+{
+    return put(g, LIMIT_PIDS, n > 0 ? cgroup_host_tasks(n) : -1, f);
+}
+
+int limits_begin(const char *cgroup, const struct limits *l, struct fail *f)
+{
+    const struct group g = {.path = cgroup, .config = true};
+    int r = put_all(&g, l, f);
+
+    if (r == 0 && l->value[LIMIT_PIDS] != LIMIT_UNSET)
+        r = put_host_tasks(&g, l->value[LIMIT_PIDS], f);
+    return r;
 }
 
 /* The application kernel counts guest tasks itself; the group holds against a sentry gone wild. */
@@ -240,11 +224,11 @@ static int put_pids(const struct container *c, int64_t n, struct fail *f)
     int r = lifecycle_call(c, CONTROL_LIMITS, &l, sizeof(l), &text, f);
 
     if (r == 0 && c->cgroup)
-        r = put(c, LIMIT_PIDS, n > 0 ? cgroup_host_tasks(n) : -1, f);
+        r = put_host_tasks(&(struct group){.path = c->cgroup}, n, f);
     return r;
 }
 
-static bool needs_cgroup(const struct limits *l)
+bool limits_need_cgroup(const struct limits *l)
 {
     for (int i = 0; i < N_LIMITS; i++)
         if (i != LIMIT_PIDS && l->value[i] != LIMIT_UNSET)
@@ -254,25 +238,15 @@ static bool needs_cgroup(const struct limits *l)
 
 int limits_apply(const struct container *c, const struct limits *l, struct fail *f)
 {
+    const struct group g = {.path = c->cgroup};
     int r = 0;
 
-    if (needs_cgroup(l) && !c->cgroup)
+    if (limits_need_cgroup(l) && !c->cgroup)
         return fail(f, ENOTSUP,
                     "the container has no cgroup whose limits could be changed (as root, a config "
                     "with linux.cgroupsPath makes one)");
-    if (l->value[LIMIT_MEMORY] != LIMIT_UNSET || l->value[LIMIT_MEMORY_SWAP] != LIMIT_UNSET)
-        r = put_memory(c, l, f);
-    if (r == 0 && l->value[LIMIT_MEMORY_RESERVATION] != LIMIT_UNSET)
-        r = put(c, LIMIT_MEMORY_RESERVATION, l->value[LIMIT_MEMORY_RESERVATION], f);
-    if (r == 0 && l->value[LIMIT_CPU_SHARES] != LIMIT_UNSET)
-        r = put_shares(c, l->value[LIMIT_CPU_SHARES], f);
-    if (r == 0 &&
-        (l->value[LIMIT_CPU_QUOTA] != LIMIT_UNSET || l->value[LIMIT_CPU_PERIOD] != LIMIT_UNSET))
-        r = put_bandwidth(c, l->value[LIMIT_CPU_QUOTA], l->value[LIMIT_CPU_PERIOD], f);
-    if (r == 0 && l->cpus)
-        r = put_text(c, &cpus_place, l->cpus, f);
-    if (r == 0 && l->mems)
-        r = put_text(c, &mems_place, l->mems, f);
+    if (c->cgroup)
+        r = put_all(&g, l, f);
     if (r == 0 && l->value[LIMIT_PIDS] != LIMIT_UNSET)
         r = put_pids(c, l->value[LIMIT_PIDS], f);
     return r;

@@ -328,33 +328,12 @@ static const struct json_field namespace_fields[] = {
 };
 static const struct json_table namespace_table = JSON_TABLE(namespace_fields);
 
-static const struct json_field memory_fields[] = {
-    {.name = "limit", .kind = JSON_I64, .offset = C(memory_limit)},
-    {.name = "reservation", .kind = JSON_NOTED},
-    {.name = "swap", .kind = JSON_NOTED},
-    {.name = "kernel", .kind = JSON_NOTED},
-    {.name = "swappiness", .kind = JSON_NOTED},
-    {.name = "disableOOMKiller", .kind = JSON_NOTED},
-};
-static const struct json_table memory_table = JSON_TABLE(memory_fields);
+static int read_resources(struct json_reader *r, json_object *v, void *target)
+{
+    struct oci_config *c = target;
 
-static const struct json_field pids_fields[] = {
-    {.name = "limit", .kind = JSON_I64, .required = true, .offset = C(pids_limit)},
-};
-static const struct json_table pids_table = JSON_TABLE(pids_fields);
-
-static const struct json_field resources_fields[] = {
-    {.name = "memory", .kind = JSON_OBJECT, .table = &memory_table},
-    {.name = "pids", .kind = JSON_OBJECT, .table = &pids_table},
-    {.name = "cpu", .kind = JSON_NOTED},
-    {.name = "blockIO", .kind = JSON_NOTED},
-    {.name = "hugepageLimits", .kind = JSON_NOTED},
-    {.name = "network", .kind = JSON_NOTED},
-    {.name = "rdma", .kind = JSON_NOTED},
-    {.name = "unified", .kind = JSON_NOTED},
-    /* "devices" only restricts real devices, and a container here has none: honoured by design. */
-};
-static const struct json_table resources_table = JSON_TABLE(resources_fields);
+    return limits_from_json(r, v, &c->resources);
+}
 
 static int read_device_path(struct json_reader *r, json_object *v, void *target)
 {
@@ -453,7 +432,7 @@ static const struct json_field linux_fields[] = {
      .size = sizeof(struct oci_id_mapping),
      .table = &id_mapping_table},
     {.name = "cgroupsPath", .kind = JSON_STRING, .offset = C(cgroups_path)},
-    {.name = "resources", .kind = JSON_OBJECT, .table = &resources_table},
+    {.name = "resources", .kind = JSON_CUSTOM, .read = read_resources},
     {.name = "maskedPaths", .kind = JSON_STRINGS, .offset = C(masked_paths)},
     {.name = "readonlyPaths", .kind = JSON_STRINGS, .offset = C(readonly_paths)},
     {.name = "devices",
@@ -541,6 +520,7 @@ static int parse(const char *text, size_t len, const char *name,
     if (!c)
         return fail(f, ENOMEM, "out of memory");
     c->process.umask = 022;
+    limits_init(&c->resources);
     e = json_parse(text, len, name, &doc, f);
     if (e == 0)
         e = read(&r, doc, c);
@@ -662,6 +642,7 @@ void oci_config_free(struct oci_config *c)
     free(c->uid_mappings);
     free(c->gid_mappings);
     free(c->cgroups_path);
+    limits_free(&c->resources);
     free_strv(c->masked_paths);
     free_strv(c->readonly_paths);
     free(c->noted);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/util.h"
+#include "oci/resources.h"
 #include "rpc/fail.h"
 #include "rpc/spec.h"
 
@@ -83,8 +84,7 @@ struct oci_config {
     struct oci_id_mapping *uid_mappings, *gid_mappings;
     size_t n_uid_mappings, n_gid_mappings;
     char *cgroups_path;
-    int64_t memory_limit; /* bytes; 0 or -1: none */
-    int64_t pids_limit;   /* 0 or -1: none */
+    struct limits resources;
     char **masked_paths, **readonly_paths;
     struct oci_device *devices;
     size_t n_devices;
