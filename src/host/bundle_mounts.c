@@ -28,9 +28,9 @@ static int source_flags(const char *path, bool all, uint32_t *ret)
         uint32_t flag;
         bool always;
     } known[] = {
-        {ST_RDONLY, MOUNT_F_RDONLY, true},         {ST_NOEXEC, MOUNT_F_NOEXEC, true},
-        {ST_NOSUID, MOUNT_F_NOSUID, false},        {ST_NODEV, MOUNT_F_NODEV, false},
-        {ST_NOATIME, MOUNT_F_NOATIME, false},      {ST_NODIRATIME, MOUNT_F_NODIRATIME, false},
+        {ST_RDONLY, MOUNT_F_RDONLY, true},    {ST_NOEXEC, MOUNT_F_NOEXEC, true},
+        {ST_NOSUID, MOUNT_F_NOSUID, false},   {ST_NODEV, MOUNT_F_NODEV, false},
+        {ST_NOATIME, MOUNT_F_NOATIME, false}, {ST_NODIRATIME, MOUNT_F_NODIRATIME, false},
         {0x2000, MOUNT_F_NOSYMFOLLOW, false},
     };
     struct statvfs v;
@@ -156,9 +156,9 @@ static int add_mount(const struct bundle *b, struct sandbox_spec *s, size_t inde
 
     if (r < 0)
         return r;
-    if (!p.skip && p.spec.kind == MOUNT_TREE) {
+    if (p.spec.kind == MOUNT_TREE) {
         r = add_bind(b, s, index, &p, f);
-    } else if (!p.skip) {
+    } else {
         r = spec_add_mount(s, p.spec.kind, m->destination, m->source ? m->source : m->type,
                            p.spec.flags, &added);
         if (r < 0) {

@@ -178,6 +178,25 @@ void cgroup_file(const char *path, const char *controller, const char *name, cha
         snprintf(buf, cap, TOP "/%s%s/%s", controller, path, name);
 }
 
+void cgroup_open_files(const char *path, int fds[static N_GROUP_FILES])
+{
+    const bool v2 = cgroup_version() == 2;
+
+    for (size_t i = 0; i < N_GROUP_FILES; i++) {
+        const struct group_file_name *n = &group_file_names[i];
+        const char *name = v2 ? n->v2 : n->v1;
+        char file[4096];
+
+        fds[i] = -1;
+        if (!name)
+            continue;
+        cgroup_file(path, n->controller, name, file, sizeof(file));
+        fds[i] = open(file, O_RDONLY | O_CLOEXEC);
+        if (fds[i] < 0)
+            log_debug("%s is not there: the container is not told", file);
+    }
+}
+
 /* A sentry thread and a stub thread each, and a few more. */
 int64_t cgroup_host_tasks(int64_t guest)
 {

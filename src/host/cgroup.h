@@ -13,6 +13,7 @@
 
 #include "base/util.h"
 #include "rpc/fail.h"
+#include "rpc/spec.h"
 
 /* 2, 1, or 0 when no hierarchy is mounted at /sys/fs/cgroup. */
 int cgroup_version(void);
@@ -23,6 +24,8 @@ int cgroup_check_path(const char *path, char **ret, struct fail *f) must_check;
 
 /* Makes the group, with what its parents can give it. */
 int cgroup_make(const char *path, struct fail *f) must_check;
+/* Opens what of its files there is, for reading: descriptors into fds, -1 for the others. */
+void cgroup_open_files(const char *path, int fds[static N_GROUP_FILES]);
 /* Moves a process into it. */
 int cgroup_join(const char *path, pid_t pid, struct fail *f) must_check;
 /* The path of one of the group's files; `controller` says where on version 1. */

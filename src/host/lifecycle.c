@@ -171,11 +171,23 @@ static int make_terminal(const struct create_request *rq, const struct oci_confi
 }
 
 /* Before the sandbox is there, so that it begins with its limits. container_remove() removes it. */
-static int make_cgroup(const struct bundle *b, struct fail *f)
+static int make_cgroup(const struct bundle *b, struct sandbox_spec *s, struct fail *f)
 {
     int r = cgroup_make(b->cgroup, f);
 
-    return r < 0 ? r : limits_begin(b->cgroup, &b->config->resources, f);
+    if (r == 0)
+        r = limits_begin(b->cgroup, &b->config->resources, f);
+    if (r < 0)
+        return r;
+    cgroup_open_files(b->cgroup, s->group_fds);
+    s->group_v2 = cgroup_version() == 2;
+    return 0;
+}
+
+static void close_all(const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        close_fd(fds[i]);
 }
 
 static int make_sandbox(const struct create_request *rq, struct bundle *b, struct container *c,
@@ -188,6 +200,7 @@ static int make_sandbox(const struct create_request *rq, struct bundle *b, struc
         .terminal_fd = -1,
         .signal_mask = rq->signal_mask,
     };
+    int group_fds[N_GROUP_FILES];
     _cleanup_free_ char *sentry = NULL;
     _cleanup_close_ int control = -1, log_copy = -1;
     _cleanup_(host_pty_close) struct host_pty pty = HOST_PTY_NONE;
@@ -202,11 +215,12 @@ static int make_sandbox(const struct create_request *rq, struct bundle *b, struc
     if (r < 0)
         return r;
     if (b->cgroup)
-        r = make_cgroup(b, f);
+        r = make_cgroup(b, p.spec, f);
     if (r < 0) {
         sandbox_spec_free(p.spec);
         return r;
     }
+    memcpy(group_fds, p.spec->group_fds, sizeof(group_fds)); /* the spec's become the sandbox's */
     p.sentry_path = sentry;
     r = fill_spec(rq, b, p.spec, sentry, f);
     p.spec->control_fd = control;
@@ -215,6 +229,7 @@ static int make_sandbox(const struct create_request *rq, struct bundle *b, struc
         r = sandbox_keep_log(p.spec, &log_copy, f);
     if (r == 0)
         r = bring_up(rq, b, &p, c, s, f);
+    close_all(group_fds, N_GROUP_FILES);
     /* A foreground container dies with us, and so with the machine: nothing to keep for after a
      * crash. */
     c->status = rq->foreground ? STATUS_RUNNING : STATUS_CREATED;

@@ -221,6 +221,8 @@ static int plan_descriptors(struct child_plan *p, struct sandbox_spec *s, int *r
         r = pass(p, &s->log_fd);
     if (r == 0)
         r = pass(p, &s->self_fd);
+    for (size_t i = 0; i < N_GROUP_FILES && r == 0; i++)
+        r = pass(p, &s->group_fds[i]);
     for (size_t i = 0; i < s->n_mounts && r == 0; i++) {
         r = pass(p, &s->mounts[i].tree_fd);
         if (r == 0)

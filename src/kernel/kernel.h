@@ -12,6 +12,7 @@
 #include "base/htab.h"
 #include "base/list.h"
 #include "base/mutex.h"
+#include "kernel/group/group.h"
 #include "kernel/task/idmap.h"
 
 struct platform;
@@ -27,6 +28,7 @@ struct specials;
 
 #define KERNEL_MAX_SYSCALL 512
 #define KERNEL_PID_MAX     32768
+#define KERNEL_MAX_TASKS   (KERNEL_PID_MAX / 2) /* without a limit */
 /* inotify(7), /proc/sys/fs/inotify: of one queue; of one user */
 #define KERNEL_INOTIFY_EVENTS    16384u
 #define KERNEL_INOTIFY_INSTANCES 128u
@@ -66,7 +68,8 @@ struct kernel {
     bool strace, mediate_data;    /* immutable; mediate_data: no direct plane */
     /* immutable: only one id is mapped outside, so that owners of files are the host's choice */
     bool one_id;
-    struct id_maps ids; /* immutable */
+    struct id_maps ids;                           /* immutable */
+    struct group group;                           /* immutable: kernel/group/group.h */
     _Atomic uint32_t exit_status;                 /* wait(2) status of init, valid once `ended` */
     _Atomic uint32_t ended;                       /* futex word: 1 when init is gone */
     _Atomic uint64_t forks;                       /* for /proc/stat */

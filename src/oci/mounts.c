@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/parse.h"
 #include "base/strbuf.h"
 
 enum effect {
-    FLAG,  /* of the mount itself */
-    BELOW, /* of it and all below */
+    FLAG,    /* of the mount itself */
+    BELOW,   /* of it and all below */
     NOTHING, /* says what holds anyway, or what has no meaning here */
     BIND,
     RBIND,
@@ -31,8 +30,8 @@ struct mount_option {
 
 /*
  * "norelatime" and "nostrictatime" take back what another option said; with nothing said the kernel
- * chooses relatime. Trees are private: that is all of "private" and "unbindable", whose effect is on
- * later mounts of the host's.
+ * chooses relatime. Trees are private: that is all of "private" and "unbindable", whose effect is
+ * on later mounts of the host's.
  */
 static const char to_outside[] = "mounts made inside are never seen outside";
 static const struct mount_option options[] = {
@@ -116,8 +115,10 @@ static const struct {
     enum mount_kind kind;
     uint32_t mode; /* without a mode option */
 } types[] = {
-    {"proc", MOUNT_PROC, 0555},    {"sysfs", MOUNT_SYS, 0555},    {"tmpfs", MOUNT_TMPFS, 01777},
-    {"devpts", MOUNT_DEVPTS, 0600}, {"mqueue", MOUNT_MQUEUE, 01777},
+    {"proc", MOUNT_PROC, 0555},      {"sysfs", MOUNT_SYS, 0555},
+    {"tmpfs", MOUNT_TMPFS, 01777},   {"devpts", MOUNT_DEVPTS, 0600},
+    {"mqueue", MOUNT_MQUEUE, 01777}, {"cgroup", MOUNT_CGROUP, 0555},
+    {"cgroup2", MOUNT_CGROUP, 0555},
 };
 
 /* ---- options with a value, by kind of file system ---- */
@@ -352,12 +353,6 @@ static int choose_kind(const struct oci_mount *m, size_t index, struct oci_mount
     }
     if (!m->type)
         return fail(f, EINVAL, "mounts[%zu].type: missing", index);
-    if (strcmp(m->type, "cgroup") == 0 || strcmp(m->type, "cgroup2") == 0) {
-        log_info("mounts[%zu]: a %s mount is left out (cgroups are not shown inside)", index,
-                 m->type);
-        p->skip = true;
-        return 0;
-    }
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         if (strcmp(types[i].type, m->type) == 0) {
             s->kind = types[i].kind;

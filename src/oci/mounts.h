@@ -19,7 +19,6 @@ struct oci_mount_plan {
     bool recursive; /* rbind */
     bool idmap, idmap_below;
     bool slave; /* mounts made on the host later should be seen */
-    bool skip;  /* not made: a word in the log says why */
 };
 
 /* `index` is for messages. An option that is not understood is an error with its JSON path. */

@@ -29,10 +29,35 @@ enum {
     MAX_FD = 1 << 20,
 };
 
-#define MOUNT_F_ALL                                                                       \
-    (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC | MOUNT_F_NOATIME | \
-     MOUNT_F_EXCLUSIVE | MOUNT_F_RECURSIVE | MOUNT_F_NODIRATIME | MOUNT_F_STRICTATIME | \
-     MOUNT_F_NOSYMFOLLOW | MOUNT_F_SYNC | MOUNT_F_DIRSYNC | MOUNT_F_MAND | MOUNT_F_LAZYTIME | MOUNT_F_COPY_UP | MOUNT_F_OVERLAY)
+#define MOUNT_F_ALL                                                                           \
+    (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC | MOUNT_F_NOATIME |     \
+     MOUNT_F_EXCLUSIVE | MOUNT_F_RECURSIVE | MOUNT_F_NODIRATIME | MOUNT_F_STRICTATIME |       \
+     MOUNT_F_NOSYMFOLLOW | MOUNT_F_SYNC | MOUNT_F_DIRSYNC | MOUNT_F_MAND | MOUNT_F_LAZYTIME | \
+     MOUNT_F_COPY_UP | MOUNT_F_OVERLAY)
+
+const struct group_file_name group_file_names[N_GROUP_FILES] = {
+    [GROUP_MEMORY_MAX] = {"cgroup memory.max", "memory", "memory.limit_in_bytes", "memory.max"},
+    [GROUP_MEMORY_CURRENT] = {"cgroup memory.current", "memory", "memory.usage_in_bytes",
+                              "memory.current"},
+    [GROUP_MEMORY_PEAK] = {"cgroup memory.peak", "memory", "memory.max_usage_in_bytes",
+                           "memory.peak"},
+    [GROUP_MEMORY_STAT] = {"cgroup memory.stat", "memory", "memory.stat", "memory.stat"},
+    [GROUP_MEMORY_EVENTS] = {"cgroup memory.events", "memory", "memory.oom_control",
+                             "memory.events"},
+    [GROUP_SWAP_MAX] = {"cgroup memory.swap.max", "memory", "memory.memsw.limit_in_bytes",
+                        "memory.swap.max"},
+    [GROUP_SWAP_CURRENT] = {"cgroup memory.swap.current", "memory", "memory.memsw.usage_in_bytes",
+                            "memory.swap.current"},
+    [GROUP_CPU_MAX] = {"cgroup cpu.max", "cpu", "cpu.cfs_quota_us", "cpu.max"},
+    [GROUP_CPU_PERIOD] = {"cgroup cpu period", "cpu", "cpu.cfs_period_us", NULL},
+    [GROUP_CPU_WEIGHT] = {"cgroup cpu.weight", "cpu", "cpu.shares", "cpu.weight"},
+    [GROUP_CPU_STAT] = {"cgroup cpu.stat", "cpu", "cpu.stat", "cpu.stat"},
+    [GROUP_CPU_USAGE] = {"cgroup cpu usage", "cpuacct", "cpuacct.stat", NULL},
+    [GROUP_CPUS] = {"cgroup cpuset.cpus", "cpuset", "cpuset.effective_cpus",
+                    "cpuset.cpus.effective"},
+    [GROUP_MEMS] = {"cgroup cpuset.mems", "cpuset", "cpuset.effective_mems",
+                    "cpuset.mems.effective"},
+};
 
 /* ---- writing ---- */
 
@@ -173,6 +198,9 @@ static void put_spec(struct writer *w, const struct sandbox_spec *s)
     put_u32(w, (uint32_t) s->control_fd);
     put_u32(w, (uint32_t) s->log_fd);
     put_u32(w, (uint32_t) s->self_fd);
+    for (size_t i = 0; i < N_GROUP_FILES; i++)
+        put_u32(w, (uint32_t) s->group_fds[i]);
+    put_u32(w, s->group_v2);
     put_u32(w, s->rootless);
     put_u32(w, s->start_now);
     put_u32(w, s->die_with_parent);
@@ -479,6 +507,9 @@ static void get_spec(struct reader *r, struct sandbox_spec *s)
     s->control_fd = get_fd(r);
     s->log_fd = get_fd(r);
     s->self_fd = get_fd(r);
+    for (size_t i = 0; i < N_GROUP_FILES; i++)
+        s->group_fds[i] = get_fd(r);
+    s->group_v2 = get_bool(r);
     s->rootless = get_bool(r);
     s->start_now = get_bool(r);
     s->die_with_parent = get_bool(r);

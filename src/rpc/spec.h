@@ -32,6 +32,7 @@ enum mount_kind {
     MOUNT_DEV,
     MOUNT_DEVPTS,
     MOUNT_MQUEUE,   /* a tmpfs as far as the guest can tell */
+    MOUNT_CGROUP,   /* the container's own group, as version 2 shows it */
     MOUNT_READONLY, /* what is at `dest` once more, read-only; nothing where nothing is */
     MOUNT_MASK,     /* an empty directory or the null device over what is at `dest`; the same */
 };
@@ -73,8 +74,8 @@ struct mount_spec {
      * neither of the two boot makes one, in a tmpfs that all such layers share. */
     int upper_fd;       /* donated tree or directory; -1: none */
     char *upper_source; /* rootless: host path that boot opens; may be NULL */
-    char *data; /* MOUNT_TMPFS, MOUNT_MQUEUE: more options for the host's tmpfs, "nr_inodes=9,uid=1";
-                   NULL */
+    char *data;         /* MOUNT_TMPFS, MOUNT_MQUEUE: more options for the host's tmpfs,
+                           "nr_inodes=9,uid=1";         NULL */
 };
 
 /* A device node below /dev or elsewhere: its name, number and owner. */
@@ -107,6 +108,36 @@ struct process_spec {
     bool terminal; /* descriptors 0, 1 and 2 are one terminal: the slave of a host pty of its own */
 };
 
+/*
+ * Files of the container's cgroup: what a guest is told about its limits and its use of them. Each
+ * is a donated read-only descriptor, so that what `update` changes is seen at once; version 1 has
+ * other names, and more files for the same.
+ */
+enum group_file {
+    GROUP_MEMORY_MAX,
+    GROUP_MEMORY_CURRENT,
+    GROUP_MEMORY_PEAK,
+    GROUP_MEMORY_STAT,
+    GROUP_MEMORY_EVENTS,
+    GROUP_SWAP_MAX, /* version 1: memory and swap together */
+    GROUP_SWAP_CURRENT,
+    GROUP_CPU_MAX,
+    GROUP_CPU_PERIOD, /* version 1 */
+    GROUP_CPU_WEIGHT, /* version 1: shares */
+    GROUP_CPU_STAT,
+    GROUP_CPU_USAGE, /* version 1 */
+    GROUP_CPUS,
+    GROUP_MEMS,
+    N_GROUP_FILES,
+};
+
+struct group_file_name {
+    const char *name;       /* of the descriptor, in the inventory */
+    const char *controller; /* whose hierarchy of version 1 */
+    const char *v1, *v2;    /* NULL: there is none */
+};
+extern const struct group_file_name group_file_names[N_GROUP_FILES];
+
 enum network_mode { NETWORK_NONE, NETWORK_HOST, NETWORK_SANDBOX };
 
 struct sandbox_spec {
@@ -123,8 +154,10 @@ struct sandbox_spec {
      * client of a foreground `do` (SO_ACCEPTCONN tells which); -1 for none. Protocol: rpc/control.h
      */
     int control_fd;
-    int log_fd;     /* where log lines go, or -1 */
-    int self_fd;    /* detached tree of the sentry's own binary (real root), or -1 */
+    int log_fd;                   /* where log lines go, or -1 */
+    int group_fds[N_GROUP_FILES]; /* or -1; all: the container has no cgroup of its own */
+    bool group_v2;                /* which version's files they are */
+    int self_fd;                  /* detached tree of the sentry's own binary (real root), or -1 */
     bool rootless;  /* no privileges on the host: sources are opened inside the user namespace */
     bool start_now; /* false: wait for COMMIT (rpc/sync.h), then for START on the control socket */
     bool die_with_parent; /* foreground `do` and `run`: armed PR_SET_PDEATHSIG must be re-armed

@@ -15,6 +15,7 @@
 #include "fs/dev/dev.h"
 #include "fs/host/hostfs.h"
 #include "fs/proc/proc.h"
+#include "fs/sys/cgroup.h"
 #include "fs/sys/sys.h"
 #include "fs/tmp/tmp.h"
 #include "kernel/host_facts.h"
@@ -109,8 +110,10 @@ static int mount_union(struct kernel *k, struct mount_spec *m, struct super **re
 
 static int mount_devpts(struct kernel *k, const struct mount_spec *m, struct super **ret)
 {
-    const struct devpts_options o = {
-        .mode = m->mode, .ptmx_mode = m->ptmx_mode, .uid = m->uid, .gid = m->gid};
+    const struct devpts_options o = {.mode = m->mode,
+                                     .ptmx_mode = m->ptmx_mode,
+                                     .uid = m->uid,
+                                     .gid = m->gid};
 
     return devpts_mount(k, &o, ret);
 }
@@ -151,8 +154,9 @@ static const struct fs_type fs_types[] = {
 static int mount_dev(struct kernel *k, const struct sandbox_spec *s, const struct mount_spec *m,
                      struct super **ret)
 {
-    const struct dev_options o = {
-        .mode = m->mode, .devices = s->devices, .n_devices = s->n_devices};
+    const struct dev_options o = {.mode = m->mode,
+                                  .devices = s->devices,
+                                  .n_devices = s->n_devices};
 
     return dev_mount(k, &o, ret);
 }
@@ -170,6 +174,8 @@ static int make_super(struct kernel *k, const struct sandbox_spec *s, struct mou
         return proc_mount(k, ret);
     case MOUNT_SYS:
         return sysfs_mount(k, ret);
+    case MOUNT_CGROUP:
+        return cgroupfs_mount(k, ret);
     case MOUNT_DEV:
         return mount_dev(k, s, m, ret);
     case MOUNT_DEVPTS:
@@ -296,6 +302,7 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     k->platform = c->platform;
     k->strace = s->strace;
     k->mediate_data = s->mediate_data;
+    group_init(&k->group, s->group_fds, s->group_v2);
     k->one_id = handoff_has_one_id(&c->handoff);
     k->max_tasks = s->pids_max;
     set_names(k, s);

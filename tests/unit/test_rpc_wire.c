@@ -62,7 +62,12 @@ static struct mount_spec mounts[] = {
      .upper_source = WORD("/var/layers/3")},
 };
 static struct device_spec devices[] = {
-    {.path = WORD("/dev/fuse"), .mode = S_IFCHR | 0660, .major = 10, .minor = 229, .uid = 1, .gid = 2},
+    {.path = WORD("/dev/fuse"),
+     .mode = S_IFCHR | 0660,
+     .major = 10,
+     .minor = 229,
+     .uid = 1,
+     .gid = 2},
 };
 
 /* Every field with a value of its own, so that two that were exchanged are noticed. */
@@ -100,6 +105,8 @@ static struct sandbox_spec example(void)
         .control_fd = 5,
         .log_fd = 6,
         .self_fd = 8,
+        .group_fds = {11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, -1},
+        .group_v2 = true,
         .start_now = true,
         .strace = true,
         .mediate_data = true,
@@ -179,6 +186,8 @@ static void compare(const struct sandbox_spec *a, const struct sandbox_spec *b)
     assert_int_equal(a->control_fd, b->control_fd);
     assert_int_equal(a->log_fd, b->log_fd);
     assert_int_equal(a->self_fd, b->self_fd);
+    assert_memory_equal(a->group_fds, b->group_fds, sizeof(a->group_fds));
+    assert_int_equal(a->group_v2, b->group_v2);
     assert_int_equal(a->rootless, b->rootless);
     assert_int_equal(a->start_now, b->start_now);
     assert_int_equal(a->die_with_parent, b->die_with_parent);

@@ -95,7 +95,7 @@ int proc_show_oom_score(const struct pseudo_ctx *c, struct strbuf *out)
     if (r < 0)
         return r;
     if (s.oom_score_adj > -1000 && proc_resident(&s, &u.maxrss))
-        score = (1000 + (int64_t) u.maxrss * 1000 / MAX(proc_total_kib(), (int64_t) 1) +
+        score = (1000 + (int64_t) u.maxrss * 1000 / MAX(proc_total_kib(c->k), (int64_t) 1) +
                  s.oom_score_adj) *
                 2 / 3;
     sb_addf(out, "%" PRId64 "\n", MAX(score, (int64_t) 0));

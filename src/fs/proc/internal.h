@@ -82,7 +82,7 @@ int proc_open_mem(const struct pseudo_ctx *c, const struct open_args *a,
                   struct file **ret); /* mem.c */
 
 /* The machine: machine.c */
-int64_t proc_total_kib(void);
+int64_t proc_total_kib(struct kernel *k);
 int proc_show_buddyinfo(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_zoneinfo(const struct pseudo_ctx *c, struct strbuf *out);
 int proc_show_interrupts(const struct pseudo_ctx *c, struct strbuf *out);

@@ -12,61 +12,44 @@
 #include <time.h>
 
 #include "fs/proc/internal.h"
+#include "kernel/group/group.h"
 #include "kernel/host_facts.h"
 #include "kernel/kernel.h"
-
-static uint64_t kib(const struct sysinfo *si, unsigned long units)
-{
-    return (uint64_t) units * si->mem_unit / 1024;
-}
 
 static void mem_line(struct strbuf *out, const char *name, uint64_t kb)
 {
     int pad = 16 - (int) strlen(name) - 1;
-    sb_addf(out, "%s:%*s%8llu kB\n", name, pad > 0 ? pad - 1 : 0, "", (unsigned long long) kb);
-}
-
-/* The cached part is not known to sysinfo(2): boot's text gives its share. */
-static uint64_t cached_kib(const struct pseudo_ctx *c, uint64_t limit)
-{
-    char line[128];
-    unsigned long long kb = 0;
-    if (c->k->host && c->k->host->meminfo &&
-        proc_line(c->k->host->meminfo, "Cached", line, sizeof(line)))
-        (void) sscanf(line, "Cached: %llu", &kb);
-    return MIN((uint64_t) kb, limit);
+    sb_addf(out, "%s:%*s%8llu kB\n", name, pad > 0 ? pad : 0, "", (unsigned long long) kb);
 }
 
 int proc_show_meminfo(const struct pseudo_ctx *c, struct strbuf *out)
 {
-    struct sysinfo si;
-    if (sysinfo(&si) < 0)
-        memset(&si, 0, sizeof(si));
-    uint64_t total = kib(&si, si.totalram), free_kb = kib(&si, si.freeram),
-             buffers = kib(&si, si.bufferram);
-    uint64_t cached = cached_kib(c, total - MIN(total, free_kb + buffers));
+    struct memory_view m;
+    group_memory_view(c->k, &m);
+    uint64_t total = m.total / 1024, free_kb = m.free / 1024, cached = m.cached / 1024,
+             buffers = m.buffers / 1024, swap = m.swap_total / 1024;
     mem_line(out, "MemTotal", total);
     mem_line(out, "MemFree", free_kb);
-    mem_line(out, "MemAvailable", MIN(total, free_kb + buffers + cached));
+    mem_line(out, "MemAvailable", m.available / 1024);
     mem_line(out, "Buffers", buffers);
     mem_line(out, "Cached", cached);
     mem_line(out, "SwapCached", 0);
     mem_line(out, "Active", total - MIN(total, free_kb + cached));
     mem_line(out, "Inactive", cached);
-    mem_line(out, "SwapTotal", kib(&si, si.totalswap));
-    mem_line(out, "SwapFree", kib(&si, si.freeswap));
+    mem_line(out, "SwapTotal", swap);
+    mem_line(out, "SwapFree", m.swap_free / 1024);
     mem_line(out, "Dirty", 0);
     mem_line(out, "Writeback", 0);
     mem_line(out, "AnonPages", total - MIN(total, free_kb + cached + buffers));
     mem_line(out, "Mapped", 0);
-    mem_line(out, "Shmem", kib(&si, si.sharedram));
+    mem_line(out, "Shmem", m.shared / 1024);
     mem_line(out, "Slab", 0);
-    mem_line(out, "CommitLimit", total / 2 + kib(&si, si.totalswap));
+    mem_line(out, "CommitLimit", total / 2 + swap);
     mem_line(out, "Committed_AS", total - MIN(total, free_kb));
     mem_line(out, "VmallocTotal", 34359738367ull);
     mem_line(out, "VmallocUsed", 0);
-    mem_line(out, "HugePages_Total", 0);
-    mem_line(out, "HugePages_Free", 0);
+    sb_add(out, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
+                "HugePages_Surp:        0\n");
     mem_line(out, "Hugepagesize", 2048);
     return 0;
 }
@@ -83,17 +66,36 @@ static void plain_cpu(struct strbuf *out, int cpu)
             cpu, cpu);
 }
 
+/* The block of one cpu in boot's text, or NULL; it ends at an empty line. */
+static const char *cpu_block(const char *text, int cpu, size_t *ret_len)
+{
+    for (const char *p = text, *end; p && *p; p = end) {
+        unsigned number;
+        const char *gap = strstr(p, "\n\n");
+        end = gap ? gap + 2 : p + strlen(p);
+        if (sscanf(p, "processor : %u", &number) == 1 && (int) number == cpu) {
+            *ret_len = (size_t) (end - p);
+            return p;
+        }
+    }
+    return NULL;
+}
+
 int proc_show_cpuinfo(const struct pseudo_ctx *c, struct strbuf *out)
 {
+    const char *text = c->k->host ? c->k->host->cpuinfo : NULL;
     cpu_set_t set;
-    if (c->k->host && c->k->host->cpuinfo) {
-        sb_add(out, c->k->host->cpuinfo);
-        return 0;
-    }
-    platform_cpus(c->k->platform, &set);
-    for (int i = 0; i < CPU_SETSIZE; i++)
-        if (CPU_ISSET(i, &set))
+    group_cpus(c->k, &set);
+    for (int i = 0; i < CPU_SETSIZE; i++) {
+        size_t n;
+        if (!CPU_ISSET(i, &set))
+            continue;
+        const char *block = cpu_block(text, i, &n);
+        if (block)
+            sb_addn(out, block, n);
+        else
             plain_cpu(out, i);
+    }
     return 0;
 }
 
@@ -132,7 +134,7 @@ int proc_show_machine_stat(const struct pseudo_ctx *c, struct strbuf *out)
     struct task_counts n;
     struct timespec now;
     cpu_set_t set;
-    platform_cpus(c->k->platform, &set);
+    group_cpus(c->k, &set);
     uint64_t cpus = (uint64_t) MAX(CPU_COUNT(&set), 1), ticks = proc_uptime_ns() / NSEC_PER_TICK;
     count_use(c->k, &u);
     cpu_line(out, "cpu ", u.user, u.system, ticks * cpus);
@@ -158,7 +160,7 @@ int proc_show_uptime(const struct pseudo_ctx *c, struct strbuf *out)
 {
     struct cpu_use u;
     cpu_set_t set;
-    platform_cpus(c->k->platform, &set);
+    group_cpus(c->k, &set);
     count_use(c->k, &u);
     uint64_t up = proc_uptime_ns() / NSEC_PER_TICK;
     uint64_t total = up * (uint64_t) MAX(CPU_COUNT(&set), 1),
@@ -196,34 +198,33 @@ int proc_show_version(const struct pseudo_ctx *c, struct strbuf *out)
     return 0;
 }
 
-int proc_show_vmstat(const struct pseudo_ctx *c unused_, struct strbuf *out)
+int proc_show_vmstat(const struct pseudo_ctx *c, struct strbuf *out)
 {
-    struct sysinfo si;
-    if (sysinfo(&si) < 0)
-        memset(&si, 0, sizeof(si));
+    struct memory_view m;
+    group_memory_view(c->k, &m);
     sb_addf(
         out,
         "nr_free_pages %llu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
-        (unsigned long long) kib(&si, si.freeram) / 4);
+        (unsigned long long) m.free / 4096);
     return 0;
 }
 
-int64_t proc_total_kib(void)
+int64_t proc_total_kib(struct kernel *k)
 {
-    struct sysinfo si;
-    return sysinfo(&si) < 0 ? 0 : (int64_t) kib(&si, si.totalram);
+    struct memory_view m;
+    group_memory_view(k, &m);
+    return (int64_t) (m.total / 1024);
 }
 
 /* ---- memory by zones: one, which has all that sysinfo(2) knows of ---- */
 
 #define ORDERS 11
 
-int proc_show_buddyinfo(const struct pseudo_ctx *c unused_, struct strbuf *out)
+int proc_show_buddyinfo(const struct pseudo_ctx *c, struct strbuf *out)
 {
-    struct sysinfo si;
-    if (sysinfo(&si) < 0)
-        memset(&si, 0, sizeof(si));
-    uint64_t pages = kib(&si, si.freeram) / 4;
+    struct memory_view m;
+    group_memory_view(c->k, &m);
+    uint64_t pages = m.free / 4096;
     sb_add(out, "Node 0, zone   Normal ");
     for (int order = 0; order < ORDERS; order++)
         sb_addf(out, "%6llu ",
@@ -232,12 +233,11 @@ int proc_show_buddyinfo(const struct pseudo_ctx *c unused_, struct strbuf *out)
     return 0;
 }
 
-int proc_show_zoneinfo(const struct pseudo_ctx *c unused_, struct strbuf *out)
+int proc_show_zoneinfo(const struct pseudo_ctx *c, struct strbuf *out)
 {
-    struct sysinfo si;
-    if (sysinfo(&si) < 0)
-        memset(&si, 0, sizeof(si));
-    unsigned long long total = kib(&si, si.totalram) / 4, pages = kib(&si, si.freeram) / 4;
+    struct memory_view m;
+    group_memory_view(c->k, &m);
+    unsigned long long total = m.total / 4096, pages = m.free / 4096;
     sb_addf(out,
             "Node 0, zone   Normal\n  pages free     %llu\n        min      0\n"
             "        low      0\n        high     0\n        spanned  %llu\n"
@@ -250,7 +250,7 @@ int proc_show_zoneinfo(const struct pseudo_ctx *c unused_, struct strbuf *out)
 
 static void cpu_heads(const struct pseudo_ctx *c, struct strbuf *out, int indent, cpu_set_t *ret)
 {
-    platform_cpus(c->k->platform, ret);
+    group_cpus(c->k, ret);
     sb_addf(out, "%*s", indent, "");
     for (int i = 0; i < CPU_SETSIZE; i++)
         if (CPU_ISSET(i, ret))

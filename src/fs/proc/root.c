@@ -147,7 +147,9 @@ PROC_CONST(show_devices,
            "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n")
 PROC_CONST(show_partitions, "major minor  #blocks  name\n\n")
 PROC_CONST(show_swaps, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n")
-PROC_CONST(show_cgroups, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n")
+/* All of version 2's one hierarchy. */
+PROC_CONST(show_cgroups, "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t0\t1\t1\n"
+                         "cpu\t0\t1\t1\ncpuacct\t0\t1\t1\nmemory\t0\t1\t1\npids\t0\t1\t1\n")
 PROC_CONST(show_nothing, "")
 
 PROC_CONST(show_execdomains, "0-0\tLinux           \t[kernel]\n")

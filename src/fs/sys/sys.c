@@ -9,43 +9,10 @@
 
 #include "abi/linux/stat.h"
 #include "abi/linux/statfs.h"
+#include "fs/sys/cpulist.h"
+#include "kernel/group/group.h"
 #include "kernel/kernel.h"
 #include "kernel/vfs/pseudo.h"
-#include "platform/platform.h"
-
-/* As a list of ranges: "0-3,6". */
-static void add_list(struct strbuf *out, const cpu_set_t *set)
-{
-    const char *comma = "";
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (!CPU_ISSET(cpu, set))
-            continue;
-        int last = cpu;
-        while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, set))
-            last++;
-        sb_addf(out, last > cpu ? "%s%d-%d" : "%s%d", comma, cpu, last);
-        comma = ",";
-        cpu = last;
-    }
-    sb_add(out, "\n");
-}
-
-/* As a mask of 32-bit groups, the highest first: "3" or "1,00000000". */
-static void add_mask(struct strbuf *out, const cpu_set_t *set)
-{
-    int group = CPU_SETSIZE / 32 - 1;
-    bool first = true;
-    for (; group >= 0; group--) {
-        uint32_t bits = 0;
-        for (int i = 0; i < 32; i++)
-            bits |= CPU_ISSET(group * 32 + i, set) ? 1u << i : 0;
-        if (!bits && first && group)
-            continue;
-        sb_addf(out, first ? "%x" : ",%08x", bits);
-        first = false;
-    }
-    sb_add(out, "\n");
-}
 
 static cpu_set_t one_cpu(uint32_t cpu)
 {
@@ -59,16 +26,16 @@ static cpu_set_t one_cpu(uint32_t cpu)
 static int show_cpus(const struct pseudo_ctx *c, struct strbuf *out)
 {
     cpu_set_t set;
-    platform_cpus(c->k->platform, &set);
-    add_list(out, &set);
+    group_cpus(c->k, &set);
+    cpu_list_text(&set, out);
     return 0;
 }
 
 static int show_cpu_mask(const struct pseudo_ctx *c, struct strbuf *out)
 {
     cpu_set_t set;
-    platform_cpus(c->k->platform, &set);
-    add_mask(out, &set);
+    group_cpus(c->k, &set);
+    cpu_mask_text(&set, out);
     return 0;
 }
 
@@ -77,14 +44,14 @@ static int show_cpu_mask(const struct pseudo_ctx *c, struct strbuf *out)
 static int show_own_list(const struct pseudo_ctx *c, struct strbuf *out)
 {
     const cpu_set_t set = one_cpu(c->index);
-    add_list(out, &set);
+    cpu_list_text(&set, out);
     return 0;
 }
 
 static int show_own_mask(const struct pseudo_ctx *c, struct strbuf *out)
 {
     const cpu_set_t set = one_cpu(c->index);
-    add_mask(out, &set);
+    cpu_mask_text(&set, out);
     return 0;
 }
 
@@ -130,7 +97,7 @@ static const struct pseudo_entry *cpu_lookup(struct pseudo_ctx *c, const char *n
             return NULL;
         n = n * 10 + (uint32_t) (name[i] - '0');
     }
-    platform_cpus(c->k->platform, &set);
+    group_cpus(c->k, &set);
     if (n >= CPU_SETSIZE || !CPU_ISSET(n, &set))
         return NULL;
     c->index = n;
@@ -142,7 +109,7 @@ static int cpu_list(const struct pseudo_ctx *c, uint64_t cursor,
 {
     cpu_set_t set;
     char name[16];
-    platform_cpus(c->k->platform, &set);
+    group_cpus(c->k, &set);
     for (uint64_t cpu = cursor; cpu < CPU_SETSIZE; cpu++) {
         (void) snprintf(name, sizeof(name), "cpu%u", (unsigned) cpu);
         if (CPU_ISSET(cpu, &set) && !emit(arg, name, cpu + 1))

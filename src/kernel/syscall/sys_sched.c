@@ -48,6 +48,7 @@ long sys_sched_getaffinity(struct task *t, const uint64_t a[static 6])
     task_put(o);
     if (r)
         return r;
+    group_clamp_cpus(t->k, &set);
     for (int i = (int) sizeof(set) - 1; i >= 0; i--) {
         if (((const uint8_t *) &set)[i]) {
             bytes = ((size_t) i / sizeof(unsigned long) + 1) * sizeof(unsigned long);

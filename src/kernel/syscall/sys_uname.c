@@ -69,6 +69,7 @@ long sys_setdomainname(struct task *t, const uint64_t a[static 6])
 long sys_sysinfo(struct task *t, const uint64_t a[static 6])
 {
     struct lx_sysinfo si;
+    struct memory_view m;
     struct sysinfo host;
 
     if (sysinfo(&host))
@@ -77,13 +78,14 @@ long sys_sysinfo(struct task *t, const uint64_t a[static 6])
     si.uptime = host.uptime;
     for (int i = 0; i < 3; i++)
         si.loads[i] = host.loads[i];
-    si.totalram = host.totalram;
-    si.freeram = host.freeram;
-    si.sharedram = host.sharedram;
-    si.bufferram = host.bufferram;
-    si.totalswap = host.totalswap;
-    si.freeswap = host.freeswap;
-    si.mem_unit = host.mem_unit;
+    group_memory_view(t->k, &m);
+    si.totalram = m.total;
+    si.freeram = m.free;
+    si.sharedram = m.shared;
+    si.bufferram = m.buffers;
+    si.totalswap = m.swap_total;
+    si.freeswap = m.swap_free;
+    si.mem_unit = 1;
     mutex_lock(&t->k->tasks_lock);
     si.procs = (uint16_t) MIN(t->k->n_tasks, 65535u);
     mutex_unlock(&t->k->tasks_lock);

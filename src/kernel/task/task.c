@@ -46,7 +46,7 @@ int kernel_tasks_init(struct kernel *k)
 void kernel_limit_tasks(struct kernel *k, uint32_t max)
 {
     MUTEX_GUARD(&k->tasks_lock);
-    k->max_tasks = max ? max : KERNEL_PID_MAX / 2;
+    k->max_tasks = max ? max : KERNEL_MAX_TASKS;
 }
 
 struct task *task_get(struct task *t)
