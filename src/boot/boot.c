@@ -170,7 +170,7 @@ int boot_confine(int handoff_fd, struct confinement *c, struct fail *f)
     if (r == 0)
         r = caps_settle_process(f);
     if (r == 0)
-        r = caps_confine(handoff_has_one_id(&c->handoff), c->spec->die_with_parent, f);
+        r = caps_confine(c->handoff.one_id, c->spec->die_with_parent, f);
     if (r == 0)
         r = caps_set_limits(f);
     if (r == 0)

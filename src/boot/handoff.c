@@ -16,7 +16,7 @@
 
 #define HANDOFF_MAGIC 0x31464f48u /* "HOF1" */
 #define MAX_TEXT      (1u << 20)  /* cpuinfo of a machine with some 700 cpus */
-#define N_TEXTS       5
+#define N_TEXTS       6
 
 struct wire_handoff {
     uint32_t magic;
@@ -28,16 +28,17 @@ struct wire_handoff {
 
 static char **text_of(struct handoff *h, unsigned i)
 {
-    char **const texts[N_TEXTS] = {&h->cpuinfo, &h->meminfo, &h->version, &h->uid_map,
-                                   &h->gid_map};
+    char **const texts[N_TEXTS] = {&h->cpuinfo, &h->meminfo, &h->version,
+                                   &h->uid_map, &h->gid_map, &h->huge_pages};
 
     return texts[i];
 }
 
 void handoff_collect(struct handoff *h)
 {
-    static const char *const paths[N_TEXTS] = {"/proc/cpuinfo", "/proc/meminfo", "/proc/version",
-                                               "/proc/self/uid_map", "/proc/self/gid_map"};
+    static const char *const paths[N_TEXTS] = {
+        "/proc/cpuinfo",      "/proc/meminfo",      "/proc/version",
+        "/proc/self/uid_map", "/proc/self/gid_map", "/sys/kernel/mm/transparent_hugepage/enabled"};
 
     for (unsigned i = 0; i < N_TEXTS; i++)
         if (read_file_at(AT_FDCWD, paths[i], MAX_TEXT - 1, text_of(h, i), NULL) < 0)
@@ -104,6 +105,14 @@ static int read_text(int fd, uint32_t len, off_t *at, char **ret)
     return 0;
 }
 
+static bool has_one(const char *map)
+{
+    unsigned inside, outside, count;
+
+    return map && sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && count == 1 &&
+           strchr(map, '\n') && strchr(map, '\n')[1] == '\0';
+}
+
 int handoff_read(int fd, struct handoff *ret)
 {
     struct wire_handoff w;
@@ -128,21 +137,9 @@ int handoff_read(int fd, struct handoff *ret)
         handoff_done(&h);
         return r;
     }
+    h.one_id = has_one(h.uid_map) && has_one(h.gid_map);
     *ret = h;
     return 0;
-}
-
-static bool has_one(const char *map)
-{
-    unsigned inside, outside, count;
-
-    return map && sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && count == 1 &&
-           strchr(map, '\n') && strchr(map, '\n')[1] == '\0';
-}
-
-bool handoff_has_one_id(const struct handoff *h)
-{
-    return has_one(h->uid_map) && has_one(h->gid_map);
 }
 
 void handoff_done(struct handoff *h)

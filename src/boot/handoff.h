@@ -29,12 +29,11 @@ struct handoff {
         uint64_t soft, hard;
     } limits[HANDOFF_N_LIMITS]; /* RLIMIT_*: as the caller had them, for the guest */
     char *cpuinfo, *meminfo,
-        *version; /* the host's /proc files of these names; NULL when unreadable */
+        *version;            /* the host's /proc files of these names; NULL when unreadable */
     char *uid_map, *gid_map; /* of our user namespace */
+    bool one_id; /* they have one user and one group and no more: there is nothing to change to */
+    char *huge_pages; /* /sys/kernel/mm/transparent_hugepage/enabled */
 };
-
-/* Whether the maps have one user and one group and no more: there is nothing to change to. */
-bool handoff_has_one_id(const struct handoff *h);
 
 /* Reads the host's texts and limits of the calling process. Nothing in it fails: what cannot be
  * read is NULL. */

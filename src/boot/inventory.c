@@ -76,6 +76,8 @@ int inventory_from_spec(struct inventory *inv, const struct sandbox_spec *s, str
         r = add_checked(inv, s->self_fd, "self", f);
     for (size_t i = 0; i < N_GROUP_FILES && r == 0; i++)
         r = add_checked(inv, s->group_fds[i], group_file_names[i].name, f);
+    if (r == 0)
+        r = add_checked(inv, s->machine_fd, "machine", f);
     for (size_t i = 0; i < s->n_mounts && r == 0; i++) {
         r = add_checked(inv, s->mounts[i].tree_fd, "tree", f);
         if (r == 0)

@@ -117,6 +117,11 @@ static int fill(int ruleset, const struct sandbox_spec *s, uint64_t known, struc
         if (r < 0)
             return fail_errno(f, -r, "writing a Landlock rule for %s", s->mounts[i].dest);
     }
+    if (s->machine_fd >= 0) {
+        r = allow_tree(ruleset, s->machine_fd, false, known);
+        if (r < 0)
+            return fail_errno(f, -r, "writing a Landlock rule for the tree of processors");
+    }
     for (int fd = 0; fd < 3; fd++) {
         r = allow_stdio(ruleset, fd, known);
         if (r < 0)

@@ -24,6 +24,40 @@
 #define AT_RECURSIVE 0x8000
 #endif
 
+/* ---- what /sys tells about the machine ---- */
+
+#define MACHINE_PATH "/sys/devices/system"
+
+/*
+ * Processors and memory nodes as the host describes them: a tree that ends there, read-only. Where
+ * it cannot be had, /sys inside knows numbers of processors and no more.
+ */
+static void open_machine(struct sandbox_spec *s)
+{
+    struct mount_attr a = {
+        .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+                    MOUNT_ATTR_NOSYMFOLLOW,
+        .propagation = MS_PRIVATE,
+    };
+    bool wanted = false;
+    int fd, r;
+
+    for (size_t i = 0; i < s->n_mounts; i++)
+        wanted |= s->mounts[i].kind == MOUNT_SYS;
+    if (!wanted)
+        return;
+    fd = host_open_tree(AT_FDCWD, MACHINE_PATH, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    r = fd < 0 ? fd : host_mount_setattr(fd, "", AT_EMPTY_PATH, &a, sizeof(a));
+    if (r < 0) {
+        close_fd(fd);
+        log_info("boot 0: no tree of " MACHINE_PATH " (%s): the container's /sys tells little",
+                 strerror(-r));
+        return;
+    }
+    log_debug("boot 0: " MACHINE_PATH " cloned as descriptor %d, read-only", fd);
+    s->machine_fd = fd;
+}
+
 int trees_open(struct sandbox_spec *s, struct fail *f)
 {
     for (size_t i = 0; i < s->n_mounts; i++) {
@@ -49,6 +83,7 @@ int trees_open(struct sandbox_spec *s, struct fail *f)
                   m->flags & MOUNT_F_RECURSIVE ? " with the mounts below" : "", fd, m->dest);
         m->tree_fd = fd;
     }
+    open_machine(s);
     return uppers_open(s, f);
 }
 

@@ -11,4 +11,6 @@ struct host_facts {
     char *meminfo; /* /proc/meminfo; MemFree and friends are brought up to date from sysinfo(2) */
     char *version; /* /proc/version */
     char *uid_map, *gid_map; /* of the sandbox's user namespace */
+    char *huge_pages;        /* /sys/kernel/mm/transparent_hugepage/enabled */
+    int machine_fd;          /* tree of the host's /sys/devices/system, or -1 */
 };

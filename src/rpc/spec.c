@@ -201,6 +201,7 @@ static void put_spec(struct writer *w, const struct sandbox_spec *s)
     for (size_t i = 0; i < N_GROUP_FILES; i++)
         put_u32(w, (uint32_t) s->group_fds[i]);
     put_u32(w, s->group_v2);
+    put_u32(w, (uint32_t) s->machine_fd);
     put_u32(w, s->rootless);
     put_u32(w, s->start_now);
     put_u32(w, s->die_with_parent);
@@ -510,6 +511,7 @@ static void get_spec(struct reader *r, struct sandbox_spec *s)
     for (size_t i = 0; i < N_GROUP_FILES; i++)
         s->group_fds[i] = get_fd(r);
     s->group_v2 = get_bool(r);
+    s->machine_fd = get_fd(r);
     s->rootless = get_bool(r);
     s->start_now = get_bool(r);
     s->die_with_parent = get_bool(r);

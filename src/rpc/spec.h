@@ -157,7 +157,9 @@ struct sandbox_spec {
     int log_fd;                   /* where log lines go, or -1 */
     int group_fds[N_GROUP_FILES]; /* or -1; all: the container has no cgroup of its own */
     bool group_v2;                /* which version's files they are */
-    int self_fd;                  /* detached tree of the sentry's own binary (real root), or -1 */
+    int machine_fd; /* boot's: tree of the host's /sys/devices/system, for what MOUNT_SYS tells of
+                       processors and memory nodes; -1: none */
+    int self_fd;    /* detached tree of the sentry's own binary (real root), or -1 */
     bool rootless;  /* no privileges on the host: sources are opened inside the user namespace */
     bool start_now; /* false: wait for COMMIT (rpc/sync.h), then for START on the control socket */
     bool die_with_parent; /* foreground `do` and `run`: armed PR_SET_PDEATHSIG must be re-armed

@@ -63,7 +63,9 @@ static void take_facts(struct host_facts *facts, struct handoff *h)
     facts->version = h->version;
     facts->uid_map = h->uid_map;
     facts->gid_map = h->gid_map;
+    facts->huge_pages = h->huge_pages;
     h->cpuinfo = h->meminfo = h->version = h->uid_map = h->gid_map = NULL;
+    h->huge_pages = NULL;
 }
 
 /* A plain user's one id is no map to show: programs may take any, files belong to that one. */
@@ -303,10 +305,11 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     k->strace = s->strace;
     k->mediate_data = s->mediate_data;
     group_init(&k->group, s->group_fds, s->group_v2);
-    k->one_id = handoff_has_one_id(&c->handoff);
+    k->one_id = c->handoff.one_id;
     k->max_tasks = s->pids_max;
     set_names(k, s);
     take_facts(&p->facts, &c->handoff);
+    p->facts.machine_fd = s->machine_fd;
     k->host = &p->facts;
     p->specials.fs_types = fs_types;
     p->specials.fifo_open = fifo_open;

@@ -107,6 +107,7 @@ static struct sandbox_spec example(void)
         .self_fd = 8,
         .group_fds = {11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, -1},
         .group_v2 = true,
+        .machine_fd = 24,
         .start_now = true,
         .strace = true,
         .mediate_data = true,
@@ -188,6 +189,7 @@ static void compare(const struct sandbox_spec *a, const struct sandbox_spec *b)
     assert_int_equal(a->self_fd, b->self_fd);
     assert_memory_equal(a->group_fds, b->group_fds, sizeof(a->group_fds));
     assert_int_equal(a->group_v2, b->group_v2);
+    assert_int_equal(a->machine_fd, b->machine_fd);
     assert_int_equal(a->rootless, b->rootless);
     assert_int_equal(a->start_now, b->start_now);
     assert_int_equal(a->die_with_parent, b->die_with_parent);
