@@ -25,8 +25,8 @@ static const struct place {
     const char *controller, *v1, *v2;
 } places[N_LIMITS] = {
     [LIMIT_MEMORY] = {"memory", "memory.limit", "memory", "memory.limit_in_bytes", "memory.max"},
-    [LIMIT_MEMORY_RESERVATION] = {"memory-reservation", "memory.reservation", "memory", "memory.soft_limit_in_bytes",
-                                  "memory.low"},
+    [LIMIT_MEMORY_RESERVATION] = {"memory-reservation", "memory.reservation", "memory",
+                                  "memory.soft_limit_in_bytes", "memory.low"},
     [LIMIT_MEMORY_SWAP] = {"memory-swap", "memory.swap", "memory", "memory.memsw.limit_in_bytes",
                            "memory.swap.max"},
     [LIMIT_CPU_SHARES] = {"cpu-share", "cpu.shares", "cpu", "cpu.shares", "cpu.weight"},
@@ -34,8 +34,10 @@ static const struct place {
     [LIMIT_CPU_QUOTA] = {"cpu-quota", "cpu.quota", "cpu", "cpu.cfs_quota_us", "cpu.max"},
     [LIMIT_PIDS] = {"pids-limit", "pids.limit", "pids", "pids.max", "pids.max"},
 };
-static const struct place cpus_place = {"cpuset-cpus", "cpu.cpus", "cpuset", "cpuset.cpus", "cpuset.cpus"};
-static const struct place mems_place = {"cpuset-mems", "cpu.mems", "cpuset", "cpuset.mems", "cpuset.mems"};
+static const struct place cpus_place = {"cpuset-cpus", "cpu.cpus", "cpuset", "cpuset.cpus",
+                                        "cpuset.cpus"};
+static const struct place mems_place = {"cpuset-mems", "cpu.mems", "cpuset", "cpuset.mems",
+                                        "cpuset.mems"};
 
 int limits_read(const char *path, struct limits *l, struct fail *f)
 {
@@ -77,14 +79,12 @@ static const char *name_of(const struct group *g, const struct place *p)
     return g->config ? p->property : p->option;
 }
 
-static int put_text(const struct group *g, const struct place *p, const char *text,
-                    struct fail *f)
+static int put_text(const struct group *g, const struct place *p, const char *text, struct fail *f)
 {
     char file[4096];
     int r;
 
-    cgroup_file(g->path, p->controller, cgroup_version() == 2 ? p->v2 : p->v1, file,
-                sizeof(file));
+    cgroup_file(g->path, p->controller, cgroup_version() == 2 ? p->v2 : p->v1, file, sizeof(file));
     r = write_file_at(AT_FDCWD, file, text);
     if (r == -ENOENT)
         return fail(f, ENOTSUP, "%s%s: the container's cgroup has no %s", prefix(g), name_of(g, p),

@@ -80,9 +80,12 @@ static const struct {
     const char *name;
     uint32_t flag;
 } kept_options[] = {
-    {"ro", MOUNT_F_RDONLY},           {"nosuid", MOUNT_F_NOSUID},
-    {"nodev", MOUNT_F_NODEV},         {"noexec", MOUNT_F_NOEXEC},
-    {"noatime", MOUNT_F_NOATIME},     {"nodiratime", MOUNT_F_NODIRATIME},
+    {"ro", MOUNT_F_RDONLY},
+    {"nosuid", MOUNT_F_NOSUID},
+    {"nodev", MOUNT_F_NODEV},
+    {"noexec", MOUNT_F_NOEXEC},
+    {"noatime", MOUNT_F_NOATIME},
+    {"nodiratime", MOUNT_F_NODIRATIME},
     {"nosymfollow", MOUNT_F_NOSYMFOLLOW},
 };
 

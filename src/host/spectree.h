@@ -22,7 +22,7 @@ struct tree_source {
     bool recursive;   /* with the mounts below */
     const char *const
         *covered; /* recursive: places below `path` ("/proc") left out, NULL-terminated; or NULL */
-    bool devices;   /* device nodes may be opened where `flags` says so: else NODEV is added */
+    bool devices; /* device nodes may be opened where `flags` says so: else NODEV is added */
     bool own_below; /* privileged: mounts below keep the flags that the host gave them, changed by
                        below_set and below_clear; else `flags` hold for them, too */
     uint32_t below_set, below_clear;

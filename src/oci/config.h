@@ -21,10 +21,10 @@ struct oci_id_mapping {
 };
 
 struct oci_mount {
-    char *destination; /* absolute */
-    char *type;        /* may be NULL */
-    char *source;      /* may be NULL */
-    char **options;    /* may be NULL */
+    char *destination;                                  /* absolute */
+    char *type;                                         /* may be NULL */
+    char *source;                                       /* may be NULL */
+    char **options;                                     /* may be NULL */
     struct oci_id_mapping *uid_mappings, *gid_mappings; /* ids of the source, ids of the mount */
     size_t n_uid_mappings, n_gid_mappings;
 };

@@ -132,6 +132,11 @@ static int new_sysfs(struct kernel *k, const char *options unused_, struct super
     return sysfs_mount(k, ret);
 }
 
+static int new_cgroup(struct kernel *k, const char *options unused_, struct super **ret)
+{
+    return cgroupfs_mount(k, ret);
+}
+
 static int new_devpts(struct kernel *k, const char *options, struct super **ret)
 {
     return devpts_mount_again(k, options, ret);
@@ -142,6 +147,7 @@ static const struct fs_type fs_types[] = {
     {"proc", new_proc},
     {"sysfs", new_sysfs},
     {"devpts", new_devpts},
+    {"cgroup2", new_cgroup},
     {"tmpfs", tmpfs_mount},
     {"ramfs", ramfs_mount},
     /* In /proc/filesystems, but the host's, or made at the start only. */

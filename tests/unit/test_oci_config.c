@@ -88,10 +88,14 @@ static void what_is_left_out_is_noted(void **state)
 {
     struct oci_config *c =
         parse(MINIMAL ",\"linux\":{\"seccomp\":{\"defaultAction\":\"x\"},\"sysctl\":{},"
-                      "\"resources\":{\"cpu\":{\"shares\":1},\"devices\":[{\"allow\":false}]}}}");
+                      "\"resources\":{\"cpu\":{\"shares\":1,\"idle\":1},\"blockIO\":{\"weight\":9},"
+                      "\"devices\":[{\"allow\":false}]}}}");
 
     assert_non_null(strstr(c->noted, "linux.seccomp"));
-    assert_non_null(strstr(c->noted, "linux.resources.cpu"));
+    assert_non_null(strstr(c->noted, "linux.resources.blockIO"));
+    assert_non_null(strstr(c->noted, "linux.resources.cpu.idle"));
+    assert_null(strstr(c->noted, "shares"));
+    assert_int_equal(c->resources.value[LIMIT_CPU_SHARES], 1);
     assert_null(strstr(c->noted, "sysctl"));
     assert_null(strstr(c->noted, "devices"));
     oci_config_free(c);

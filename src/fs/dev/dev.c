@@ -12,8 +12,8 @@
 
 #include "abi/linux/fcntl.h"
 #include "abi/linux/ioctl.h"
-#include "kernel/task/task.h"
 #include "fs/dev/numbers.h"
+#include "kernel/task/task.h"
 #include "kernel/vfs/node.h"
 #include "kernel/vfs/special.h"
 
@@ -131,8 +131,8 @@ static const struct {
     uint64_t rdev;
     const struct file_ops *ops; /* NULL: the terminal driver's */
 } known[] = {
-    {DEV_NULL, &null_ops},     {DEV_ZERO, &zero_ops},       {DEV_FULL, &full_ops},
-    {DEV_RANDOM, &random_ops}, {DEV_URANDOM, &random_ops},  {DEV_TTY, NULL},
+    {DEV_NULL, &null_ops},     {DEV_ZERO, &zero_ops},      {DEV_FULL, &full_ops},
+    {DEV_RANDOM, &random_ops}, {DEV_URANDOM, &random_ops}, {DEV_TTY, NULL},
     {DEV_CONSOLE, NULL},       {DEV_PTMX, NULL},
 };
 

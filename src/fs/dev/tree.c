@@ -55,9 +55,9 @@ static ssize_t link_ptmx(const struct pseudo_ctx *c unused_, char *dst, size_t c
     return link_text("pts/ptmx", dst, cap);
 }
 
-#define DEVICE(name_, rdev_)                                        \
-    {                                                               \
-        .name = name_, .mode = LX_S_IFCHR | 0666, .rdev = rdev_     \
+#define DEVICE(name_, rdev_)                                    \
+    {                                                           \
+        .name = name_, .mode = LX_S_IFCHR | 0666, .rdev = rdev_ \
     }
 
 static const struct pseudo_entry dev_table[] = {
