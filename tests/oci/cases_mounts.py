@@ -191,12 +191,20 @@ def test_mount_destination_links_stay_inside(p):
     """A link of the image that leads out of its root leads to the root's own files instead."""
     d = shared_dir(p)
     os.makedirs(os.path.join(p.rootfs, "inner"))
-    for name, target in (("abs", "/inner"), ("up", "../../../../../../../../inner")):
+    trap = os.path.join(p.dir, "trap")
+    os.mkdir(trap)
+    for name, target in (("abs", "/inner"), ("up", "../../../../../../../../inner"), ("gone", "/not/../made/for/it"), ("out", trap)):
         os.symlink(target, os.path.join(p.rootfs, "data", name))
         mount(p, f"/data/{name}/here", "bind", "bind", source=d)
-        text = out(p, f"cat /data/{name}/here/f /inner/here/f")
+        text = out(p, f"cat /data/{name}/here/f; cat {os.path.normpath(os.path.join('/data', target))}/here/f")
         assert text == "from outside\n" * 2, (name, text)
         p.config["mounts"].pop()
+    assert os.listdir(trap) == [], "made outside of the root"
+    os.symlink("round", os.path.join(p.rootfs, "data/round"))
+    mount(p, "/data/round/x", "tmpfs")
+    r = sh(p, "true")
+    assert r.code == 125 and "/data/round/x" in r.err and "Too many levels" in r.err, r
+    p.config["mounts"].pop()
     os.symlink("/inner/late", os.path.join(p.rootfs, "data/last"))
     mount(p, "/data/last", "tmpfs")
     assert " /inner/late " in out(p, TABLE)

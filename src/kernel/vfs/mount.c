@@ -180,11 +180,41 @@ static int descend(const struct walkctx *w, struct path *p, const char *name, bo
     return r;
 }
 
+static int make_way(const struct walkctx *w, const struct path *from, const char *dest, bool is_dir,
+                    unsigned links, struct path *ret);
+
+/* A link whose target is missing, or the way to it: both are made, below the container's root like
+ * all that a walk finds. Replaces *p. */
+static int make_target(const struct walkctx *w, struct path *p, const char *name, bool is_dir,
+                       unsigned links)
+{
+    struct path link, next;
+    int r = links < WALK_MAX_LINKS ? path_walk(w, p, name, WALK_NOFOLLOW, &link) : -ELOOP;
+    if (r < 0)
+        return r;
+    struct node *n = path_node(&link);
+    _cleanup_free_ char *text = malloc(GUEST_PATH_MAX);
+    ssize_t len = !text                     ? -ENOMEM
+                  : n->type != LX_S_IFLNK ? -ENOENT
+                                          : n->ops->readlink(n, NULL, text, GUEST_PATH_MAX - 1);
+    path_put(&link);
+    if (len < 0)
+        return (int) len;
+    text[len] = '\0';
+    r = make_way(w, text[0] == '/' ? &w->root : p, text, is_dir, links + 1, &next);
+    if (r == 0) {
+        path_put(p);
+        *p = next;
+    }
+    return r;
+}
+
 /* mkdir -p; the last one is a plain file when a file is to be mounted. */
-static int mountpoint_for(const struct walkctx *w, const char *dest, bool is_dir, struct path *ret)
+static int make_way(const struct walkctx *w, const struct path *from, const char *dest, bool is_dir,
+                    unsigned links, struct path *ret)
 {
     char name[GUEST_NAME_CAP];
-    struct path p = w->root;
+    struct path p = *from;
     int r = 0;
     path_get(&p);
     for (const char *at = dest; r == 0;) {
@@ -200,7 +230,10 @@ static int mountpoint_for(const struct walkctx *w, const char *dest, bool is_dir
         memcpy(name, at, len);
         name[len] = 0;
         at += len;
-        r = descend(w, &p, name, is_dir || at[strspn(at, "/")]);
+        bool dir = is_dir || at[strspn(at, "/")];
+        r = descend(w, &p, name, dir);
+        if (r == -ENOENT)
+            r = make_target(w, &p, name, dir, links);
     }
     if (r == 0 && (path_node(&p)->type == LX_S_IFDIR) != is_dir)
         r = -ENOTDIR;
@@ -241,7 +274,7 @@ static int mount_below(struct vfs *v, struct mount *m, const char *dest)
     root->cap_effective = UINT64_MAX;
     int r = walkctx_init_root(&w, v, root);
     if (r == 0) {
-        r = mountpoint_for(&w, dest, m->root->node->type == LX_S_IFDIR, &point);
+        r = make_way(&w, &w.root, dest, m->root->node->type == LX_S_IFDIR, 0, &point);
         walkctx_done(&w);
     }
     cred_put(root);
