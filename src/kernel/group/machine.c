@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
+#include <sys/sysinfo.h> /* the host's call */
 #include <unistd.h>
 
 #include "base/cleanup.h"
