@@ -194,7 +194,7 @@ static int make_target(const struct walkctx *w, struct path *p, const char *name
         return r;
     struct node *n = path_node(&link);
     _cleanup_free_ char *text = malloc(GUEST_PATH_MAX);
-    ssize_t len = !text                     ? -ENOMEM
+    ssize_t len = !text                   ? -ENOMEM
                   : n->type != LX_S_IFLNK ? -ENOENT
                                           : n->ops->readlink(n, NULL, text, GUEST_PATH_MAX - 1);
     path_put(&link);
