@@ -193,7 +193,8 @@ static bool is_left_out(const struct tree_source *t, const char *below)
     return false;
 }
 
-/* What the host does not allow is not allowed inside either; nor can a single file be copied on write.
+/* What the host does not allow is not allowed inside either; nor can a single file be copied on
+ * write.
  */
 static uint32_t submount_flags(const struct tree_source *t, const struct mount_line *m)
 {
