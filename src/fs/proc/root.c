@@ -140,7 +140,7 @@ static ssize_t link_net(const struct pseudo_ctx *c unused_, char *dst, size_t ca
 /* ---- texts that never change ---- */
 
 PROC_CONST(show_filesystems,
-           "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevpts\nnodev\tmqueue\n"
+           "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tcgroup2\nnodev\tdevpts\nnodev\tmqueue\n"
            "nodev\tpipefs\nnodev\tramfs\nnodev\toverlay\n\text4\n")
 PROC_CONST(show_cmdline, "cloister\n")
 PROC_CONST(show_devices,
