@@ -103,11 +103,11 @@ static const struct pseudo_entry *find(const struct pseudo_entry *table, const c
 
 bool dev_is_in_tree(const struct device_spec *d)
 {
-    const char *name = d->path + strlen(DEV_PREFIX);
     const struct pseudo_entry *there;
     unsigned depth = 0;
     if (strncmp(d->path, DEV_PREFIX, strlen(DEV_PREFIX)) != 0)
         return false;
+    const char *name = d->path + strlen(DEV_PREFIX);
     there = find(dev_table, name, strcspn(name, "/"));
     if (there && (strchr(name, '/') || (there->mode & LX_S_IFMT) == LX_S_IFDIR))
         return false;
