@@ -193,10 +193,12 @@ static int place(struct commit *m, struct change *c)
 /* All that wait get their places; after a failure those that have none are removed. */
 int commit_place_waiting(struct commit *m, bool drop)
 {
+    struct fail told;
     int r = 0;
 
     if (!drop && m->n_waiting > FEW && syncfs(m->sync_fd) < 0)
         r = fail_errno(m->f, errno, "writing to disk");
+    told = *m->f; /* what fails from now on in tidying up is not what went wrong */
     for (size_t i = 0; i < m->n_waiting; i++) {
         struct change *c = m->waiting[i];
         _cleanup_free_ char *dir = NULL;
@@ -207,12 +209,14 @@ int commit_place_waiting(struct commit *m, bool drop)
             r = place(m, c);
             if (r == 0)
                 continue;
+            told = *m->f;
         }
         commit_temp_name(m, c, temp, sizeof(temp));
-        if (m->open && commit_split(change_below(c), &dir, &name) == 0 &&
-            commit_enter_parent(m, dir) == 0)
+        if (commit_enter_layer(m, c->layer) == 0 &&
+            commit_split(change_below(c), &dir, &name) == 0 && commit_enter_parent(m, dir) == 0)
             (void) !rmtree_at(m->parent_fd, temp, NULL);
     }
+    *m->f = told;
     m->n_waiting = 0;
     m->sync_fd = close_fd(m->sync_fd);
     return r;
