@@ -11,12 +11,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/textio.h"
 #include "host/rmtree.h"
+#include "host/upper_meta.h"
 
 #define MAX_META_BYTES (1u << 20)
 
@@ -243,6 +245,20 @@ static int fill_meta(struct kept_meta *m, const char *name, const char *root)
     return m->created && m->name && m->root ? 0 : -ENOMEM;
 }
 
+/* What the sandbox notes about its files it writes in attributes of theirs. */
+static int check_attributes(int fd, const char *top, struct fail *f)
+{
+    if (fsetxattr(fd, UPPER_XATTR_PREFIX "probe", "y", 1, 0) == 0 &&
+        fremovexattr(fd, UPPER_XATTR_PREFIX "probe") == 0)
+        return 0;
+    if (errno == EOPNOTSUPP)
+        return fail(f, EOPNOTSUPP,
+                    "the file system of %s has no user extended attributes, which kept sandboxes "
+                    "need (see --store)",
+                    top);
+    return fail_errno(f, errno, "setting an extended attribute in %s", top);
+}
+
 /* Makes it beside and gives it its name when it is whole. -EEXIST when someone was faster. */
 static int make(struct kept *k, const char *top, const char *name, const char *root, struct fail *f)
 {
@@ -265,6 +281,8 @@ static int make(struct kept *k, const char *top, const char *name, const char *r
     if (k->lock_fd < 0 || flock(k->lock_fd, LOCK_EX | LOCK_NB) < 0 ||
         mkdirat(k->dir_fd, "layers", 0700) < 0)
         r = fail_errno(f, errno, "filling %s", k->dir);
+    if (r == 0)
+        r = check_attributes(k->dir_fd, top, f);
     if (r == 0)
         r = kept_save(k, f);
     if (r == 0 && renameat2(k->top_fd, beside, k->top_fd, name, RENAME_NOREPLACE) < 0)
