@@ -8,6 +8,7 @@
 #include "abi/linux/ioctl.h"
 #include "abi/linux/poll.h"
 #include "abi/linux/stat.h"
+#include "abi/linux/statfs.h"
 #include "base/checked.h"
 #include "fdobj/pipe_internal.h"
 #include "kernel/task/task.h"
@@ -504,7 +505,17 @@ const struct file_ops fifo_ops = {PIPE_COMMON_OPS};
 
 static void pipefs_release(struct super *sb unused_) {} /* lives as long as the kernel */
 
-static const struct super_ops pipefs_ops = {.release = pipefs_release};
+/* Of a pipe by its name in /proc; by descriptor statfs(2) knows it itself. */
+static int pipefs_statfs(struct super *sb unused_, struct lx_statfs *ret)
+{
+    *ret = (struct lx_statfs){.type = LX_PIPEFS_MAGIC,
+                              .bsize = PIPE_ATOMIC,
+                              .frsize = PIPE_ATOMIC,
+                              .namelen = 255};
+    return 0;
+}
+
+static const struct super_ops pipefs_ops = {.statfs = pipefs_statfs, .release = pipefs_release};
 
 int pipes_new(struct pipes **ret)
 {

@@ -118,6 +118,10 @@ CASE(numbers_of_file_systems)
     CHECK_EQ(pipe(p), 0);
     CHECK_EQ(fstatfs(p[0], &s), 0);
     CHECK_EQ(s.f_type, 0x50495045);
+    char name[64];
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", p[0]);
+    CHECK_EQ(statfs(name, &s), 0);
+    CHECK_EQ(s.f_type, 0x50495045);
     CHECK_EQ(fstatfs(inotify_init(), &s), 0);
     CHECK_EQ(s.f_type, 0x09041934);
     CHECK_EQ(fstatfs((int) syscall(SYS_memfd_create, "x", 0), &s), 0);

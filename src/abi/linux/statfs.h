@@ -13,6 +13,7 @@ struct lx_statfs {
 };
 _Static_assert(sizeof(struct lx_statfs) == 120, "struct statfs");
 
+#define LX_PIPEFS_MAGIC       0x50495045
 #define LX_TMPFS_MAGIC        0x01021994
 #define LX_PROC_SUPER_MAGIC   0x9fa0
 #define LX_SYSFS_MAGIC        0x62656572

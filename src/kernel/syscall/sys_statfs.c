@@ -11,7 +11,6 @@
 #include "kernel/vfs/attr.h"
 #include "kernel/vfs/file.h"
 
-#define PIPEFS_MAGIC        0x50495045
 #define SOCKFS_MAGIC        0x534f434b
 #define ANON_INODE_FS_MAGIC 0x09041934
 
@@ -25,7 +24,7 @@ static struct lx_statfs nameless(const struct file *f)
                           .namelen = GUEST_NAME_MAX,
                           .flags = LX_ST_VALID};
     if (strcmp(kind, "pipe") == 0)
-        s.type = PIPEFS_MAGIC;
+        s.type = LX_PIPEFS_MAGIC;
     else if (strcmp(kind, "socket") == 0)
         s.type = SOCKFS_MAGIC;
     return s;
