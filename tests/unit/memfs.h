@@ -142,13 +142,12 @@ static int mem_unlink(struct node *dir, const char *name, struct node *target, b
     return 0;
 }
 
-static int mem_rename(struct node *od, const char *on, struct node *nd, const char *nn,
-                      uint32_t flags)
+static int mem_rename(const struct name_move *m)
 {
-    struct mem_entry *from = mem_find(od, on), *to = mem_find(nd, nn);
+    struct mem_entry *from = mem_find(m->from_dir, m->from), *to = mem_find(m->to_dir, m->to);
     if (!from)
         return -ENOENT;
-    if (flags & 2) { /* RENAME_EXCHANGE */
+    if (m->flags & 2) { /* RENAME_EXCHANGE */
         struct node *n = from->node;
         from->node = to->node;
         to->node = n;
@@ -158,7 +157,7 @@ static int mem_rename(struct node *od, const char *on, struct node *nd, const ch
         return -ENOTEMPTY;
     if (to)
         mem_remove(to);
-    mem_enter(nd, nn, from->node);
+    mem_enter(m->to_dir, m->to, from->node);
     mem_remove(from);
     return 0;
 }

@@ -214,13 +214,15 @@ static int named_unlink(struct node *dir, const char *name, struct node *target 
     return r;
 }
 
-static int named_rename(struct node *od, const char *on, struct node *nd, const char *nn,
-                        uint32_t flags)
+static int named_rename(const struct name_move *m)
 {
-    struct named_super *ns = named_super(od->sb);
+    struct named_super *ns = named_super(m->from_dir->sb);
+    struct name_move below = *m;
+    below.from_dir = object(m->from_dir);
+    below.to_dir = object(m->to_dir);
     pthread_mutex_lock(&ns->lock);
-    bool there = !(flags & 2) || named_find(nd, nn);
-    int r = there ? mem_rename(object(od), on, object(nd), nn, flags) : -ENOENT;
+    bool there = !(m->flags & 2) || named_find(m->to_dir, m->to);
+    int r = there ? mem_rename(&below) : -ENOENT;
     pthread_mutex_unlock(&ns->lock);
     return r;
 }
@@ -303,6 +305,7 @@ static void outside_move(struct named_super *ns, struct node *dir, const char *f
 {
     pthread_mutex_lock(&ns->lock);
     if (strcmp(from, to) != 0 && mem_find(dir, from))
-        (void) mem_rename(dir, from, dir, to, 0);
+        (void) mem_rename(
+            &(struct name_move){.from_dir = dir, .to_dir = dir, .from = from, .to = to});
     pthread_mutex_unlock(&ns->lock);
 }

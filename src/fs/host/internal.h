@@ -73,7 +73,7 @@ bool host_leads_to(struct node *dir, const char *path, struct node *n);
 int host_create(struct node *dir, const char *name, const struct create_args *a, struct node **ret);
 int host_link(struct node *dir, const char *name, struct node *target);
 int host_unlink(struct node *dir, const char *name, struct node *target, bool is_rmdir);
-int host_rename(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags);
+int host_rename(const struct name_move *m);
 ssize_t host_readlink(struct node *n, struct task *t, char *dst, size_t cap);
 
 /* attr.c */

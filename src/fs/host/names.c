@@ -58,7 +58,8 @@ static bool finds(int at, const char *path, const struct node *n)
 {
     struct stat st;
     return at >= 0 && fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0 &&
-           st.st_dev == n->dev && st.st_ino == n->ino && (st.st_mode & LX_S_IFMT) == n->type;
+           st.st_dev == n->dev && st.st_ino == n->ino &&
+           (st.st_mode & LX_S_IFMT) == n->type;
 }
 
 bool host_revalidate(struct node *n, struct node *dir, const char *name)
@@ -122,14 +123,14 @@ int host_unlink(struct node *dir, const char *name, struct node *target, bool is
     return 0;
 }
 
-int host_rename(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags)
+int host_rename(const struct name_move *m)
 {
-    int from = name_in(od, on), to = name_in(nd, nn);
+    int from = name_in(m->from_dir, m->from), to = name_in(m->to_dir, m->to);
     if (from < 0 || to < 0)
         return from < 0 ? from : to;
-    if (renameat2(from, on, to, nn, flags) < 0)
+    if (renameat2(from, m->from, to, m->to, m->flags) < 0)
         return -errno;
-    taken_away(od);
+    taken_away(m->from_dir);
     return 0;
 }
 

@@ -32,7 +32,7 @@ static struct host_node *node_alloc(struct super *sb, uint32_t mode, uint64_t de
     if (!hn)
         return NULL;
     node_init(&hn->node, sb, &host_node_ops, mode & LX_S_IFMT, ino);
-    hn->node.dev = dev;
+    hn->node.dev = dev; /* with ino: which object the name stood for */
     atomic_init(&hn->fd, -1);
     list_init(&hn->opened);
     return hn;

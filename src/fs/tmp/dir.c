@@ -175,8 +175,11 @@ static void exchange(struct tmp_node *od, struct tmp_entry *a, struct tmp_node *
     tmp_touch(&nd->node, true);
 }
 
-int tmp_rename(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags)
+int tmp_rename(const struct name_move *m)
 {
+    struct node *od = m->from_dir, *nd = m->to_dir;
+    const char *on = m->from, *nn = m->to;
+    const uint32_t flags = m->flags;
     struct tmp_node *from = tmp_node(od), *to = tmp_node(nd);
     size_t len = strlen(nn);
     struct tmp_entry *e = find(from, on, strlen(on)), *old = find(to, nn, len);

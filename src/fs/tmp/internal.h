@@ -80,7 +80,7 @@ int tmp_lookup(struct node *dir, const char *name, size_t len, struct node **ret
 int tmp_create(struct node *dir, const char *name, const struct create_args *a, struct node **ret);
 int tmp_link(struct node *dir, const char *name, struct node *target);
 int tmp_unlink(struct node *dir, const char *name, struct node *target, bool is_rmdir);
-int tmp_rename(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags);
+int tmp_rename(const struct name_move *m);
 int tmp_readdir(struct file *f, struct dirsink *out);
 /* Frees the names of a directory that nobody can reach, and what is below it. */
 void tmp_dir_end(struct tmp_node *tn);

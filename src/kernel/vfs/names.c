@@ -182,12 +182,15 @@ static int link_last(struct walk *s, const struct path *old)
     if (s->last.kind != LAST_NAME)
         return -EEXIST;
     int allowed = name_may_create(s);
+    bool elsewhere = old->mnt != s->cur.mnt || target->sb != sb;
+    if (allowed == 0 && !elsewhere && target->type != LX_S_IFDIR && !s->must_be_dir)
+        allowed = node_before_naming(target);
     mutex_lock(&sb->tree_lock);
     int r = dcache_peek(dir, s->last.name, s->last.len, &d, &dying);
     if (r == 0)
         r = -EEXIST;
     else if (r == -ENOENT && !s->must_be_dir)
-        r = old->mnt != s->cur.mnt || target->sb != sb ? -EXDEV : allowed;
+        r = elsewhere ? -EXDEV : allowed;
     if (r == 0 && atomic_load(&dir->gone))
         r = -ENOENT;
     if (r == 0)

@@ -20,7 +20,7 @@ void node_init(struct node *n, struct super *sb, const struct node_ops *ops, uin
     n->sb = super_get(sb);
     n->type = type & LX_S_IFMT;
     n->ino = ino;
-    n->dev = 0;
+    n->dev = sb->dev;
     atomic_init(&n->by_name, false);
     atomic_init(&n->search, 0);
     atomic_init(&n->searched_ns, 0);

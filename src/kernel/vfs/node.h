@@ -56,8 +56,17 @@ struct create_args {
 
 struct open_args {
     uint32_t flags; /* LX_O_*; O_CREAT, O_EXCL, O_TRUNC and O_CLOEXEC are dealt with and absent */
+    bool truncates; /* what is in it goes at once, by setattr: nothing of it need be fetched */
     struct task *task; /* opener: /proc/self, /dev/tty; NULL at boot */
     const struct cred *cred;
+};
+
+/* rename(2): a name becomes another one, or (LX_RENAME_EXCHANGE) two change sides. */
+struct name_move {
+    struct node *from_dir, *to_dir;
+    const char *from, *to;
+    struct node *moved, *replaced; /* what the names stand for; replaced NULL: nothing yet */
+    uint32_t flags;                /* LX_RENAME_* */
 };
 
 /*
@@ -91,7 +100,10 @@ struct node_ops {
     /* -EPERM */
     int (*link)(struct node *dir, const char *name, struct node *target);
     int (*unlink)(struct node *dir, const char *name, struct node *target, bool is_rmdir);
-    int (*rename)(struct node *od, const char *on, struct node *nd, const char *nn, uint32_t flags);
+    int (*rename)(const struct name_move *m);
+    /* NULL: nothing to do. Called with no lock held before n gets another name by link or rename:
+     * for what takes long. */
+    int (*before_naming)(struct node *n);
     /* -EINVAL. Length, not terminated. */
     ssize_t (*readlink)(struct node *n, struct task *t, char *dst, size_t cap);
     /* Magic links (/proc/PID/exe, fd/N): the object itself instead of a text; new references. NULL:
@@ -141,7 +153,7 @@ struct node {
     struct super *sb;     /* immutable; the node holds a reference */
     uint32_t type;        /* immutable: the S_IFMT bits */
     uint64_t ino;         /* immutable */
-    uint64_t dev;         /* immutable: with ino, which object; 0 where all are on one device */
+    uint64_t dev;         /* immutable: on which device, where a file system spans several */
     _Atomic bool by_name; /* not held: see above. Never becomes true */
     /* vfs/ alone: */
     _Atomic uint32_t search;      /* directories: who may search, as perm.c remembers it */
@@ -169,6 +181,12 @@ int node_begin_write(struct node *n) must_check;
 void node_end_write(struct node *n);
 int node_begin_run(struct node *n) must_check;
 void node_end_run(struct node *n);
+
+/* See node_ops. No locks held. */
+static inline int must_check node_before_naming(struct node *n)
+{
+    return n->ops->before_naming ? n->ops->before_naming(n) : 0;
+}
 
 struct super_ops {
     int (*statfs)(struct super *sb, struct lx_statfs *ret); /* -ENOSYS */

@@ -120,6 +120,7 @@ static struct open_args args_for_driver(const struct walkctx *w, const struct pa
 {
     uint32_t noatime = leaves_atime(p, type) ? LX_O_NOATIME : 0;
     return (struct open_args){.flags = ((flags | LX_O_LARGEFILE) & ~NOT_FOR_DRIVERS) | noatime,
+                              .truncates = flags & LX_O_TRUNC,
                               .task = w->task,
                               .cred = w->cred};
 }

@@ -107,7 +107,13 @@ static int check_same(struct rename *x, struct list *dying)
 static int rename_locked(struct rename *x, struct dentry_name *name, struct list *dying)
 {
     struct walk *from = x->from, *to = x->to;
-    struct node *od = from->cur.dentry->node, *nd = to->cur.dentry->node;
+    const struct name_move m = {.from_dir = from->cur.dentry->node,
+                                .to_dir = to->cur.dentry->node,
+                                .from = from->last.name,
+                                .to = to->last.name,
+                                .moved = x->src->node,
+                                .replaced = x->dst ? x->dst->node : NULL,
+                                .flags = x->flags};
     int r = check_same(x, dying);
     if (r == 0)
         r = check_loops(x);
@@ -115,11 +121,11 @@ static int rename_locked(struct rename *x, struct dentry_name *name, struct list
         return r;
     if (x->src == x->dst)
         return 0;
-    if (!od->ops->rename)
+    if (!m.from_dir->ops->rename)
         return -EPERM;
     if (atomic_load(&to->cur.dentry->gone))
         return -ENOENT;
-    r = od->ops->rename(od, from->last.name, nd, to->last.name, x->flags);
+    r = m.from_dir->ops->rename(&m);
     if (r < 0)
         return r;
     if (x->flags & LX_RENAME_EXCHANGE)
@@ -173,6 +179,10 @@ static int try_rename(struct walk *from, struct walk *to, uint32_t flags)
     if (r < 0 || x.src == x.dst)
         goto out; /* nothing to do, whatever the permissions */
     r = check(&x);
+    if (r == 0)
+        r = node_before_naming(x.src->node);
+    if (r == 0 && x.dst && (flags & LX_RENAME_EXCHANGE))
+        r = node_before_naming(x.dst->node);
     if (r == 0)
         r = dentry_name_alloc(to->last.len, &name);
     if (r == 0) {
