@@ -14,6 +14,7 @@ enum lock_rank {
     RANK_MOUNTS,       /* the mount table */
     RANK_PSEUDO_TREE,  /* tree_lock of proc and its like: lookups ask the process tree */
     RANK_KERNEL_TASKS, /* process tree, pids, groups, sessions, wait states */
+    RANK_COPY_UP,      /* one object being copied to where it can be changed */
     RANK_VFS_TREE,     /* a super's tree_lock: dentries of one file system */
     RANK_RENAME,       /* renames of one file system, one at a time */
     RANK_INOTIFY,      /* the watches of one inotify instance */

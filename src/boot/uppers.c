@@ -52,6 +52,7 @@ static int make_layer(struct mount_spec *m, size_t number, const char *staging, 
     m->upper_fd = host_open_tree(AT_FDCWD, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (m->upper_fd < 0)
         return fail_errno(f, -m->upper_fd, "cloning %s", name);
+    m->flags |= MOUNT_F_DROPPED;
     log_debug("boot trees: changes of %s go to memory, descriptor %d", m->dest, m->upper_fd);
     return 0;
 }

@@ -33,7 +33,7 @@ enum {
     (MOUNT_F_RDONLY | MOUNT_F_NOSUID | MOUNT_F_NODEV | MOUNT_F_NOEXEC | MOUNT_F_NOATIME |     \
      MOUNT_F_EXCLUSIVE | MOUNT_F_RECURSIVE | MOUNT_F_NODIRATIME | MOUNT_F_STRICTATIME |       \
      MOUNT_F_NOSYMFOLLOW | MOUNT_F_SYNC | MOUNT_F_DIRSYNC | MOUNT_F_MAND | MOUNT_F_LAZYTIME | \
-     MOUNT_F_COPY_UP | MOUNT_F_OVERLAY)
+     MOUNT_F_COPY_UP | MOUNT_F_OVERLAY | MOUNT_F_DROPPED)
 
 const struct group_file_name group_file_names[N_GROUP_FILES] = {
     [GROUP_MEMORY_MAX] = {"cgroup memory.max", "memory", "memory.limit_in_bytes", "memory.max"},

@@ -56,6 +56,7 @@ enum {
     MOUNT_F_MAND = 1u << 13,
     MOUNT_F_LAZYTIME = 1u << 14,
     MOUNT_F_COPY_UP = 1u << 15, /* MOUNT_TMPFS: begins with what was at `dest` */
+    MOUNT_F_DROPPED = 1u << 16, /* set by boot: its changes go when the sandbox does */
 };
 
 struct mount_spec {

@@ -18,6 +18,7 @@
 #include "fs/sys/cgroup.h"
 #include "fs/sys/sys.h"
 #include "fs/tmp/tmp.h"
+#include "fs/union/union.h"
 #include "kernel/host_facts.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/mount.h"
@@ -105,9 +106,31 @@ static int mount_host(struct kernel *k, struct mount_spec *m, struct super **ret
 /* The tree below and what is written over it, as one. */
 static int mount_union(struct kernel *k, struct mount_spec *m, struct super **ret)
 {
-    m->upper_fd = close_fd(m->upper_fd);
-    m->flags |= MOUNT_F_RDONLY;
-    return mount_host(k, m, ret);
+    const struct hostfs_config c = {
+        .tree_fd = take_fd(&m->upper_fd),
+        .type_name = "overlay",
+        .exclusive = true,
+        .map_ids = k->rootless,
+    };
+    struct union_config uc = {.kept = !(m->flags & MOUNT_F_DROPPED)};
+    int r = mount_host(k, m, &uc.lower);
+
+    if (r < 0) {
+        close_fd(c.tree_fd);
+        return r;
+    }
+    if (uc.lower->root->type != LX_S_IFDIR) { /* a file alone cannot be replaced: it stays */
+        m->flags |= MOUNT_F_RDONLY;
+        close_fd(c.tree_fd);
+        *ret = uc.lower;
+        return 0;
+    }
+    r = hostfs_mount(k, &c, &uc.upper);
+    if (r < 0) {
+        super_put(uc.lower);
+        return r;
+    }
+    return union_mount(k, &uc, ret);
 }
 
 static int mount_devpts(struct kernel *k, const struct mount_spec *m, struct super **ret)

@@ -320,7 +320,8 @@ static int guest_main(int argc, char **argv, char **envp)
     size_t n = (size_t) (__stop_guest_cases - __start_guest_cases);
     bool list = false, good = true;
     const char *from = NULL;
-    char scratch[] = "/tmp/guest-XXXXXX";
+    char own[] = "/tmp/guest-XXXXXX";
+    const char *scratch = own;
     int i = 1;
 
     guest_argc = argc, guest_argv = argv, guest_envp = envp, guest_self = argv[0];
@@ -334,12 +335,14 @@ static int guest_main(int argc, char **argv, char **envp)
             guest_forks = false;
         else if (strcmp(argv[i], "--from") == 0 && i + 1 < argc)
             from = argv[++i];
+        else if (strcmp(argv[i], "--in") == 0 && i + 1 < argc)
+            scratch = argv[++i];
     }
     for (size_t k = 0; k < n && k < 512; k++)
         cases[k] = __start_guest_cases[k];
     qsort(cases, n, sizeof(cases[0]), guest_order);
     umask(022);
-    if (!list && !mkdtemp(scratch))
+    if (!list && scratch == own && !mkdtemp(own))
         guest_say("# mkdtemp failed\n");
     for (size_t k = 0; k < n; k++) {
         if (from && strcmp(from, cases[k]->name) == 0)

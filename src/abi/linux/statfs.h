@@ -13,11 +13,12 @@ struct lx_statfs {
 };
 _Static_assert(sizeof(struct lx_statfs) == 120, "struct statfs");
 
-#define LX_PIPEFS_MAGIC       0x50495045
-#define LX_TMPFS_MAGIC        0x01021994
-#define LX_PROC_SUPER_MAGIC   0x9fa0
-#define LX_SYSFS_MAGIC        0x62656572
-#define LX_DEVPTS_SUPER_MAGIC 0x1cd1
+#define LX_PIPEFS_MAGIC          0x50495045
+#define LX_TMPFS_MAGIC           0x01021994
+#define LX_PROC_SUPER_MAGIC      0x9fa0
+#define LX_SYSFS_MAGIC           0x62656572
+#define LX_DEVPTS_SUPER_MAGIC    0x1cd1
+#define LX_OVERLAYFS_SUPER_MAGIC 0x794c7630
 
 enum {
     LX_ST_RDONLY = 0x0001,

@@ -178,7 +178,11 @@ static int try_rename(struct walk *from, struct walk *to, uint32_t flags)
         r = check_names(&x);
     if (r < 0 || x.src == x.dst)
         goto out; /* nothing to do, whatever the permissions */
-    r = check(&x);
+    mutex_lock(&sb->tree_lock);
+    r = check_loops(&x);
+    mutex_unlock(&sb->tree_lock);
+    if (r == 0)
+        r = check(&x);
     if (r == 0)
         r = node_before_naming(x.src->node);
     if (r == 0 && x.dst && (flags & LX_RENAME_EXCHANGE))
