@@ -72,7 +72,7 @@ static bool emit_shown(struct dirsink *s, const char *name, size_t len, uint64_t
         ino = un->node.ino;
     else if (name[0] == '.' && len == 2 && name[1] == '.')
         ino = parent_ino(un);
-    else if (!entry_shown(super_of(un), ss->ud->of, name, &ino))
+    else if (!entry_shown(un, name, &ino, type))
         return true;
     return ss->out->emit(ss->out, name, len, ino, type, next);
 }

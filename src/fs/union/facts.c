@@ -284,6 +284,7 @@ int facts_set_identity(struct union_super *us, struct node *upper, uint64_t dev,
         return r;
     f.dev = dev;
     f.ino = ino;
+    f.confirmed = true;
     return change(us, upper, NULL, NULL, &f);
 }
 
@@ -366,8 +367,8 @@ bool facts_is_whiteout(struct union_super *us, struct node *upper)
         return false;
     if (facts_of_entry(us, upper->ino, &f))
         return f.whiteout;
-    /* Nothing else looks like one: the attribute need not be asked for. */
-    if (upper->ops->getattr(upper, &a) < 0 || a.size || (a.mode & 07777))
+    /* Little else looks like one: mostly the attribute need not be asked for. */
+    if (upper->ops->getattr(upper, &a) < 0 || a.size || (a.mode & 07777) != FACT_WHITEOUT_MODE)
         return false;
     if (facts_get(us, upper, &f) < 0)
         return false;

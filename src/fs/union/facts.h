@@ -3,7 +3,7 @@
  * Facts: what must be known of objects of the upper beyond what they are. They are in memory, and,
  * where the upper is kept, in extended attributes of regular files and directories too:
  *
- *   user.cloister.whiteout   an empty file of mode 0: the lower's object of this name is gone.
+ *   user.cloister.whiteout   an empty file: the lower's object of this name is gone.
  *                            The value describes that object, as origin does
  *   user.cloister.opaque     "y": a directory that has nothing of the lower in it
  *   user.cloister.redirect   a directory's lower is not at its own path but at this one
@@ -24,12 +24,15 @@
 #include "base/util.h"
 
 #define FACT_PREFIX "user.cloister."
+/* Who keeps it must be able to read the attribute. */
+#define FACT_WHITEOUT_MODE 0600u
 
 struct node;
 struct union_super;
 
 struct facts {
     uint64_t dev, ino; /* who it is for guests, if it was copied; ino 0: itself */
+    bool confirmed;    /* dev and ino are this session's: of a directory, what is below was seen */
     bool whiteout, opaque, has_owner;
     uint32_t uid, gid; /* has_owner */
     uint32_t nlink;    /* 0: as the upper says */

@@ -120,6 +120,9 @@ uint64_t union_ino(const struct facts *f, uint64_t upper_ino);
 
 /* ---- lookup.c ---- */
 int union_lookup(struct node *dir, const char *name, size_t len, struct node **ret);
+/* [tree_lock] -ENOENT: nothing that guests see. */
+int layers_find(struct union_super *us, struct union_node *dir, const char *name,
+                struct layers *ret) must_check;
 bool union_revalidate(struct node *n, struct node *dir, const char *name);
 /* One layer's answer; *ret NULL and 0 where it has nothing. */
 int layer_find(struct node *dir, const char *name, struct node **ret) must_check;

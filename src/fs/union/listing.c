@@ -35,7 +35,7 @@ struct builder {
     struct listing *l;
     struct union_super *us;
     struct union_node *dir;
-    struct node *upper; /* being listed; NULL: the lower is */
+    bool below; /* the lower is being listed */
     int error;
 };
 
@@ -49,26 +49,21 @@ void listing_free(struct listing *l)
     free(l);
 }
 
-bool entry_shown(struct union_super *us, struct node *upper, const char *name, uint64_t *io_ino)
+bool entry_shown(struct union_node *dir, const char *name, uint64_t *io_ino, uint32_t type)
 {
+    struct union_super *us = super_of(dir);
+    struct layers l;
     struct facts f;
-    struct node *n;
-    bool shown = true;
-    if (facts_of_entry(us, *io_ino, &f)) {
-        *io_ino = union_ino(&f, *io_ino);
-        return !f.whiteout;
+    if (!facts_of_entry(us, *io_ino, &f) || (us->kept && type == LX_DT_DIR && !f.confirmed)) {
+        /* Of another session: what is known must be read. */
+        MUTEX_GUARD(&us->sb.tree_lock);
+        if (layers_find(us, dir, name, &l) < 0)
+            return false;
+        f = l.f;
+        layers_clear(&l);
     }
-    /* Of another session: what is known must be read. */
-    if (layer_find(upper, name, &n) < 0 || !n)
-        return false;
-    if (facts_is_whiteout(us, n)) {
-        shown = false;
-    } else if (facts_get(us, n, &f) == 0) {
-        *io_ino = union_ino(&f, n->ino);
-        facts_clear(&f);
-    }
-    node_put(n);
-    return shown;
+    *io_ino = union_ino(&f, *io_ino);
+    return !f.whiteout;
 }
 
 uint64_t parent_ino(struct union_node *dir)
@@ -144,8 +139,8 @@ static bool take(struct dirsink *s, const char *name, size_t len, uint64_t ino, 
     struct item like = {.ino = ino, .type = (uint8_t) type};
     if (is_dot(name, len))
         return true;
-    if (b->upper)
-        like.hidden = !entry_shown(b->us, b->upper, name, &like.ino);
+    if (!b->below)
+        like.hidden = !entry_shown(b->dir, name, &like.ino, type);
     else if (b->l->places[place_of(b, name, len)])
         return true;
     b->error = add(b->l, name, len, &like);
@@ -171,14 +166,13 @@ static int build(struct builder *b)
     int r = add(b->l, ".", 1, &self);
     if (r == 0)
         r = add(b->l, "..", 2, &above);
-    b->upper = union_upper(b->dir);
     if (r == 0)
-        r = layer_list(b->upper, &b->sink);
+        r = layer_list(union_upper(b->dir), &b->sink);
     if (r == 0)
         r = b->error;
     if (r == 0)
         r = index_names(b);
-    b->upper = NULL;
+    b->below = true;
     if (r == 0)
         r = layer_list(b->dir->lower, &b->sink);
     return r < 0 ? r : b->error;

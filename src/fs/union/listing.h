@@ -14,10 +14,7 @@ void listing_emit(const struct listing *l, int64_t *pos, struct dirsink *out);
 
 /* Reads a directory of a layer from the beginning. */
 int layer_list(struct node *dir, struct dirsink *out) must_check;
-/*
- * What a guest sees of an entry of the upper: its number; false: nothing, it is a whiteout. `upper`
- * is the directory.
- */
-bool entry_shown(struct union_super *us, struct node *upper, const char *name, uint64_t *io_ino);
+/* What a guest sees of an entry of dir's upper: its number; false: nothing, it is a whiteout. */
+bool entry_shown(struct union_node *dir, const char *name, uint64_t *io_ino, uint32_t type);
 /* [tree_lock not held] The number of "..". */
 uint64_t parent_ino(struct union_node *dir);

@@ -105,29 +105,49 @@ static int look_below(struct union_super *us, struct union_node *dir, const char
     return l->upper && r != -ENOMEM && r != -EMFILE && r != -ENFILE ? 0 : r;
 }
 
+/* A directory of both layers is the lower's, which a later session finds out here; listings must
+ * say so, too. */
+static int note_identity(struct union_super *us, struct layers *l)
+{
+    uint64_t dev = l->lower ? l->lower->dev : 0, ino = l->lower ? l->lower->ino : 0;
+    if (!us->kept || !l->upper || l->upper->type != LX_S_IFDIR || l->f.confirmed)
+        return 0;
+    l->f.dev = dev;
+    l->f.ino = ino;
+    return facts_set_identity(us, l->upper, dev, ino);
+}
+
+int layers_find(struct union_super *us, struct union_node *dir, const char *name,
+                struct layers *ret)
+{
+    struct node *upper = union_upper(dir);
+    bool covered = false;
+    int r = 0;
+    *ret = (struct layers){0};
+    if (upper)
+        r = look_above(us, upper, name, ret, &covered);
+    if (r == 0 && !covered)
+        r = look_below(us, dir, name, ret);
+    if (r == 0)
+        r = note_identity(us, ret);
+    if (r == 0)
+        r = links_find(us, ret);
+    if (r == 0 && !ret->upper && !ret->lower)
+        r = -ENOENT;
+    if (r < 0)
+        layers_clear(ret);
+    return r;
+}
+
 int union_lookup(struct node *n, const char *name, size_t len, struct node **ret)
 {
     struct union_node *dir = union_node(n);
     struct union_super *us = super_of(dir);
-    struct node *upper = union_upper(dir);
-    struct layers l = {0};
-    bool covered = false;
-    int r = 0;
+    struct layers l;
     if (n->type != LX_S_IFDIR)
         return -ENOTDIR;
-    if (upper)
-        r = look_above(us, upper, name, &l, &covered);
-    if (r == 0 && !covered)
-        r = look_below(us, dir, name, &l);
-    if (r == 0)
-        r = links_find(us, &l);
-    if (r == 0 && !l.upper && !l.lower)
-        r = -ENOENT;
-    if (r < 0) {
-        layers_clear(&l);
-        return r;
-    }
-    return union_node_get(us, dir, name, len, &l, ret);
+    int r = layers_find(us, dir, name, &l);
+    return r < 0 ? r : union_node_get(us, dir, name, len, &l, ret);
 }
 
 /* Nobody but us changes the upper; the lower's names are asked again. */

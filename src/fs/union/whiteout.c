@@ -17,7 +17,7 @@
 int whiteout_put(struct union_super *us, struct union_node *dir, const char *name,
                  struct node *lower, bool is_dir)
 {
-    const struct create_args a = {.mode = LX_S_IFREG};
+    const struct create_args a = {.mode = LX_S_IFREG | FACT_WHITEOUT_MODE};
     char temp[TEMP_NAME_CAP];
     struct node *w;
     int r = union_dir_up(dir);
