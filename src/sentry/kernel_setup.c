@@ -104,7 +104,8 @@ static int mount_host(struct kernel *k, struct mount_spec *m, struct super **ret
 }
 
 /* The tree below and what is written over it, as one. */
-static int mount_union(struct kernel *k, struct mount_spec *m, struct super **ret)
+static int mount_union(struct kernel *k, struct mount_spec *m, struct union_quota *quota,
+                       struct super **ret)
 {
     const struct hostfs_config c = {
         .tree_fd = take_fd(&m->upper_fd),
@@ -112,7 +113,8 @@ static int mount_union(struct kernel *k, struct mount_spec *m, struct super **re
         .exclusive = true,
         .map_ids = k->rootless,
     };
-    struct union_config uc = {.kept = !(m->flags & MOUNT_F_DROPPED)};
+    const bool kept = !(m->flags & MOUNT_F_DROPPED); /* else the tmpfs behind it is the limit */
+    struct union_config uc = {.kept = kept, .quota = kept ? quota : NULL};
     int r = mount_host(k, m, &uc.lower);
 
     if (r < 0) {
@@ -193,11 +195,11 @@ static int mount_dev(struct kernel *k, const struct sandbox_spec *s, const struc
 }
 
 static int make_super(struct kernel *k, const struct sandbox_spec *s, struct mount_spec *m,
-                      struct super **ret)
+                      struct union_quota *quota, struct super **ret)
 {
     switch (m->kind) {
     case MOUNT_TREE:
-        return m->flags & MOUNT_F_OVERLAY ? mount_union(k, m, ret) : mount_host(k, m, ret);
+        return m->flags & MOUNT_F_OVERLAY ? mount_union(k, m, quota, ret) : mount_host(k, m, ret);
     case MOUNT_TMPFS:
     case MOUNT_MQUEUE:
         return mount_host(k, m, ret);
@@ -281,43 +283,63 @@ static int mount_devices(struct kernel *k, const struct sandbox_spec *s, struct 
     return 0;
 }
 
+static int mount_one(struct kernel *k, struct confinement *c, struct mount_spec *m,
+                     struct union_quota *quota, struct fail *f)
+{
+    struct super *sb;
+    int r;
+
+    if (m->kind == MOUNT_READONLY || m->kind == MOUNT_MASK) {
+        r = cover(k, m);
+        return r < 0 ? fail_errno(f, -r, "covering %s", m->dest) : 0;
+    }
+    inventory_remove(&c->inventory, m->tree_fd);
+    inventory_remove(&c->inventory, m->upper_fd);
+    r = make_super(k, c->spec, m, quota, &sb);
+    if (r == 0) {
+        r = furnish(k, m, sb);
+        if (r < 0)
+            super_put(sb);
+    }
+    if (r == 0)
+        r = vfs_mount(k->vfs, sb, m->dest, m->flags, m->source ? m->source : "none");
+    return r < 0 ? fail_errno(f, -r, "mounting %s onto %s", m->source ? m->source : "a file system",
+                              m->dest)
+                 : 0;
+}
+
 /* The covers are last in the spec, and on top of the devices, too. */
-static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
+static int mount_each(struct kernel *k, struct confinement *c, struct union_quota *quota,
+                      struct fail *f)
 {
     bool devices = false;
+    int r = 0;
 
-    for (size_t i = 0; i < c->spec->n_mounts; i++) {
+    for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++) {
         struct mount_spec *m = &c->spec->mounts[i];
-        struct super *sb;
-        int r;
 
         if (!devices && (m->kind == MOUNT_READONLY || m->kind == MOUNT_MASK)) {
             devices = true;
             r = mount_devices(k, c->spec, f);
-            if (r < 0)
-                return r;
-        }
-        if (m->kind == MOUNT_READONLY || m->kind == MOUNT_MASK) {
-            r = cover(k, m);
-            if (r < 0)
-                return fail_errno(f, -r, "covering %s", m->dest);
-            continue;
-        }
-        inventory_remove(&c->inventory, m->tree_fd);
-        inventory_remove(&c->inventory, m->upper_fd);
-        r = make_super(k, c->spec, m, &sb);
-        if (r == 0) {
-            r = furnish(k, m, sb);
-            if (r < 0)
-                super_put(sb);
         }
         if (r == 0)
-            r = vfs_mount(k->vfs, sb, m->dest, m->flags, m->source ? m->source : "none");
-        if (r < 0)
-            return fail_errno(f, -r, "mounting %s onto %s", m->source ? m->source : "a file system",
-                              m->dest);
+            r = mount_one(k, c, m, quota, f);
     }
-    return devices ? 0 : mount_devices(k, c->spec, f);
+    return r < 0 || devices ? r : mount_devices(k, c->spec, f);
+}
+
+static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
+{
+    struct union_quota *quota = NULL;
+    int r = 0;
+
+    if (c->spec->overlay_size)
+        r = union_quota_new(c->spec->overlay_size, &quota);
+    if (r < 0)
+        return fail(f, ENOMEM, "out of memory");
+    r = mount_each(k, c, quota, f);
+    union_quota_put(quota);
+    return r;
 }
 
 int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)

@@ -5,6 +5,7 @@
  *     storm prepare DIR      files in directories, each with its number and a length all over it
  *     storm run DIR SEED     appends, changes modes, moves files and directories to free names
  *     storm check DIR        each file is there once, and whole
+ *     storm race DIR         several processes append to each file at the same time
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define N_DIRS  6
@@ -90,6 +92,52 @@ static void run(void)
     }
 }
 
+#define RACERS 4
+
+static void append_to_all(void)
+{
+    char p[PATH];
+    for (unsigned i = 0; i < N_FILES; i++) {
+        snprintf(p, sizeof(p), "d%u/%u", i % N_DIRS, i);
+        int fd = open(p, O_WRONLY | O_APPEND);
+        if (fd < 0 || write(fd, "x", 1) != 1)
+            _exit(1);
+        close(fd);
+    }
+    _exit(0);
+}
+
+/* One who reads all the time sees a file grow, never shrink or change. */
+static void watch(unsigned i)
+{
+    char p[PATH], first[64], now[64];
+    struct stat st;
+    snprintf(p, sizeof(p), "d%u/%u", i % N_DIRS, i);
+    int fd = open(p, O_RDONLY);
+    off_t size = 0;
+    if (fd < 0 || pread(fd, first, sizeof(first), 0) != sizeof(first))
+        _exit(1);
+    while (size < (off_t) length_of(i) + RACERS) {
+        if (fstat(fd, &st) < 0 || st.st_size < size ||
+            pread(fd, now, sizeof(now), 0) != sizeof(now) || memcmp(first, now, sizeof(now)) != 0)
+            _exit(1);
+        size = st.st_size;
+    }
+    _exit(pread(fd, now, sizeof(now), (off_t) length_of(i)) == RACERS ? 0 : 1);
+}
+
+static int race(void)
+{
+    int st, bad = 0;
+    for (int i = 0; i < RACERS + 2; i++)
+        if (fork() == 0)
+            i < RACERS ? append_to_all() : watch(i == RACERS ? 7 : N_FILES - 1);
+    while (wait(&st) > 0)
+        bad |= st != 0;
+    printf(bad ? "wrong\n" : "all appended\n");
+    return bad;
+}
+
 static void complain(const char *path, const char *what)
 {
     printf("%s: %s\n", path, what);
@@ -127,6 +175,8 @@ int main(int argc, char **argv)
         prepare();
     } else if (strcmp(argv[1], "run") == 0) {
         run();
+    } else if (strcmp(argv[1], "race") == 0) {
+        return race();
     } else {
         nftw(".", check_one, 16, FTW_PHYS);
         for (unsigned i = 0; i < N_FILES; i++)

@@ -70,16 +70,10 @@ static int set_owner(struct union_node *un, const struct attr *a, uint32_t mask)
     return r;
 }
 
-int union_setattr(struct node *n, const struct attr *a, uint32_t mask)
+static int change(struct union_node *un, struct node *upper, const struct attr *a, uint32_t mask)
 {
     const uint32_t ids = ATTR_UID | ATTR_GID;
-    struct union_node *un = union_node(n);
-    int r = union_copy_up(un, mask & ATTR_SIZE ? a->size : UINT64_MAX);
-    if (r < 0)
-        return r;
-    struct node *upper = union_upper(un);
-    if (!upper->ops->setattr)
-        return -EPERM;
+    int r = 0;
     if (!super_of(un)->k->rootless || !(mask & ids))
         return upper->ops->setattr(upper, a, mask);
     /* As hostfs orders them: the size, the owner, and what a change of it may clear. */
@@ -89,6 +83,25 @@ int union_setattr(struct node *n, const struct attr *a, uint32_t mask)
         r = set_owner(un, a, mask);
     mask &= ~(ids | (uint32_t) ATTR_SIZE);
     return r == 0 && mask ? upper->ops->setattr(upper, a, mask) : r;
+}
+
+int union_setattr(struct node *n, const struct attr *a, uint32_t mask)
+{
+    struct union_node *un = union_node(n);
+    int r = union_copy_up(un, mask & ATTR_SIZE ? a->size : UINT64_MAX);
+    if (r < 0)
+        return r;
+    struct node *upper = union_upper(un);
+    uint64_t taken = 0;
+    if (!upper->ops->setattr)
+        return -EPERM;
+    if (mask & ATTR_SIZE)
+        r = quota_grow(un, a->size, &taken);
+    if (r == 0)
+        r = change(un, upper, a, mask);
+    if (mask & ATTR_SIZE)
+        quota_settle(un, taken);
+    return r;
 }
 
 /* ---- extended attributes ---- */

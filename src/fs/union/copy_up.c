@@ -54,10 +54,12 @@ static int copy_contents(struct node *from, struct node *to, struct attr *at, ui
 
 /* All but the contents. The mode after the owner, which clears bits of it; the times last. */
 static int dress(struct union_super *us, struct union_node *un, struct node *to,
-                 const struct attr *at)
+                 const struct attr *at, bool whole)
 {
-    uint32_t last = ATTR_ATIME | ATTR_MTIME | (to->type == LX_S_IFLNK ? 0 : ATTR_MODE);
+    uint32_t last = ATTR_ATIME | (to->type == LX_S_IFLNK ? 0 : ATTR_MODE);
     bool fact = false;
+    /* What is cut off has changed it, which cutting the copy once more would not show. */
+    last |= whole ? ATTR_MTIME : ATTR_MTIME_NOW;
     int r = upper_set_owner(us, to, at->uid, at->gid, &fact);
     if (r == 0)
         r = copy_xattrs(un->lower, to);
@@ -94,17 +96,22 @@ static int make_copy(struct union_node *un, uint64_t keep, struct attr *ret_attr
         target[n] = '\0';
         a.target = target;
     }
-    r = work_create(us, &a, temp, &to);
+    uint64_t bytes = lower->type == LX_S_IFREG ? MIN(keep, ret_attr->size) : 0;
+    r = quota_take(us, bytes);
     if (r < 0)
         return r;
+    r = work_create(us, &a, temp, &to);
+    if (r < 0) {
+        quota_give(us, bytes);
+        return r;
+    }
     if (lower->type == LX_S_IFREG)
         r = copy_contents(lower, to, ret_attr, keep);
     if (r == 0)
-        r = dress(us, un, to, ret_attr);
+        r = dress(us, un, to, ret_attr, lower->type != LX_S_IFREG || keep >= ret_attr->size);
     if (r < 0) {
-        facts_forget(us, to->ino);
-        work_remove(us, temp);
-        node_put(to);
+        work_discard(us, temp, to);
+        quota_give(us, bytes);
         return r;
     }
     *ret = to;
@@ -148,11 +155,8 @@ static int one_dir_up(struct union_node *un)
     if (r < 0)
         return r;
     r = settle(un, temp, copy);
-    if (r < 0) {
-        facts_forget(super_of(un), copy->ino);
-        work_remove(super_of(un), temp);
-        node_put(copy);
-    }
+    if (r < 0)
+        work_discard(super_of(un), temp, copy);
     return r;
 }
 
@@ -187,10 +191,12 @@ static int object_up(struct union_node *un, uint64_t keep)
             links_leave(un, copy);
     }
     mutex_unlock(&us->sb.tree_lock);
+    uint64_t bytes = copy->type == LX_S_IFREG ? MIN(keep, a.size) : 0;
     if (r < 0) {
-        facts_forget(us, copy->ino);
-        work_remove(us, temp);
-        node_put(copy);
+        work_discard(us, temp, copy);
+        quota_give(us, bytes);
+    } else {
+        un->charged = bytes;
     }
     return r;
 }

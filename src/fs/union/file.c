@@ -129,11 +129,32 @@ static ssize_t file_read_op(struct file *f, struct iobuf *io, int64_t pos)
     return r;
 }
 
+/* Where a write would end at most. */
+static uint64_t end_of_write(struct union_file *uf, struct file *real, const struct iobuf *io,
+                             int64_t pos)
+{
+    struct attr a;
+    if (atomic_load(&uf->file.flags) & LX_O_APPEND)
+        pos = union_getattr(&uf->un->node, &a) == 0 ? (int64_t) a.size : 0;
+    else if (pos < 0)
+        pos = real->ops->seek(real, 0, LX_SEEK_CUR);
+    return (uint64_t) MAX(pos, (int64_t) 0) + io->left;
+}
+
 /* Who may write was opened on the upper. */
 static ssize_t file_write_op(struct file *f, struct iobuf *io, int64_t pos)
 {
-    struct file *real = layer_file(union_file(f));
-    return real->ops->write(real, io, pos);
+    struct union_file *uf = union_file(f);
+    struct file *real = layer_file(uf);
+    uint64_t taken;
+    if (likely(!super_of(uf->un)->quota))
+        return real->ops->write(real, io, pos);
+    ssize_t r = quota_grow(uf->un, end_of_write(uf, real, io, pos), &taken);
+    if (r < 0)
+        return r;
+    r = real->ops->write(real, io, pos);
+    quota_settle(uf->un, taken);
+    return r;
 }
 
 static int64_t file_seek_op(struct file *f, int64_t off, int whence)
@@ -161,7 +182,8 @@ static int file_fsync(struct file *f, bool data_only)
 static int file_setattr_op(struct file *f, const struct attr *a, uint32_t mask)
 {
     struct union_file *uf = union_file(f);
-    if (mask == ATTR_SIZE && uf->settled && uf->first->ops->setattr)
+    bool direct = mask == ATTR_SIZE && uf->settled && uf->first->ops->setattr;
+    if (direct && !super_of(uf->un)->quota)
         return uf->first->ops->setattr(uf->first, a, mask);
     return union_setattr(&uf->un->node, a, mask);
 }
@@ -173,8 +195,18 @@ static int file_getattr_op(struct file *f, struct attr *ret)
 
 static int file_fallocate(struct file *f, int mode, int64_t off, int64_t len)
 {
-    struct file *real = layer_file(union_file(f));
-    return real->ops->fallocate ? real->ops->fallocate(real, mode, off, len) : -EOPNOTSUPP;
+    struct union_file *uf = union_file(f);
+    struct file *real = layer_file(uf);
+    bool grows = !(mode & LX_FALLOC_FL_KEEP_SIZE);
+    uint64_t taken;
+    if (!real->ops->fallocate)
+        return -EOPNOTSUPP;
+    int r = quota_grow(uf->un, grows ? (uint64_t) off + (uint64_t) len : 0, &taken);
+    if (r < 0)
+        return r;
+    r = real->ops->fallocate(real, mode, off, len);
+    quota_settle(uf->un, taken);
+    return r;
 }
 
 static long file_fcntl(struct file *f, struct task *t, int cmd, uint64_t arg)
@@ -185,8 +217,12 @@ static long file_fcntl(struct file *f, struct task *t, int cmd, uint64_t arg)
 
 static int file_host_fd(struct file *f)
 {
-    struct file *real = layer_file(union_file(f));
-    return real->ops->host_fd ? real->ops->host_fd(real) : -EINVAL;
+    struct union_file *uf = union_file(f);
+    struct file *real = layer_file(uf);
+    bool writes = (atomic_load(&f->flags) & LX_O_ACCMODE) != LX_O_RDONLY;
+    if (!real->ops->host_fd || (writes && super_of(uf->un)->quota))
+        return -EINVAL; /* what is written past us would not be counted */
+    return real->ops->host_fd(real);
 }
 
 static void file_flags_changed(struct file *f, uint32_t old)
@@ -299,9 +335,14 @@ int union_tmpfile(struct node *dn, const struct create_args *c, const struct ope
     struct node *upper = union_upper(dir);
     if (!upper->ops->tmpfile)
         return -EOPNOTSUPP;
-    r = upper->ops->tmpfile(upper, c, a, &real);
+    r = quota_take(us, QUOTA_BLOCK);
     if (r < 0)
         return r;
+    r = upper->ops->tmpfile(upper, c, a, &real);
+    if (r < 0) {
+        quota_give(us, QUOTA_BLOCK);
+        return r;
+    }
     r = real->ops->anon_node ? real->ops->anon_node(real, &l.upper) : -EOPNOTSUPP;
     if (r == 0) {
         facts_forget(us, l.upper->ino);
@@ -310,7 +351,9 @@ int union_tmpfile(struct node *dn, const struct create_args *c, const struct ope
     if (r < 0) {
         layers_clear(&l);
         file_put(real);
+        quota_give(us, QUOTA_BLOCK);
         return r;
     }
+    atomic_store(&union_node(n)->dead, true); /* until it is given a name */
     return wrap(union_node(n), real, true, a->flags, ret);
 }

@@ -20,8 +20,10 @@
 #include <stdint.h>
 
 #include "base/htab.h"
+#include "base/list.h"
 #include "base/mutex.h"
 #include "fs/union/facts.h"
+#include "fs/union/quota.h"
 #include "fs/union/union.h"
 #include "kernel/kernel.h"
 #include "kernel/vfs/node.h"
@@ -36,6 +38,7 @@ struct union_super {
     struct super *lower, *upper; /* immutable; referenced */
     struct node *work, *index;   /* immutable; referenced */
     bool kept;                   /* immutable */
+    struct union_quota *quota;   /* immutable; referenced; NULL: no limit */
     uint32_t own_gid;            /* immutable: of what the host makes for us, rootless */
     _Atomic uint64_t last_temp;  /* names in work */
     _Atomic uint64_t n_index;    /* copies in index: 0 saves looking there */
@@ -43,6 +46,8 @@ struct union_super {
     struct htab nodes;           /* [table_lock] struct union_node by ino; no references */
     struct htab facts;           /* [table_lock] facts.c */
     struct htab lost;            /* [table_lock] links.c */
+    struct list ended;           /* [table_lock] nodes that still hold their directories: node.c */
+    bool ending;                 /* [table_lock] somebody empties it */
 };
 
 struct union_node {
@@ -62,6 +67,8 @@ struct union_node {
     _Atomic uint64_t owner;       /* has_owner: uid, and gid in the lower half, that guests see */
     _Atomic bool has_owner;       /* not the layer's */
     _Atomic uint32_t changes;     /* directories: of what is listed */
+    uint64_t charged;             /* [copy_lock] size known to the quota */
+    struct list ended;            /* [table_lock] in union_super.ended */
     _Atomic bool dead;            /* its last name is gone: what is known of it goes with it */
 };
 
@@ -139,6 +146,8 @@ int work_create(struct union_super *us, const struct create_args *a,
                 char name[static TEMP_NAME_CAP], struct node **ret) must_check;
 /* What lies in work under this name goes, with what is in it. */
 void work_remove(struct union_super *us, const char *name);
+/* One that work_create() made is not needed after all; puts n. */
+void work_discard(struct union_super *us, const char *name, struct node *n);
 void work_empty(struct union_super *us);
 /* work/name becomes dir/to, replacing what may be there; or both change sides. dir: of the upper.
  */

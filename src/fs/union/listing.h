@@ -12,6 +12,11 @@ void listing_free(struct listing *l);
 /* Emits from *pos on and moves it; positions are places in the list. */
 void listing_emit(const struct listing *l, int64_t *pos, struct dirsink *out);
 
+struct strbuf;
+
+/* The names in a directory of a layer, without the dots, each with its NUL. *ret is the caller's.
+ */
+int layer_names(struct node *dir, struct strbuf *ret) must_check;
 /* Reads a directory of a layer from the beginning. */
 int layer_list(struct node *dir, struct dirsink *out) must_check;
 /* What a guest sees of an entry of dir's upper: its number; false: nothing, it is a whiteout. */

@@ -61,19 +61,20 @@ static int create_over(struct union_super *us, struct union_node *dir, const cha
         r = facts_set_origin(us, n, lower, true);
     if (r == 0)
         r = work_place(us, temp, n, upper, name, is_dir ? LX_RENAME_EXCHANGE : 0);
-    if (r < 0)
-        facts_forget(us, n->ino);
-    if (r < 0 || is_dir)
-        work_remove(us, temp);
     node_put(lower);
-    if (r == 0)
-        *ret = n;
+    if (r < 0) {
+        work_discard(us, temp, n);
+        return r;
+    }
+    if (is_dir)
+        work_remove(us, temp);
     else
-        node_put(n);
-    return r;
+        quota_give(us, QUOTA_BLOCK); /* the whiteout */
+    *ret = n;
+    return 0;
 }
 
-/* Is there a whiteout of ours? Its facts go with it. */
+/* Is there a whiteout of ours? */
 static int check_whiteout(struct union_super *us, struct node *upper, const char *name)
 {
     struct node *n;
@@ -117,7 +118,12 @@ int union_create(struct node *dn, const char *name, const struct create_args *a,
     struct node *upper = union_upper(dir);
     if (!upper->ops->create)
         return -EPERM;
+    r = quota_take(us, QUOTA_BLOCK);
+    if (r < 0)
+        return r;
     r = upper->ops->create(upper, name, a, &l.upper);
+    if (r < 0)
+        quota_give(us, QUOTA_BLOCK);
     if (r == -EEXIST) {
         r = check_whiteout(us, upper, name);
         if (r == 0)
@@ -149,11 +155,13 @@ static int link_over(struct union_super *us, struct node *dir, const char *name,
     char temp[TEMP_NAME_CAP];
     work_name(us, temp);
     int r = us->work->ops->link(us->work, temp, target);
-    if (r == 0) {
-        r = work_place(us, temp, target, dir, name, 0);
-        if (r < 0)
-            work_remove(us, temp);
-    }
+    if (r < 0)
+        return r;
+    r = work_place(us, temp, target, dir, name, 0);
+    if (r < 0)
+        work_remove(us, temp);
+    else
+        quota_give(us, QUOTA_BLOCK); /* the whiteout */
     return r;
 }
 

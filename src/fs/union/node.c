@@ -99,6 +99,7 @@ static int make(struct union_super *us, const struct identity *id, struct layers
     atomic_init(&un->dead, false);
     l->upper = l->lower = NULL;
     l->f.redirect = NULL;
+    quota_know(un);
     mutex_lock(&us->table_lock);
     htab_insert(&us->nodes, &un->link, hash_u64(id->ino));
     mutex_unlock(&us->table_lock);
@@ -164,6 +165,30 @@ void union_changed(struct union_node *dir)
 
 /* ---- the end ---- */
 
+/*
+ * The directory an ended node stood in is let go, which may end it, and so on up to the top: one
+ * after the other, for a tree may be deeper than a stack. Whoever comes while somebody is at it
+ * leaves the rest to him.
+ */
+static void let_parent_go(struct union_super *us, struct union_node *un)
+{
+    struct list *l;
+    mutex_lock(&us->table_lock);
+    list_add_tail(&un->ended, &us->ended);
+    bool mine = !us->ending;
+    us->ending = true;
+    while (mine && (l = list_pop(&us->ended))) {
+        struct union_node *gone = list_entry(l, struct union_node, ended);
+        mutex_unlock(&us->table_lock);
+        node_put(&gone->parent->node);
+        free(gone);
+        mutex_lock(&us->table_lock);
+    }
+    if (mine)
+        us->ending = false;
+    mutex_unlock(&us->table_lock);
+}
+
 static void union_release(struct node *n)
 {
     struct union_node *un = union_node(n);
@@ -172,15 +197,18 @@ static void union_release(struct node *n)
     htab_remove(&us->nodes, &un->link);
     mutex_unlock(&us->table_lock);
     struct node *upper = atomic_load(&un->upper);
-    if (upper && atomic_load(&un->dead))
+    if (upper && atomic_load(&un->dead)) {
         facts_forget(us, upper->ino);
+        quota_leave(un);
+    }
     node_put(un->lower);
     node_put(upper);
-    if (un->parent)
-        node_put(&un->parent->node);
     free(un->name);
     free(un->redirect);
-    free(un);
+    if (un->parent)
+        let_parent_go(us, un);
+    else
+        free(un);
 }
 
 static ssize_t union_readlink(struct node *n, struct task *t, char *dst, size_t cap)

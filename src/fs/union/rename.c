@@ -105,10 +105,7 @@ static int clear_target(struct move *x)
         r = fresh->ops->setattr(fresh, &was, ATTR_MODE | ATTR_ATIME | ATTR_MTIME);
     if (r == 0)
         r = work_place(x->us, temp, fresh, dir, x->m->to, LX_RENAME_EXCHANGE);
-    work_remove(x->us, temp);
-    if (r == 0) /* it is replaced at once */
-        facts_forget(x->us, fresh->ino);
-    node_put(fresh);
+    work_discard(x->us, temp, fresh); /* if it has its place it is replaced there at once */
     return r;
 }
 
@@ -169,8 +166,10 @@ static int move_alone(struct move *x, struct node *standing)
     int r = upper_rename(x, standing && is_dir ? LX_RENAME_EXCHANGE : 0);
     if (r == 0 && standing && is_dir)
         (void) dir->ops->unlink(dir, x->m->from, standing, false);
-    if (r == 0 && standing)
+    if (r == 0 && standing) {
         facts_forget(x->us, standing->ino);
+        quota_give(x->us, QUOTA_BLOCK);
+    }
     return r;
 }
 

@@ -15,6 +15,8 @@ static int union_statfs(struct super *sb, struct lx_statfs *ret)
     int r = upper->ops->statfs ? upper->ops->statfs(upper, ret) : -ENOSYS;
     if (r == 0)
         ret->type = LX_OVERLAYFS_SUPER_MAGIC;
+    if (r == 0)
+        quota_statfs(union_super(sb), ret);
     return r;
 }
 
@@ -45,6 +47,7 @@ static void union_super_release(struct super *sb)
     htab_free(&us->nodes);
     facts_free_all(us);
     links_free_all(us);
+    union_quota_put(us->quota);
     free(us);
 }
 
@@ -136,6 +139,11 @@ static int set_up(struct union_super *us)
         return r;
     }
     work_empty(us);
+    r = quota_count(us, l.upper);
+    if (r < 0) {
+        layers_clear(&l);
+        return r;
+    }
     return union_node_get(us, NULL, NULL, 0, &l, &us->sb.root);
 }
 
@@ -153,6 +161,7 @@ int union_mount(struct kernel *k, const struct union_config *c, struct super **r
     us->lower = c->lower;
     us->upper = c->upper;
     us->kept = c->kept;
+    us->quota = union_quota_get(c->quota);
     us->own_gid = getgid();
     us->sb.dev = c->lower->dev;
     us->sb.exclusive = c->lower->exclusive;
@@ -160,6 +169,7 @@ int union_mount(struct kernel *k, const struct union_config *c, struct super **r
     htab_init(&us->nodes);
     htab_init(&us->facts);
     htab_init(&us->lost);
+    list_init(&us->ended);
     int r = set_up(us);
     if (r < 0) {
         super_put(&us->sb);

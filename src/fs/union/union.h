@@ -22,12 +22,20 @@
 
 struct kernel;
 struct super;
+struct union_quota;
 
 struct union_config {
     struct super *lower; /* consumed, also on error */
     struct super *upper; /* consumed, also on error */
     bool kept;           /* the upper outlives us: what is known of its objects is written to it */
+    struct union_quota
+        *quota; /* how much it may hold; the union takes a reference; NULL: no limit */
 };
+
+/* A limit for all unions it is given to. */
+int union_quota_new(uint64_t bytes, struct union_quota **ret) must_check;
+struct union_quota *union_quota_get(struct union_quota *q);
+void union_quota_put(struct union_quota *q); /* NULL does nothing */
 
 /* -EOPNOTSUPP: the upper is to be kept but has no user extended attributes. */
 int union_mount(struct kernel *k, const struct union_config *c, struct super **ret) must_check;

@@ -28,12 +28,14 @@ int whiteout_put(struct union_super *us, struct union_node *dir, const char *nam
     r = facts_set_whiteout(us, w, lower);
     if (r == 0)
         r = work_place(us, temp, w, union_upper(dir), name, is_dir ? LX_RENAME_EXCHANGE : 0);
-    if (r < 0)
-        facts_forget(us, w->ino);
-    if (r < 0 || is_dir)
+    if (r < 0) {
+        work_discard(us, temp, w);
+        return r;
+    }
+    if (is_dir)
         work_remove(us, temp);
     node_put(w);
-    return r;
+    return 0;
 }
 
 /* ---- emptiness ---- */

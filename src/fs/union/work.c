@@ -25,10 +25,23 @@ int work_create(struct union_super *us, const struct create_args *a,
     if (!us->work->ops->create)
         return -EPERM;
     work_name(us, name);
-    int r = us->work->ops->create(us->work, name, a, ret);
+    int r = quota_take(us, QUOTA_BLOCK);
+    if (r < 0)
+        return r;
+    r = us->work->ops->create(us->work, name, a, ret);
     if (r == 0)
         facts_forget(us, (*ret)->ino);
+    else
+        quota_give(us, QUOTA_BLOCK);
     return r;
+}
+
+void work_discard(struct union_super *us, const char *name, struct node *n)
+{
+    facts_forget(us, n->ino);
+    work_remove(us, name);
+    quota_give(us, QUOTA_BLOCK);
+    node_put(n);
 }
 
 int work_place(struct union_super *us, const char *name, struct node *n, struct node *dir,
@@ -55,7 +68,7 @@ static bool take_name(struct dirsink *s, const char *name, size_t len, uint64_t 
     return true;
 }
 
-static int list(struct node *dir, struct strbuf *ret)
+int layer_names(struct node *dir, struct strbuf *ret)
 {
     struct names_sink ns = {.sink = {.emit = take_name}, .names = STRBUF_INIT};
     int r = layer_list(dir, &ns.sink);
@@ -73,7 +86,7 @@ static int remove_from(struct union_super *us, struct node *dir, const char *nam
 static int remove_contents(struct union_super *us, struct node *dir, int depth)
 {
     _cleanup_sb_ struct strbuf names = STRBUF_INIT;
-    int r = list(dir, &names);
+    int r = layer_names(dir, &names);
     for (size_t at = 0; at < names.len && r == 0; at += strlen(names.data + at) + 1)
         r = remove_from(us, dir, names.data + at, depth);
     return r;
@@ -85,17 +98,18 @@ static int remove_from(struct union_super *us, struct node *dir, const char *nam
     int r = layer_find(dir, name, &n);
     if (r < 0 || !n)
         return r;
-    bool is_dir = n->type == LX_S_IFDIR;
+    bool is_dir = n->type == LX_S_IFDIR, whiteout = facts_is_whiteout(us, n);
     uint64_t ino = n->ino;
     if (is_dir)
         r = depth ? remove_contents(us, n, depth - 1) : -ELOOP;
     if (r == 0)
         r = dir->ops->unlink(dir, name, n, is_dir);
     node_put(n);
-    struct facts f;
-    /* Of others with several names more than this one may be left. */
-    if (r == 0 && facts_of_entry(us, ino, &f) && (is_dir || f.whiteout))
+    /* Others are somebody's, or have more names than this one. */
+    if (r == 0 && (is_dir || whiteout))
         facts_forget(us, ino);
+    if (r == 0 && whiteout)
+        quota_give(us, QUOTA_BLOCK);
     return r;
 }
 
