@@ -42,13 +42,38 @@ static int inherit(struct union_super *us, struct node *n, struct node *dir)
     return r;
 }
 
+/* Is there a whiteout of ours? Which? */
+static int check_whiteout(struct union_super *us, struct node *upper, const char *name,
+                          uint64_t *ret_ino)
+{
+    struct node *n;
+    int r = layer_find(upper, name, &n);
+    if (r < 0 || !n)
+        return r < 0 ? r : -ENOENT;
+    *ret_ino = n->ino;
+    if (!facts_is_whiteout(us, n))
+        r = -EEXIST;
+    node_put(n);
+    return r;
+}
+
+/* It was replaced. */
+static void whiteout_gone(struct union_super *us, uint64_t ino)
+{
+    facts_forget(us, ino);
+    quota_give(us, QUOTA_BLOCK);
+}
+
 /* Where a whiteout stands: made in work, then in its place by one rename. */
 static int create_over(struct union_super *us, struct union_node *dir, const char *name,
                        const struct create_args *a, struct node **ret)
 {
     struct node *upper = union_upper(dir), *lower = NULL, *n;
     char temp[TEMP_NAME_CAP];
-    int r = work_create(us, a, temp, &n);
+    uint64_t whiteout;
+    int r = check_whiteout(us, upper, name, &whiteout);
+    if (r == 0)
+        r = work_create(us, a, temp, &n);
     if (r < 0)
         return r;
     bool is_dir = n->type == LX_S_IFDIR;
@@ -67,26 +92,11 @@ static int create_over(struct union_super *us, struct union_node *dir, const cha
         return r;
     }
     if (is_dir)
-        work_remove(us, temp);
+        work_remove(us, temp); /* they have changed sides */
     else
-        quota_give(us, QUOTA_BLOCK); /* the whiteout */
+        whiteout_gone(us, whiteout);
     *ret = n;
     return 0;
-}
-
-/* Is there a whiteout of ours? */
-static int check_whiteout(struct union_super *us, struct node *upper, const char *name)
-{
-    struct node *n;
-    int r = layer_find(upper, name, &n);
-    if (r < 0 || !n)
-        return r < 0 ? r : -ENOENT;
-    if (facts_is_whiteout(us, n))
-        facts_forget(us, n->ino);
-    else
-        r = -EEXIST;
-    node_put(n);
-    return r;
 }
 
 /* In a plain user's sandbox all that is made belongs to the one id that is mapped. */
@@ -125,9 +135,7 @@ int union_create(struct node *dn, const char *name, const struct create_args *a,
     if (r < 0)
         quota_give(us, QUOTA_BLOCK);
     if (r == -EEXIST) {
-        r = check_whiteout(us, upper, name);
-        if (r == 0)
-            r = create_over(us, dir, name, a, &l.upper);
+        r = create_over(us, dir, name, a, &l.upper);
     } else if (r == 0) {
         facts_forget(us, l.upper->ino);
     }
@@ -153,15 +161,19 @@ static int link_over(struct union_super *us, struct node *dir, const char *name,
                      struct node *target)
 {
     char temp[TEMP_NAME_CAP];
+    uint64_t whiteout;
+    int r = check_whiteout(us, dir, name, &whiteout);
+    if (r < 0)
+        return r;
     work_name(us, temp);
-    int r = us->work->ops->link(us->work, temp, target);
+    r = us->work->ops->link(us->work, temp, target);
     if (r < 0)
         return r;
     r = work_place(us, temp, target, dir, name, 0);
     if (r < 0)
         work_remove(us, temp);
     else
-        quota_give(us, QUOTA_BLOCK); /* the whiteout */
+        whiteout_gone(us, whiteout);
     return r;
 }
 
@@ -178,9 +190,7 @@ int union_link(struct node *dn, const char *name, struct node *target)
         return -EPERM; /* before_naming has brought it up */
     r = upper->ops->link(upper, name, real);
     if (r == -EEXIST) {
-        r = check_whiteout(us, upper, name);
-        if (r == 0)
-            r = link_over(us, upper, name, real);
+        r = link_over(us, upper, name, real);
     }
     if (r < 0)
         return r;
