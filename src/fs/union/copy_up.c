@@ -38,18 +38,19 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 /* Contents as they are at one moment, unless they never stand still. */
 static int copy_contents(struct node *from, struct node *to, struct attr *at, uint64_t keep)
 {
-    int r = 0;
-    for (int i = 0; i < COPY_TRIES && r == 0; i++) {
+    for (int i = 0;; i++) {
         struct attr after;
-        r = copy_data(from, to, MIN(keep, at->size));
+        int r = copy_data(from, to, MIN(keep, at->size));
         if (r == 0)
             r = from->ops->getattr(from, &after);
-        if (r < 0 || (same_time(&after.mtime, &at->mtime) && after.size == at->size))
-            break;
+        if (r < 0 || i == COPY_TRIES - 1 ||
+            (same_time(&after.mtime, &at->mtime) && after.size == at->size))
+            return r;
         *at = after;
         r = to->ops->setattr(to, &(struct attr){.size = 0}, ATTR_SIZE);
+        if (r < 0)
+            return r;
     }
-    return r;
 }
 
 /* All but the contents. The mode after the owner, which clears bits of it; the times last. */
