@@ -70,19 +70,32 @@ static int set_owner(struct union_node *un, const struct attr *a, uint32_t mask)
     return r;
 }
 
+/* The fact tells the mode, too. */
+static int note_mode(struct union_node *un, struct node *upper)
+{
+    uint64_t owner = atomic_load(&un->owner);
+    if (!atomic_load(&un->has_owner) || !super_of(un)->kept)
+        return 0;
+    return facts_set_owner(super_of(un), upper, (uint32_t) (owner >> 32), (uint32_t) owner);
+}
+
 static int change(struct union_node *un, struct node *upper, const struct attr *a, uint32_t mask)
 {
     const uint32_t ids = ATTR_UID | ATTR_GID;
     int r = 0;
-    if (!super_of(un)->k->rootless || !(mask & ids))
-        return upper->ops->setattr(upper, a, mask);
+    if (!super_of(un)->k->rootless || !(mask & ids)) {
+        r = upper->ops->setattr(upper, a, mask);
+        return r == 0 && (mask & ATTR_MODE) ? note_mode(un, upper) : r;
+    }
     /* As hostfs orders them: the size, the owner, and what a change of it may clear. */
     if (mask & ATTR_SIZE)
         r = upper->ops->setattr(upper, a, ATTR_SIZE);
     if (r == 0)
         r = set_owner(un, a, mask);
     mask &= ~(ids | (uint32_t) ATTR_SIZE);
-    return r == 0 && mask ? upper->ops->setattr(upper, a, mask) : r;
+    if (r == 0 && mask)
+        r = upper->ops->setattr(upper, a, mask);
+    return r == 0 && (mask & ATTR_MODE) ? note_mode(un, upper) : r;
 }
 
 int union_setattr(struct node *n, const struct attr *a, uint32_t mask)

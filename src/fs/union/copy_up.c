@@ -66,6 +66,8 @@ static int dress(struct union_super *us, struct union_node *un, struct node *to,
         r = copy_xattrs(un->lower, to);
     if (r == 0)
         r = to->ops->setattr(to, at, last);
+    if (r == 0 && fact) /* it tells the mode, too */
+        r = facts_set_owner(us, to, at->uid, at->gid);
     if (r == 0)
         r = facts_set_origin(us, to, un->lower, false);
     if (r == 0)
