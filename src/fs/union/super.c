@@ -85,7 +85,9 @@ static int dress_root(struct union_super *us, struct node *root)
         r = upper_set_owner(us, root, a.uid, a.gid, &fact);
     if (r == 0)
         r = copy_xattrs(lower, root);
-    return r < 0 ? r : root->ops->setattr(root, &a, ATTR_MODE | ATTR_ATIME | ATTR_MTIME);
+    if (r == 0)
+        r = root->ops->setattr(root, &a, ATTR_MODE | ATTR_ATIME | ATTR_MTIME);
+    return r == 0 && fact ? facts_set_owner(us, root, a.uid, a.gid) : r;
 }
 
 /* What is kept must be able to carry what we know of it. */
