@@ -444,8 +444,12 @@ static void test_rename(void **state)
     assert_int_equal(path_walk(&x->w, NULL, "/a/b/c", 0, &c), 0);
     assert_int_equal(vfs_rename(&x->w, NULL, "/a", NULL, "/a/b/c/a", 0), -EINVAL);
     assert_int_equal(vfs_rename(&x->w, NULL, "/a/b/c", NULL, "/a", 0), -ENOTEMPTY);
-    assert_int_equal(vfs_rename(&x->w, NULL, "/a/b/c/file", NULL, "/a/b", 0), -EISDIR);
-    assert_int_equal(vfs_rename(&x->w, NULL, "/a/b", NULL, "/a/b/c/file", 0), -ENOTDIR);
+    /* Above the source comes before what the target is. */
+    assert_int_equal(vfs_rename(&x->w, NULL, "/a/b/c/file", NULL, "/a/b", 0), -ENOTEMPTY);
+    make_file(x, "/plain");
+    assert_int_equal(vfs_rename(&x->w, NULL, "/plain", NULL, "/a/b", 0), -EISDIR);
+    assert_int_equal(vfs_rename(&x->w, NULL, "/a/b", NULL, "/a/b/c/file", 0), -EINVAL);
+    assert_int_equal(vfs_rename(&x->w, NULL, "/a/b", NULL, "/plain", 0), -ENOTDIR);
     assert_int_equal(vfs_rename(&x->w, NULL, "/a/.", NULL, "/z", 0), -EBUSY);
     assert_int_equal(vfs_rename(&x->w, NULL, "/a/b", NULL, "/moved", 0), 0);
     assert_int_equal(walk_to(x, "/a/b", 0, NULL), -ENOENT);
