@@ -111,7 +111,7 @@ static int mount_union(struct kernel *k, struct mount_spec *m, struct union_quot
         .tree_fd = take_fd(&m->upper_fd),
         .type_name = "overlay",
         .exclusive = true,
-        .map_ids = k->rootless,
+        .map_ids = k->one_id,
     };
     const bool kept = !(m->flags & MOUNT_F_DROPPED); /* else the tmpfs behind it is the limit */
     struct union_config uc = {.kept = kept, .quota = kept ? quota : NULL};

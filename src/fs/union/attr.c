@@ -43,7 +43,7 @@ int upper_set_owner(struct union_super *us, struct node *upper, uint32_t uid, ui
     int r = upper->ops->setattr(upper, &a, ATTR_UID | ATTR_GID);
     *ret_fact = false;
     /* Only one id is mapped for a plain user's sandbox, and the vfs has allowed it. */
-    if (!us->k->rootless || (r != -EPERM && r != -EINVAL && r != -EOVERFLOW))
+    if (!us->k->one_id || (r != -EPERM && r != -EINVAL && r != -EOVERFLOW))
         return r;
     r = facts_set_owner(us, upper, uid, gid);
     *ret_fact = r == 0;
@@ -83,7 +83,7 @@ static int change(struct union_node *un, struct node *upper, const struct attr *
 {
     const uint32_t ids = ATTR_UID | ATTR_GID;
     int r = 0;
-    if (!super_of(un)->k->rootless || !(mask & ids)) {
+    if (!super_of(un)->k->one_id || !(mask & ids)) {
         r = upper->ops->setattr(upper, a, mask);
         return r == 0 && (mask & ATTR_MODE) ? note_mode(un, upper) : r;
     }

@@ -104,7 +104,7 @@ static int set_maker(struct union_super *us, struct node *n, const struct cred *
 {
     struct attr a;
     bool fact;
-    if (!us->k->rootless || !c)
+    if (!us->k->one_id || !c)
         return 0;
     int r = n->ops->getattr(n, &a);
     uint32_t gid =
