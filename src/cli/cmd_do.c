@@ -36,11 +36,11 @@ struct do_options {
 static const struct option do_option_table[] = {
     {"root", 0, OPTION_STRING, false, "DIR", "the container's root directory (default: /)",
      O(root)},
-    {"ro", 0, OPTION_FLAG, false, NULL, "nothing below the root can be written (default)", O(ro)},
+    {"ro", 0, OPTION_FLAG, false, NULL, "nothing below the root can be written", O(ro)},
     {"rw", 0, OPTION_FLAG, false, NULL, "writes go to the root directory, as the caller may",
      O(rw)},
     {"overlay", 0, OPTION_FLAG, false, NULL,
-     "anything may be written, the host's files stay as they are", O(overlay)},
+     "anything may be written, the host's files stay as they are (default)", O(overlay)},
     {"overlay-size", 0, OPTION_STRING, false, "SIZE",
      "at most this much may be written so: 64M, 2G (default: half of the memory)", O(overlay_size)},
     {"keep", 0, OPTION_STRING, false, "NAME",
@@ -225,14 +225,14 @@ static int add_mounts(struct sandbox_spec *s, const struct do_options *o, const 
 
 static int check_modes(struct do_options *o, struct fail *f)
 {
-    o->overlay |= o->keep != NULL;
+    o->overlay |= o->keep || (!o->ro && !o->rw);
     if (o->ro && o->rw)
         return fail(f, EINVAL, "options --ro and --rw exclude each other");
     if (o->overlay && (o->ro || o->rw))
         return fail(f, EINVAL, "options %s and %s exclude each other",
                     o->keep ? "--keep" : "--overlay", o->ro ? "--ro" : "--rw");
     if (o->overlay_size && !o->overlay)
-        return fail(f, EINVAL, "option --overlay-size: only with --overlay or --keep");
+        return fail(f, EINVAL, "option --overlay-size: not with --ro or --rw");
     return 0;
 }
 
@@ -425,10 +425,10 @@ const struct command cmd_do = {
     .arguments = "[--] COMMAND [ARGS...]",
     .summary = "run a command in a sandbox that sees the host's files",
     .more =
-        "The root is the host's own, read-only, with a /tmp, /proc, /dev and /sys of the "
-        "sandbox's\n"
-        "own. Exit status: the command's, 128+N if signal N killed it, 125 if cloister failed,\n"
-        "126 if the command cannot be executed, 127 if it is not there.",
+        "The root is the host's own, but what is written to it stays in the sandbox, with a /tmp,\n"
+        "/proc, /dev and /sys of the sandbox's own. Exit status: the command's, 128+N if signal N\n"
+        "killed it, 125 if cloister failed, 126 if the command cannot be executed, 127 if it is "
+        "not there.",
     .options = {.table = do_option_table,
                 .n = ARRAY_LEN(do_option_table),
                 .stop_at_argument = true},

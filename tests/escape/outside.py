@@ -449,7 +449,7 @@ def rootless():
         return no_plain_user()
     for parent in ("/var/tmp", "/tmp"):
         with OwnCopy(parent) as binary:
-            works_for_plain_user(PLAIN_USER + [binary, "do", "--", "/bin/sh", "-c", WORK])
+            works_for_plain_user(PLAIN_USER + [binary, "do", "--ro", "--", "/bin/sh", "-c", WORK])
     return ""
 
 
@@ -462,7 +462,7 @@ def rootless_with_locked_mounts():
         script = ("mount -t tmpfs -o nosuid,nodev,noexec,ro,nodiratime tmpfs /mnt && mount --bind /usr /usr && "
                   "mount -o remount,bind,nosuid,nodev,noatime,ro /usr && exec \"$@\"")
         works_for_plain_user(["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", *PLAIN_USER, binary,
-                              "do", "--", "/bin/sh", "-c", WORK])
+                              "do", "--ro", "--", "/bin/sh", "-c", WORK])
     return ""
 
 

@@ -391,9 +391,12 @@ def test_do_specification(p):
     mounts = {x.split()[1]: x for x in lines if x.startswith("mount ")}
     for dest in ("/", "/proc", "/sys", "/dev", "/tmp"):
         assert dest in mounts, lines
-    readonly, nosuid = 1, 2
+    readonly, nosuid, overlay = 1, 2, 128
     flags = int(mounts["/"].split("flags=")[1].split()[0], 16)
-    assert flags & readonly and flags & nosuid
+    assert flags & overlay and flags & nosuid and not flags & readonly
+    root = next(x for x in spec_lines(p, "--ro", "--", "show") if x.startswith("mount / "))
+    flags = int(root.split("flags=")[1].split()[0], 16)
+    assert flags & readonly and not flags & overlay
     assert "network=0" in lines[0]
     kernel = [m for m in mounts if m.startswith(("/proc/", "/sys/", "/run/user")) or m == "/dev/hugepages"]
     assert kernel == [], kernel

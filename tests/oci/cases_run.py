@@ -375,7 +375,7 @@ def test_real_strace(p):
 def test_real_do(p):
     assert p.ok("do", "--root", p.rootfs, "--", "/bin/sh", "-c", "echo hi; ls /data") == "hi\n"
     assert p.cl("do", "--root", p.rootfs, "sh", "-c", "exit 4").code in (4, 127)
-    r = p.cl("do", "--root", p.rootfs, "--", "/bin/sh", "-c", "echo x > /data/f")
+    r = p.cl("do", "--ro", "--root", p.rootfs, "--", "/bin/sh", "-c", "echo x > /data/f")
     assert r.code != 0 and "Read-only file system" in r.err, r
     p.ok("do", "--rw", "--root", p.rootfs, "--", "/bin/sh", "-c", "echo x > /data/f")
     with open(os.path.join(p.rootfs, "data/f")) as f:
@@ -389,7 +389,7 @@ def test_real_do(p):
 def test_real_do_on_the_hosts_root(p):
     assert p.ok("do", "--", "/bin/sh", "-c", "echo $((6 * 7))") == "42\n"
     assert p.ok("do", "cat", "/etc/hostname") == open("/etc/hostname").read()
-    r = p.cl("do", "--", "/bin/sh", "-c", "touch /etc/cloister-test")
+    r = p.cl("do", "--ro", "--", "/bin/sh", "-c", "touch /etc/cloister-test")
     assert r.code != 0 and "Read-only" in r.err, r
     assert p.ok("do", "--", "/bin/sh", "-c", "echo x > /tmp/cloister-test; cat /tmp/cloister-test") == "x\n"
     assert not os.path.exists("/tmp/cloister-test")
