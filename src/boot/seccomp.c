@@ -7,6 +7,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -149,10 +150,12 @@ static const uint32_t ioctls[] = {
 };
 
 static const uint32_t families[] = {AF_INET, AF_INET6};
+/* Netlink: questions alone, net/netlink sees to it; without capabilities nothing else is answered. */
+static const uint32_t netlink_protocols[] = {NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_AUDIT, NETLINK_KOBJECT_UEVENT};
 static const uint32_t socket_types[] = {
     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 };
-static const uint32_t option_levels[] = {SOL_SOCKET, SOL_IP, IPPROTO_TCP, IPPROTO_UDP, SOL_IPV6};
+static const uint32_t option_levels[] = {SOL_SOCKET, SOL_IP, IPPROTO_TCP, IPPROTO_UDP, SOL_IPV6, SOL_NETLINK};
 
 static const uint32_t prctls[] = {
     PR_SET_NAME, /* threads are told apart in ps */
@@ -187,10 +190,17 @@ static void place_checks(struct bpf *b, const int *label, int refuse)
 {
     bpf_place(b, label[IOCTL]);
     one_of(b, 1, ioctls, ARRAY_LEN(ioctls), label[ANY], refuse);
-    int family_ok = bpf_label(b);
+    int family_ok = bpf_label(b), netlink = bpf_label(b), netlink_ok = bpf_label(b);
 
     bpf_place(b, label[SOCKET]);
+    bpf_load_arg(b, 0, 0);
+    bpf_if(b, BPF_IF_EQ, AF_NETLINK, netlink, BPF_NEXT);
     one_of(b, 0, families, ARRAY_LEN(families), family_ok, refuse);
+    bpf_place(b, netlink);
+    one_of(b, 2, netlink_protocols, ARRAY_LEN(netlink_protocols), netlink_ok, refuse);
+    bpf_place(b, netlink_ok);
+    bpf_load_arg(b, 1, 0);
+    bpf_if(b, BPF_IF_EQ, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, label[ANY], refuse);
     bpf_place(b, family_ok);
     one_of(b, 1, socket_types, ARRAY_LEN(socket_types), label[ANY], refuse);
     bpf_place(b, label[OPTION]);

@@ -12,6 +12,7 @@
 #undef fail /* ours is a function */
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -153,7 +154,13 @@ static void test_arguments(void **state)
                      SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
                      SECCOMP_RET_TRAP);
-    assert_int_equal(answer(SYS_socket, 16 /* AF_NETLINK */, SOCK_DGRAM, 0), SECCOMP_RET_TRAP);
+    const int raw = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_ROUTE), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_SOCK_DIAG), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_NETFILTER), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_GENERIC), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socket, AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socket, AF_INET, raw, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_setsockopt, 3, SOL_SOCKET, SO_REUSEADDR), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_setsockopt, 3, 263 /* SOL_PACKET */, 1), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_ioctl, 3, 0x8914 /* SIOCSIFFLAGS */, 0), SECCOMP_RET_TRAP);

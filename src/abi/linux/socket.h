@@ -4,7 +4,14 @@
 
 #include <stdint.h>
 
-enum { LX_AF_UNSPEC = 0, LX_AF_UNIX = 1, LX_AF_INET = 2, LX_AF_INET6 = 10, LX_AF_MAX = 46 };
+enum {
+    LX_AF_UNSPEC = 0,
+    LX_AF_UNIX = 1,
+    LX_AF_INET = 2,
+    LX_AF_INET6 = 10,
+    LX_AF_NETLINK = 16,
+    LX_AF_MAX = 46
+};
 
 enum {
     LX_SOCK_STREAM = 1,

@@ -9,6 +9,7 @@
 #include "kernel/task/task.h"
 #include "kernel/vfs/fdtable.h"
 #include "net/inet/inet.h"
+#include "net/netlink/netlink.h"
 #include "net/unix/unix.h"
 
 #define TYPE_FLAGS (LX_SOCK_NONBLOCK | LX_SOCK_CLOEXEC)
@@ -57,6 +58,9 @@ long sys_socket(struct task *t, const uint64_t a[static 6])
     case LX_AF_INET6:
         r = inet_socket_new(t, family, type, protocol, kind & LX_SOCK_NONBLOCK, &s);
         break;
+    case LX_AF_NETLINK:
+        r = netlink_socket_new(t, type, protocol, kind & LX_SOCK_NONBLOCK, &s);
+        break;
     default:
         r = -EAFNOSUPPORT;
         break;
@@ -93,7 +97,9 @@ long sys_socketpair(struct task *t, const uint64_t a[static 6])
     struct socket *x = NULL, *y = NULL;
     int r = check_kind(family, kind);
     if (r == 0 && family != LX_AF_UNIX)
-        r = family == LX_AF_INET || family == LX_AF_INET6 ? -EOPNOTSUPP : -EAFNOSUPPORT;
+        r = family == LX_AF_INET || family == LX_AF_INET6 || family == LX_AF_NETLINK
+                ? -EOPNOTSUPP
+                : -EAFNOSUPPORT;
     if (r == 0)
         r = unix_kind((int) (kind & LX_SOCK_TYPE_MASK), protocol, &type);
     if (r == 0)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options and ioctls that pass to the host's sockets: what is in a table, no more. */
 #include <errno.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -10,17 +9,15 @@
 #include "net/inet/internal.h"
 #include "net/interfaces.h"
 
-enum { GET = 1, SET = 2, BOTH = 3, CHAR = 4 /* one byte is enough, too */ };
-
-/* min: what setsockopt must give at least; max: what passes at most, in either direction. */
-struct option {
-    int level, name;
-    uint8_t how;
-    uint16_t min, max;
+enum {
+    GET = HOST_OPTION_GET,
+    SET = HOST_OPTION_SET,
+    BOTH = HOST_OPTION_BOTH,
+    CHAR = HOST_OPTION_CHAR,
 };
 
 /* clang-format off */
-static const struct option options[] = {
+static const struct host_option options[] = {
     {LX_SOL_SOCKET, LX_SO_REUSEADDR, BOTH, 4, 4}, {LX_SOL_SOCKET, LX_SO_REUSEPORT, BOTH, 4, 4},
     {LX_SOL_SOCKET, LX_SO_BROADCAST, BOTH, 4, 4}, {LX_SOL_SOCKET, LX_SO_KEEPALIVE, BOTH, 4, 4},
     {LX_SOL_SOCKET, LX_SO_OOBINLINE, BOTH, 4, 4}, {LX_SOL_SOCKET, LX_SO_DONTROUTE, BOTH, 4, 4},
@@ -58,14 +55,6 @@ static const struct option options[] = {
 };
 /* clang-format on */
 
-static const struct option *find(int level, int name, unsigned how)
-{
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        if (options[i].level == level && options[i].name == name)
-            return options[i].how & how ? &options[i] : NULL;
-    return NULL;
-}
-
 /* For the privileged to exceed the host's limit, which they may not: up to it. */
 static int set_forced(struct socket *s, struct task *t, int name, const void *v, size_t len)
 {
@@ -80,31 +69,18 @@ int inet_setsockopt(struct socket *s, struct task *t, int level, int name, const
 {
     if (level == LX_SOL_SOCKET && (name == LX_SO_SNDBUFFORCE || name == LX_SO_RCVBUFFORCE))
         return set_forced(s, t, name, v, len);
-    const struct option *o = find(level, name, SET);
-    if (!o)
-        return level == LX_SOL_SOCKET ? 1 : -ENOPROTOOPT;
-    if (len < o->min)
-        return -EINVAL;
-    len = MIN(len, (size_t) o->max);
-    return setsockopt(inet_of(s)->fd, level, name, v, (socklen_t) len) < 0 ? -errno : 0;
+    return host_option_set(s, options, ARRAY_LEN(options), level, name, v, len);
 }
 
 int inet_getsockopt(struct socket *s, struct task *t unused_, int level, int name, void *v,
                     size_t *len)
 {
-    const struct option *o = find(level, name, GET);
-    if (!o)
-        return level == LX_SOL_SOCKET ? 1 : -ENOPROTOOPT;
-    socklen_t n = (socklen_t) MIN(*len, (size_t) o->max);
-    if (getsockopt(inet_of(s)->fd, level, name, v, &n) < 0)
-        return -errno;
-    *len = n;
-    return 0;
+    return host_option_get(s, options, ARRAY_LEN(options), level, name, v, len);
 }
 
 /* ---- ioctl ---- */
 
-static long ask_number(struct inet_socket *is, struct task *t, uint32_t cmd, uint64_t arg)
+static long ask_number(struct host_socket *is, struct task *t, uint32_t cmd, uint64_t arg)
 {
     int32_t n = 0;
     if (ioctl(is->fd, cmd, &n) < 0)
@@ -114,7 +90,7 @@ static long ask_number(struct inet_socket *is, struct task *t, uint32_t cmd, uin
 
 long inet_ioctl(struct file *f, struct task *t, uint32_t cmd, uint64_t arg)
 {
-    struct inet_socket *is = inet_of(socket_of(f));
+    struct host_socket *is = host_socket_of(socket_of(f));
     if (cmd == LX_SIOCINQ || cmd == LX_SIOCOUTQ || cmd == LX_SIOCATMARK)
         return ask_number(is, t, cmd, arg);
     return interface_ioctl(t, cmd, arg);

@@ -3,21 +3,14 @@
  * message must be whole and control messages are checked. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "kernel/kernel.h"
 #include "kernel/task/task.h"
 #include "net/inet/internal.h"
 #include "net/scm.h"
 
 #define PIECE   65536u /* of a stream, at a time */
 #define MSG_MAX 65536u /* the longest datagram there is, and more */
-
-#define SEND_FLAGS  (LX_MSG_OOB | LX_MSG_DONTROUTE | LX_MSG_EOR | LX_MSG_CONFIRM | LX_MSG_MORE)
-#define RECV_FLAGS  (LX_MSG_OOB | LX_MSG_PEEK | LX_MSG_TRUNC | LX_MSG_ERRQUEUE)
-#define SHOWN_FLAGS (LX_MSG_OOB | LX_MSG_TRUNC | LX_MSG_CTRUNC | LX_MSG_EOR | LX_MSG_ERRQUEUE)
 
 static bool is_stream(const struct socket *s)
 {
@@ -84,63 +77,11 @@ ssize_t inet_send(struct socket *s, struct task *t unused_, struct sock_msg *m,
         return -ENOBUFS;
     if (want && iobuf_take(m->io, buf, want) != (ssize_t) want)
         return -EFAULT;
-    struct iovec iov = {buf, want};
-    struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-    if (m->name) {
-        h.msg_name = m->name->bytes;
-        h.msg_namelen = m->name->len;
-    }
-    if (control) {
-        h.msg_control = m->control;
-        h.msg_controllen = (size_t) control;
-    }
-    ssize_t n =
-        sendmsg(inet_of(s)->fd, &h, (int) (m->flags & SEND_FLAGS) | MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n < 0)
-        n = -errno;
+    ssize_t n = host_socket_send(s, m, buf, want, (size_t) control);
     if (n < (ssize_t) want) { /* not all of it: the rest is still to be taken */
         *m->io = before;
         if (n > 0)
             iobuf_skip(m->io, (size_t) n);
     }
-    return n;
-}
-
-static void show(struct sock_msg *m, const struct msghdr *h)
-{
-    m->out_flags |= (uint32_t) h->msg_flags & SHOWN_FLAGS;
-    m->control_len = h->msg_controllen;
-    if (m->name)
-        m->name->len = (uint32_t) MIN((size_t) h->msg_namelen, sizeof(m->name->bytes));
-}
-
-ssize_t inet_recv(struct socket *s, struct task *t unused_, struct sock_msg *m)
-{
-    size_t room = MIN(m->io->left, (size_t) (is_stream(s) ? PIECE : MSG_MAX));
-    _cleanup_free_ uint8_t *buf = malloc(room ? room : 1);
-    if (!buf)
-        return -ENOBUFS;
-    struct iovec iov = {buf, room};
-    struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-    if (m->name) {
-        h.msg_name = m->name->bytes;
-        h.msg_namelen = sizeof(m->name->bytes);
-    }
-    if (m->control) {
-        h.msg_control = m->control;
-        h.msg_controllen = m->control_cap;
-    }
-    ssize_t n = recvmsg(inet_of(s)->fd, &h, (int) (m->flags & RECV_FLAGS) | MSG_DONTWAIT);
-    if (n < 0)
-        return -errno;
-    kernel_heard(s->k);
-    show(m, &h);
-    if (m->flags & (LX_MSG_PEEK | LX_MSG_OOB))
-        m->stop = true;
-    size_t data = MIN((size_t) n, room);
-    if (is_stream(s) && (m->flags & LX_MSG_TRUNC)) /* tcp(7): thrown away */
-        iobuf_skip(m->io, data);
-    else if (data && iobuf_put(m->io, buf, data) != (ssize_t) data)
-        return -EFAULT;
     return n;
 }

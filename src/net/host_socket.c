@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Host sockets behind guests': see host_socket.h. */
+#include "net/host_socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "kernel/kernel.h"
+#include "kernel/task/task.h"
+
+#define PIECE   65536u /* of a stream, at a time */
+#define MSG_MAX 65536u /* the longest datagram there is, and more */
+
+#define SEND_FLAGS  (LX_MSG_OOB | LX_MSG_DONTROUTE | LX_MSG_EOR | LX_MSG_CONFIRM | LX_MSG_MORE)
+#define RECV_FLAGS  (LX_MSG_OOB | LX_MSG_PEEK | LX_MSG_TRUNC | LX_MSG_ERRQUEUE)
+#define SHOWN_FLAGS (LX_MSG_OOB | LX_MSG_TRUNC | LX_MSG_CTRUNC | LX_MSG_EOR | LX_MSG_ERRQUEUE)
+
+static bool is_stream(const struct socket *s)
+{
+    return s->type == LX_SOCK_STREAM;
+}
+
+int host_socket_wrap(struct kernel *k, const struct cred *cred, int fd,
+                     const struct host_socket_kind *kind, uint32_t flags, struct socket **ret)
+{
+    _cleanup_close_ int own = fd;
+    struct stat st;
+    if (fstat(own, &st) < 0)
+        return -errno;
+    struct host_socket *hs = calloc(1, sizeof(*hs));
+    if (!hs)
+        return -ENOMEM;
+    socket_init(&hs->sock, k, kind->ops, cred, kind->family, kind->type, kind->protocol, flags);
+    waitq_init(&hs->wq);
+    hs->sock.file.wq = &hs->wq;
+    hs->sock.file.anon_ino = st.st_ino;
+    hs->fd = take_fd(&own);
+    hs->source = (struct poll_source){.p = k->poller, .fd = hs->fd, .wq = &hs->wq};
+    *ret = &hs->sock;
+    return 0;
+}
+
+int host_socket_getname(struct socket *s, bool peer, struct sockname *ret)
+{
+    struct sockaddr_storage a;
+    socklen_t n = sizeof(a);
+    int fd = host_socket_of(s)->fd;
+    int r = peer ? getpeername(fd, (struct sockaddr *) &a, &n)
+                 : getsockname(fd, (struct sockaddr *) &a, &n);
+    if (r < 0)
+        return -errno;
+    ret->len = (uint32_t) MIN((size_t) n, sizeof(ret->bytes));
+    for (uint32_t i = 0; i < ret->len; i++)
+        ret->bytes[i] = ((const uint8_t *) &a)[i];
+    return 0;
+}
+
+/* ---- the file ---- */
+
+uint32_t host_socket_poll(struct file *f)
+{
+    struct pollfd p = {.fd = host_socket_of(socket_of(f))->fd,
+                       .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP | POLLRDNORM | POLLRDBAND |
+                                 POLLWRNORM | POLLWRBAND};
+    return poll(&p, 1, 0) > 0 ? (uint32_t) (uint16_t) p.revents : 0;
+}
+
+int host_socket_arm(struct file *f, uint32_t mask)
+{
+    return poller_arm(&host_socket_of(socket_of(f))->source, mask);
+}
+
+void host_socket_release(struct file *f)
+{
+    struct host_socket *hs = host_socket_of(socket_of(f));
+    poller_forget(&hs->source);
+    close_fd(hs->fd);
+    free(hs);
+}
+
+/* ---- bytes ---- */
+
+ssize_t host_socket_send(struct socket *s, const struct sock_msg *m, const void *data, size_t len,
+                         size_t control)
+{
+    struct iovec iov = {(void *) (uintptr_t) data, len};
+    struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (m->name) {
+        h.msg_name = m->name->bytes;
+        h.msg_namelen = m->name->len;
+    }
+    if (control) {
+        h.msg_control = m->control;
+        h.msg_controllen = control;
+    }
+    ssize_t n = sendmsg(host_socket_of(s)->fd, &h,
+                        (int) (m->flags & SEND_FLAGS) | MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n < 0 ? -errno : n;
+}
+
+static void show(struct sock_msg *m, const struct msghdr *h)
+{
+    m->out_flags |= (uint32_t) h->msg_flags & SHOWN_FLAGS;
+    m->control_len = h->msg_controllen;
+    if (m->name)
+        m->name->len = (uint32_t) MIN((size_t) h->msg_namelen, sizeof(m->name->bytes));
+}
+
+ssize_t host_socket_recv(struct socket *s, struct task *t unused_, struct sock_msg *m)
+{
+    size_t room = MIN(m->io->left, (size_t) (is_stream(s) ? PIECE : MSG_MAX));
+    _cleanup_free_ uint8_t *buf = malloc(room ? room : 1);
+    if (!buf)
+        return -ENOBUFS;
+    struct iovec iov = {buf, room};
+    struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (m->name) {
+        h.msg_name = m->name->bytes;
+        h.msg_namelen = sizeof(m->name->bytes);
+    }
+    if (m->control) {
+        h.msg_control = m->control;
+        h.msg_controllen = m->control_cap;
+    }
+    ssize_t n = recvmsg(host_socket_of(s)->fd, &h, (int) (m->flags & RECV_FLAGS) | MSG_DONTWAIT);
+    if (n < 0)
+        return -errno;
+    kernel_heard(s->k);
+    show(m, &h);
+    if (m->flags & (LX_MSG_PEEK | LX_MSG_OOB))
+        m->stop = true;
+    size_t data = MIN((size_t) n, room);
+    if (is_stream(s) && (m->flags & LX_MSG_TRUNC)) /* tcp(7): thrown away */
+        iobuf_skip(m->io, data);
+    else if (data && iobuf_put(m->io, buf, data) != (ssize_t) data)
+        return -EFAULT;
+    return n;
+}
+
+/* ---- options ---- */
+
+static const struct host_option *find(const struct host_option *table, size_t n, int level,
+                                      int name, unsigned how)
+{
+    for (size_t i = 0; i < n; i++)
+        if (table[i].level == level && table[i].name == name)
+            return table[i].how & how ? &table[i] : NULL;
+    return NULL;
+}
+
+int host_option_set(struct socket *s, const struct host_option *table, size_t n, int level,
+                    int name, const void *v, size_t len)
+{
+    const struct host_option *o = find(table, n, level, name, HOST_OPTION_SET);
+    if (!o)
+        return level == LX_SOL_SOCKET ? 1 : -ENOPROTOOPT;
+    if (len < o->min)
+        return -EINVAL;
+    len = MIN(len, (size_t) o->max);
+    return setsockopt(host_socket_of(s)->fd, level, name, v, (socklen_t) len) < 0 ? -errno : 0;
+}
+
+int host_option_get(struct socket *s, const struct host_option *table, size_t n, int level,
+                    int name, void *v, size_t *len)
+{
+    const struct host_option *o = find(table, n, level, name, HOST_OPTION_GET);
+    if (!o)
+        return level == LX_SOL_SOCKET ? 1 : -ENOPROTOOPT;
+    socklen_t room = (socklen_t) MIN(*len, (size_t) o->max);
+    if (getsockopt(host_socket_of(s)->fd, level, name, v, &room) < 0)
+        return -errno;
+    *len = room;
+    return 0;
+}
