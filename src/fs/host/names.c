@@ -58,8 +58,7 @@ static bool finds(int at, const char *path, const struct node *n)
 {
     struct stat st;
     return at >= 0 && fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0 &&
-           st.st_dev == n->dev && st.st_ino == n->ino &&
-           (st.st_mode & LX_S_IFMT) == n->type;
+           st.st_dev == n->dev && st.st_ino == n->ino && (st.st_mode & LX_S_IFMT) == n->type;
 }
 
 bool host_revalidate(struct node *n, struct node *dir, const char *name)

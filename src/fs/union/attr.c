@@ -20,6 +20,14 @@ int union_getattr(struct node *n, struct attr *ret)
         return r;
     a.dev = n->dev;
     a.ino = n->ino;
+    if (n->type == LX_S_IFDIR && real != un->lower && un->lower) {
+        /* As large as before it was written in: a tmpfs counts its directories otherwise. */
+        struct attr below;
+        if (un->lower->ops->getattr(un->lower, &below) == 0) {
+            a.size = below.size;
+            a.blocks = below.blocks;
+        }
+    }
     uint32_t links = atomic_load_explicit(&un->links, memory_order_relaxed);
     if (links)
         a.nlink = links - 1;

@@ -39,7 +39,7 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 static int copy_contents(struct node *from, struct node *to, struct attr *at, uint64_t keep)
 {
     for (int i = 0;; i++) {
-        struct attr after;
+        struct attr after = {0};
         int r = copy_data(from, to, MIN(keep, at->size));
         if (r == 0)
             r = from->ops->getattr(from, &after);

@@ -79,7 +79,7 @@ static int dress_root(struct union_super *us, struct node *root)
 {
     struct node *lower = us->lower->root;
     struct attr a;
-    bool fact;
+    bool fact = false;
     int r = lower->ops->getattr(lower, &a);
     if (r == 0)
         r = upper_set_owner(us, root, a.uid, a.gid, &fact);

@@ -99,7 +99,7 @@ int mounts_all(struct vfs *v, struct mount ***ret, size_t *ret_n)
     struct mount *m;
     size_t n = 0;
     MUTEX_GUARD(&v->lock);
-    struct mount **all = malloc((v->n_mounts + 1) * sizeof(*all));
+    struct mount **all = malloc((v->n_mounts + 1) * sizeof(struct mount *));
     if (!all)
         return -ENOMEM;
     list_for_each_entry (m, &v->mounts, all_link)

@@ -136,7 +136,7 @@ int mount_propagate(struct mount *top, struct mount **dead)
         return 0;
     share_tree(top);
     int e = find(top->parent, top->mountpoint, top, &r);
-    struct mount **trees = e == 0 ? calloc(r.n, sizeof(*trees)) : NULL;
+    struct mount **trees = e == 0 ? calloc(r.n, sizeof(struct mount *)) : NULL;
     if (trees) {
         trees[0] = top;
         e = hang_copies(&r, trees, top->mountpoint, dead);
