@@ -8,7 +8,7 @@ SUITES ?=
 FUZZ_SECONDS ?= 5
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test lint format sanitize tsan bench fuzz cpython stress programs storage soak install clean
+.PHONY: help build run test lint format sanitize tsan bench fuzz cpython stress programs storage servers soak install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z ]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -54,7 +54,7 @@ fuzz: ## each fuzzer for FUZZ_SECONDS
 	@CC=clang scripts/build $(BUILD)-fuzz -Dfuzz=true -Dunit_tests=false -Db_sanitize=address,undefined -Db_lundef=false
 	@scripts/fuzz $(BUILD)-fuzz $(FUZZ_SECONDS)
 
-cpython stress programs storage soak: ## long suites: CPython's tests, stress-ng's, whole programs, programs that live on files, ten minutes of storms
+cpython stress programs storage servers soak: ## long suites: CPython's tests, stress-ng's, whole programs, programs that live on files, servers, ten minutes of storms
 	@scripts/bootstrap build test $@
 	@scripts/build $(BUILD)
 	@CLOISTER_SUITE_LIMIT=$${CLOISTER_SUITE_LIMIT:-14400} scripts/test --build $(BUILD) $@
