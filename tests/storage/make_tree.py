@@ -38,5 +38,7 @@ for path in files[::5]:
     os.chmod(path, keep & 0o7777)
 os.chmod(dirs[5], 0o1777)
 os.chmod(dirs[6], 0o2775)
-for path in files + dirs[::-1]:
-    os.utime(path, ns=(10 ** 18 + r.randrange(10 ** 15), 10 ** 18 + r.randrange(10 ** 15)))
+for directory, below, names in os.walk(top, topdown=False):
+    # Links to directories are among those below.
+    for path in [os.path.join(directory, n) for n in sorted(names + below)] + [directory]:
+        os.utime(path, ns=(10 ** 18 + r.randrange(10 ** 15), 10 ** 18 + r.randrange(10 ** 15)), follow_symlinks=False)
