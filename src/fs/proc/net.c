@@ -26,13 +26,12 @@ static int show_unix(const struct pseudo_ctx *c, struct strbuf *out)
     return c->k->specials->unix_show(c->k, out);
 }
 
-#define HOST_TABLES(X)                                                                            \
-    X(arp)                                                                                        \
-    X(dev)                                                                                        \
-    X(dev_mcast)                                                                                  \
-    X(icmp) X(icmp6) X(if_inet6) X(igmp) X(igmp6) X(ipv6_route) X(netlink) X(netstat) X(packet)   \
-        X(ptype) X(raw) X(raw6) X(route) X(snmp) X(snmp6) X(sockstat) X(sockstat6) X(tcp) X(tcp6) \
-            X(udp) X(udp6) X(udplite) X(udplite6) X(fib_trie) X(fib_triestat)
+/* clang-format off */
+#define HOST_TABLES(X) \
+    X(arp) X(dev) X(dev_mcast) X(fib_trie) X(fib_triestat) X(icmp) X(icmp6) X(if_inet6) X(igmp) X(igmp6) \
+    X(ipv6_route) X(netlink) X(netstat) X(packet) X(ptype) X(raw) X(raw6) X(route) X(snmp) X(snmp6) \
+    X(sockstat) X(sockstat6) X(tcp) X(tcp6) X(udp) X(udp6) X(udplite) X(udplite6)
+/* clang-format on */
 
 #define SHOW(name)                                                                 \
     static int show_##name(const struct pseudo_ctx *c unused_, struct strbuf *out) \
