@@ -67,7 +67,7 @@ _cloister()
         return
         ;;
     --network)
-        mapfile -t COMPREPLY < <(compgen -W "none host" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "none host sandbox" -- "$word")
         return
         ;;
     esac

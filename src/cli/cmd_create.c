@@ -10,7 +10,7 @@
 #include "host/lifecycle.h"
 
 struct create_options {
-    const char *bundle, *pid_file, *console_socket;
+    const char *bundle, *pid_file, *console_socket, *network;
     uint32_t preserve_fds;
     bool detach, keep, strace;
 };
@@ -23,6 +23,8 @@ static const struct option create_option_table[] = {
      O(pid_file)},
     {"console-socket", 0, OPTION_STRING, false, "PATH",
      "send the container's terminal over this socket", O(console_socket)},
+    {"network", 0, OPTION_STRING, false, "MODE",
+     "none, host, sandbox (default: as config.json says), or a namespace's path", O(network)},
     {"no-pivot", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
     {"no-new-keyring", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect",
      0},
@@ -39,6 +41,8 @@ static const struct option run_option_table[] = {
     {"keep", 0, OPTION_FLAG, false, NULL, "do not delete the container at its end", O(keep)},
     {"console-socket", 0, OPTION_STRING, false, "PATH",
      "send the container's terminal over this socket", O(console_socket)},
+    {"network", 0, OPTION_STRING, false, "MODE",
+     "none, host, sandbox (default: as config.json says), or a namespace's path", O(network)},
     {"no-subreaper", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
     {"no-pivot", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
     {"no-new-keyring", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect",
@@ -57,9 +61,10 @@ struct made {
     struct foreground fg;
 };
 
-#define MADE_NONE                                                                           \
-    {                                                                                       \
-        .store = {.fd = -1}, .c = CONTAINER_NONE, .s = SANDBOX_NONE, .fg = FOREGROUND_NONE, \
+#define MADE_NONE                                                                      \
+    {                                                                                  \
+        .store = {.fd = -1}, .c = CONTAINER_NONE, .s = SANDBOX_NONE, .b = BUNDLE_NONE, \
+        .fg = FOREGROUND_NONE,                                                         \
     }
 
 static void made_end(struct made *m)
@@ -79,6 +84,7 @@ static int make(struct cli *cli, const struct create_options *o, const char *id,
         .pid_file = o->pid_file,
         .console_socket = o->console_socket,
         .sentry = cli->sentry,
+        .network = o->network,
         .foreground = foreground,
         .keep = o->keep,
         .strace = o->strace || cli->strace,

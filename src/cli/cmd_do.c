@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "host/foreground.h"
 #include "host/hostroot.h"
+#include "host/network.h"
 #include "host/path.h"
 #include "host/sandbox.h"
 #include "host/specbuild.h"
@@ -55,7 +56,8 @@ static const struct option do_option_table[] = {
      "a capability more, or ALL: within the sandbox only; may be repeated", O(cap_add)},
     {"cap-drop", 0, OPTION_LIST, false, "CAP", "a capability less, or ALL; may be repeated",
      O(cap_drop)},
-    {"network", 0, OPTION_STRING, false, "MODE", "none (default) or host", O(network)},
+    {"network", 0, OPTION_STRING, false, "MODE",
+     "none (default: its own loopback alone), host, sandbox, or a namespace's path", O(network)},
     {"terminal", 't', OPTION_FLAG, false, NULL,
      "give it a terminal (default if ours is on descriptors 0, 1 and 2)", O(terminal)},
     {"no-terminal", 'T', OPTION_FLAG, false, NULL, "hand our descriptors over as they are",
@@ -190,17 +192,6 @@ static int fill_process(struct sandbox_spec *s, const struct do_options *o, char
     return fill_caps(p, o, f);
 }
 
-static int choose_network(struct sandbox_spec *s, const char *mode, struct fail *f)
-{
-    if (!mode || strcmp(mode, "none") == 0)
-        s->network = NETWORK_NONE;
-    else if (strcmp(mode, "host") == 0)
-        s->network = NETWORK_HOST;
-    else
-        return fail(f, EINVAL, "option --network: expected none or host, found \"%s\"", mode);
-    return 0;
-}
-
 static int add_mounts(struct sandbox_spec *s, const struct do_options *o, const struct volumes *v,
                       const char *root, struct kept *k, struct fail *f)
 {
@@ -281,8 +272,6 @@ static int build_spec(const struct cli *cli, struct do_options *o, char **argv,
     if (r == 0)
         r = resolve_root(o->root ? o->root : "/", &root, f);
     if (r == 0)
-        r = choose_network(s, o->network, f);
-    if (r == 0)
         r = fill_process(s, o, argv, f);
     if (r == 0)
         r = choose_cwd(s, o, &volumes, root, f);
@@ -317,6 +306,7 @@ struct do_run {
     struct foreground fg;
     struct host_pty pty;
     struct kept kept; /* locked until the sandbox has ended */
+    struct network_choice network;
     int control_theirs, log_copy;
     char *sentry;
 };
@@ -329,6 +319,7 @@ static void do_run_end(struct do_run *d)
     d->control_theirs = close_fd(d->control_theirs);
     d->log_copy = close_fd(d->log_copy);
     host_pty_close(&d->pty);
+    close_fd(d->network.fd);
     sandbox_spec_free(d->spec);
     kept_close(&d->kept);
     free(d->sentry);
@@ -355,6 +346,7 @@ static int launch(const struct cli *cli, struct do_run *d, struct fail *f)
     struct sandbox_params p = {
         .spec = d->spec,
         .privileged = !d->spec->rootless,
+        .network_fd = d->network.fd,
         .terminal_fd = -1,
         .signal_mask = &d->fg.saved_mask,
     };
@@ -396,6 +388,7 @@ static int run_do(struct cli *cli, const struct command *self, int argc, char **
         .fg = FOREGROUND_NONE,
         .pty = HOST_PTY_NONE,
         .kept = KEPT_NONE,
+        .network = {.fd = -1},
         .control_theirs = -1,
         .log_copy = -1,
     };
@@ -410,9 +403,13 @@ static int run_do(struct cli *cli, const struct command *self, int argc, char **
     if (r == 0)
         r = foreground_begin(&d.fg, &f);
     if (r == 0)
-        r = build_spec(cli, &o, argv + 1, d.spec, &d.kept, &f);
+        r = network_choose(o.network, NULL, &d.network, &f);
     if (r == 0)
+        r = build_spec(cli, &o, argv + 1, d.spec, &d.kept, &f);
+    if (r == 0) {
+        d.spec->network = d.network.mode;
         r = launch(cli, &d, &f);
+    }
     if (r == 0)
         r = foreground_wait_exit(&d.fg, &d.sandbox, &status, &f);
     free(o.env.items);

@@ -111,11 +111,12 @@ static int check_supported(const struct bundle *b, struct fail *f)
     if (!c->has_process)
         return fail(f, EINVAL, "process: missing");
     for (size_t i = 0; i < c->n_namespaces; i++)
-        if (c->namespaces[i].path && *c->namespaces[i].path)
+        if (c->namespaces[i].path && *c->namespaces[i].path &&
+            strcmp(c->namespaces[i].type, "network") != 0)
             return fail(f, ENOTSUP,
-                        "linux.namespaces[%zu].path: joining an existing namespace is not "
-                        "supported yet",
-                        i);
+                        "linux.namespaces[%zu].path: joining a namespace of type %s is not "
+                        "supported (only network is)",
+                        i, c->namespaces[i].type);
     if (oci_config_has_namespace(c, "time"))
         return fail(f, ENOTSUP, "linux.namespaces: a time namespace is not supported");
     if (c->hooks[HOOK_START_CONTAINER].n)
@@ -126,9 +127,10 @@ static int check_supported(const struct bundle *b, struct fail *f)
     return 0;
 }
 
-int bundle_load(const char *dir, const char *id, struct bundle *ret, struct fail *f)
+int bundle_load(const char *dir, const char *id, const char *network, struct bundle *ret,
+                struct fail *f)
 {
-    struct bundle b = {.privileged = geteuid() == 0};
+    struct bundle b = {.privileged = geteuid() == 0, .network = {.fd = -1}};
     int r;
 
     b.dir = realpath(dir, NULL);
@@ -143,6 +145,8 @@ int bundle_load(const char *dir, const char *id, struct bundle *ret, struct fail
         r = choose_ids(&b, f);
     if (r == 0)
         r = choose_cgroup(&b, id, f);
+    if (r == 0)
+        r = network_choose(network, b.config, &b.network, f);
     if (r < 0) {
         bundle_free(&b);
         return r;
@@ -157,7 +161,8 @@ void bundle_free(struct bundle *b)
     free(b->rootfs);
     free(b->cgroup);
     oci_config_free(b->config);
-    *b = (struct bundle){0};
+    close_fd(b->network.fd);
+    *b = (struct bundle) BUNDLE_NONE;
 }
 
 /* ---- the spec ---- */
@@ -189,7 +194,7 @@ int bundle_make_spec(struct bundle *b, const char *id, struct sandbox_spec **ret
     move_process(c, s);
     s->hostname = take_ptr(&c->hostname);
     s->domainname = take_ptr(&c->domainname);
-    s->network = oci_config_has_namespace(c, "network") ? NETWORK_SANDBOX : NETWORK_HOST;
+    s->network = b->network.mode;
     s->rootless = !b->privileged;
     pids = c->resources.value[LIMIT_PIDS];
     s->pids_max = pids > 0 && pids < UINT32_MAX ? (uint32_t) pids : 0;

@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "host/cgroup.h"
 #include "host/idmap.h"
+#include "host/network.h"
 #include "oci/config.h"
 #include "rpc/fail.h"
 #include "rpc/spec.h"
@@ -19,11 +20,19 @@ struct bundle {
                      possible */
     struct oci_config *config;
     struct idmap ids;
+    struct network_choice network;
     bool privileged;
 };
 
-/* Reads and checks; nothing is opened for the sandbox yet. */
-int bundle_load(const char *dir, const char *id, struct bundle *ret, struct fail *f) must_check;
+#define BUNDLE_NONE            \
+    {                          \
+        .network = {.fd = -1 } \
+    }
+
+/* Reads and checks; nothing is opened for the sandbox yet but the namespace it joins. network:
+ * what --network says, or NULL. */
+int bundle_load(const char *dir, const char *id, const char *network, struct bundle *ret,
+                struct fail *f) must_check;
 void bundle_free(struct bundle *b);
 
 /* Ranges of the config as those of a map. `what` is the property, for messages. */

@@ -197,6 +197,7 @@ static int make_sandbox(const struct create_request *rq, struct bundle *b, struc
         .ids = b->ids,
         .privileged = b->privileged,
         .sibling = !rq->foreground,
+        .network_fd = b->network.fd,
         .terminal_fd = -1,
         .signal_mask = rq->signal_mask,
     };
@@ -249,13 +250,13 @@ int lifecycle_create(struct state_store *store, const struct create_request *rq,
 {
     struct container c = CONTAINER_NONE;
     struct sandbox s = SANDBOX_NONE;
-    struct bundle b = {0};
+    struct bundle b = BUNDLE_NONE;
     struct fail ignored = {0};
     bool published = false;
     int r = container_check_id(rq->id, f);
 
     if (r == 0)
-        r = bundle_load(rq->bundle, rq->id, &b, f);
+        r = bundle_load(rq->bundle, rq->id, rq->network, &b, f);
     if (r == 0)
         r = fill_container(rq, &b, &c, f);
     if (r == 0) {

@@ -21,6 +21,7 @@ struct create_request {
     const char *pid_file;       /* or NULL */
     const char *console_socket; /* where a detached container's terminal goes; or NULL */
     const char *sentry;         /* --sentry or NULL */
+    const char *network;        /* --network or NULL */
     bool keep;                  /* foreground: the container stays when its program has ended */
     bool foreground; /* run without --detach: a plain child that starts at once and dies with us */
     bool strace, no_patch, mediate_data, log_json;

@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "host/network.h"
 #include "rpc/sync.h"
 
 #ifndef CLOISTER_LIBEXECDIR
@@ -274,7 +275,7 @@ int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
         .mask = *p->signal_mask,
     };
     _cleanup_close_ int ours = -1, theirs = -1, spec_fd = -1, sentry_fd = -1;
-    int pidfd = -1, pair[2], r;
+    int pidfd = -1, pair[2], back = -1, r;
     pid_t pid;
     struct clone_args a = {
         .flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
@@ -283,7 +284,7 @@ int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
         .exit_signal = SIGCHLD,
     };
 
-    if (p->spec->network != NETWORK_HOST)
+    if (p->spec->network == NETWORK_OWN)
         a.flags |= CLONE_NEWNET;
     if (p->sibling) {
         a.flags |= CLONE_PARENT;
@@ -302,15 +303,21 @@ int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
         return fail(f, E2BIG, "arguments and environment are longer than 4 MiB together");
     if (r < 0)
         return fail_errno(f, -r, "writing the sandbox's specification");
+    if (p->spec->network == NETWORK_JOINED)
+        r = network_enter(p->network_fd, &back, f);
+    if (r < 0)
+        return r;
     pid = host_clone3(&a, sizeof(a));
-    if (pid < 0)
-        return explain_clone(f, -pid);
     if (pid == 0) {
         close(ours);
         child_main(&plan);
     }
+    if (back >= 0)
+        r = network_leave(take_fd(&back), f);
+    if (pid < 0)
+        return explain_clone(f, -pid);
     *ret = (struct sandbox){.pid = pid, .pidfd = pidfd, .sync_fd = take_fd(&ours)};
-    return 0;
+    return r;
 }
 
 int sandbox_release(struct sandbox *s, const struct sandbox_params *p, struct fail *f)

@@ -29,6 +29,7 @@ struct sandbox_params {
     struct idmap ids;
     bool privileged; /* we may write any id map: real root */
     bool sibling;    /* create: the sandbox becomes a child of our own parent */
+    int network_fd;  /* NETWORK_JOINED: the namespace; ours to keep */
     int terminal_fd; /* becomes descriptors 0, 1 and 2 of the sandbox; -1: they are inherited */
     const char *sentry_path;     /* cloister-sentry */
     const sigset_t *signal_mask; /* the mask the sandbox starts with */

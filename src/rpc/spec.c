@@ -502,7 +502,7 @@ static void get_spec(struct reader *r, struct sandbox_spec *s)
         r->error = -EBADMSG;
     get_process(r, &s->process);
     network = get_u32(r);
-    if (network > NETWORK_SANDBOX && !r->error)
+    if (network > NETWORK_JOINED && !r->error)
         r->error = -EBADMSG;
     s->network = (enum network_mode) network;
     s->control_fd = get_fd(r);

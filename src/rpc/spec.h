@@ -139,7 +139,12 @@ struct group_file_name {
 };
 extern const struct group_file_name group_file_names[N_GROUP_FILES];
 
-enum network_mode { NETWORK_NONE, NETWORK_HOST, NETWORK_SANDBOX };
+/* The namespace of the sandbox process, which the host side has put it into. */
+enum network_mode {
+    NETWORK_OWN,    /* fresh and its own: boot brings up the loopback interface */
+    NETWORK_HOST,   /* the caller's */
+    NETWORK_JOINED, /* someone else's, as it is */
+};
 
 struct sandbox_spec {
     char *id;

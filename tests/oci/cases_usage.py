@@ -176,7 +176,7 @@ def test_completion(p):
     assert sorted(w for w in complete(p, "") if not w.startswith("-")) == sorted(COMMANDS)
     assert complete(p, "do", "--ne") == ["--network"]
     assert complete(p, "--root", p.state, "run", "--bun") == ["--bundle"]
-    assert complete(p, "do", "--network", "") == ["none", "host"]
+    assert complete(p, "do", "--network", "") == ["none", "host", "sandbox"]
     p.write(args=["sleep"])
     p.ok("create", "-b", p.bundle, "one")
     assert complete(p, "--root", p.state, "kill", "") == ["one"]

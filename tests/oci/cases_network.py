@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Network namespaces: none, the host's, one that is joined."""
+import json
+import os
+import subprocess
+
+from frame import Place, Skip, fake, plain_user, real
+
+SERVER = "import socket; s = socket.create_server(('', 80)); print('ready', flush=True); c, a = s.accept(); " \
+         "c.sendall(b'from inside to ' + a[0].encode()); c.close()"
+
+
+def ip(*args):
+    return subprocess.run(["ip", *args], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True).stdout
+
+
+class Pair:
+    """Two network namespaces joined by a veth pair: the container's (10.77.0.2) and one beside it (10.77.0.1)."""
+
+    def __init__(self):
+        if os.geteuid() != 0:
+            raise Skip("only root makes network namespaces")
+        self.outer, self.inner = f"cl-{os.getpid()}-out", f"cl-{os.getpid()}-in"
+        self.path = f"/run/netns/{self.inner}"
+        self.made = []
+
+    def __enter__(self):
+        try:
+            for name in (self.outer, self.inner):
+                ip("netns", "add", name)
+                self.made.append(name)
+            ip("-n", self.outer, "link", "add", "out0", "type", "veth", "peer", "name", "in0", "netns", self.inner)
+            for name, dev, n in ((self.outer, "out0", 1), (self.inner, "in0", 2)):
+                ip("-n", name, "addr", "add", f"10.77.0.{n}/24", "dev", dev)
+                ip("-n", name, "addr", "add", f"fd77::{n}/64", "dev", dev, "nodad")
+                ip("-n", name, "link", "set", dev, "up")
+        except (OSError, subprocess.CalledProcessError) as e:
+            self.__exit__()
+            raise Skip(f"no network namespaces here: {e}")
+        return self
+
+    def __exit__(self, *_):
+        for name in self.made:
+            ip("netns", "del", name)
+
+    def outside(self, program):
+        return subprocess.Popen(["ip", "netns", "exec", self.outer, "python3", "-c", program], stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+
+
+def host_place(case):
+    """A case in which containers have the host's files: python3, ip."""
+    def wrapped():
+        p = Place()
+        try:
+            case(p)
+        finally:
+            p.close()
+    wrapped.__name__ = case.__name__
+    wrapped.__code__ = wrapped.__code__.replace(co_firstlineno=case.__code__.co_firstlineno)
+    return wrapped
+
+
+def interfaces(text):
+    return [line.split(":")[1].split("@")[0].strip() for line in text.splitlines()]
+
+
+def connect(host, port=80):
+    return f"import socket; c = socket.create_connection(('{host}', {port}), 10); print(c.recv(100).decode())"
+
+
+def use_network(p, path=None, listed=True):
+    spaces = [n for n in p.config["linux"]["namespaces"] if n["type"] != "network"]
+    if listed:
+        spaces.append({"type": "network", **({"path": path} if path else {})})
+    p.config["linux"]["namespaces"] = spaces
+    p.write()
+
+
+@fake
+def test_network_modes(p):
+    p.fails(125, ["--network", "bridge"], "do", "--network", "bridge", "--", "x")
+    p.write()
+    p.fails(125, ["--network", "bridge"], "run", "--network", "bridge", "-b", p.bundle, "a")
+    for path, words in (("/nonexistent", "No such file"), ("/etc/passwd", "is not a network namespace"),
+                        ("/proc/self/ns/mnt", "is not a network namespace"), ("/dev/null", "is not a network namespace")):
+        p.fails(125, ["--network", path, words], "do", "--network", path, "--", "x")
+        use_network(p, path)
+        p.fails(1, ["linux.namespaces[4].path", path, words], "create", "-b", p.bundle, "a")
+    use_network(p, "relative")
+    p.fails(1, ["linux.namespaces[4].path", "absolute"], "create", "-b", p.bundle, "a")
+    for kind in ("pid", "ipc", "uts", "mount", "cgroup", "user"):
+        p.config["linux"]["namespaces"] = [{"type": kind, "path": "/proc/self/ns/net"}]
+        p.write()
+        p.fails(1, ["linux.namespaces[0].path", kind, "not supported"], "create", "-b", p.bundle, "a")
+    p.nothing_left()
+
+
+@fake
+def test_do_network_specification(p):
+    def mode(*args):
+        return p.ok("do", *args, "--", "show").splitlines()[0].rsplit("network=", 1)[1]
+    own, host = "0", "1"
+    assert mode() == mode("--network", "none") == mode("--network", "sandbox") == own
+    assert mode("--network", "host") == mode("--network", "/proc/self/ns/net") == host
+
+
+@real
+def test_network_of_a_bundle(p):
+    """A type without a path: a new one; not listed: the host's; options go before."""
+    def dev(*args):
+        r = p.ok("run", *args, "-b", p.bundle, "a")
+        return sorted(line.split(":")[0].strip() for line in r.splitlines()[2:])
+    p.config["process"]["args"] = ["/bin/cat", "/proc/net/dev"]
+    host = sorted(os.listdir("/sys/class/net"))
+    use_network(p)
+    assert dev() == dev("--network", "sandbox") == dev("--network", "none") == ["lo"]
+    assert dev("--network", "host") == host
+    use_network(p, "/proc/self/ns/net")
+    assert dev() == host
+    use_network(p, listed=False)
+    assert dev() == host
+    assert dev("--network", "none") == ["lo"]
+    p.nothing_left()
+
+
+@host_place
+def test_joined_namespace_is_seen(p):
+    with Pair() as n:
+        shown = p.ok("do", "--network", n.path, "--", "ip", "-o", "link")
+        assert interfaces(shown) == ["lo", "in0"], shown
+        assert "lo: <LOOPBACK> " in shown, f"the loopback interface was brought up: {shown}"
+        shown = p.ok("do", "--network", n.path, "--", "ip", "-o", "addr")
+        assert "10.77.0.2/24" in shown and "fd77::2/64" in shown, shown
+        assert "in0" in p.ok("do", "--network", n.path, "--", "cat", "/proc/net/dev")
+        assert "10.77.0.0/24" in p.ok("do", "--network", n.path, "--", "ip", "route")
+        assert "lo: <LOOPBACK> " in ip("-n", n.inner, "-o", "link"), "changed from inside"
+        assert interfaces(ip("-n", n.inner, "-o", "link")) == ["lo", "in0"], "an interface is gone"
+    p.nothing_left()
+
+
+@host_place
+def test_joined_namespace_both_ways(p):
+    with Pair() as n:
+        for family, inner, outer in (("", "10.77.0.2", "10.77.0.1"), (", family=socket.AF_INET6", "fd77::2", "fd77::1")):
+            server = SERVER.replace("80)", "80)" + family)
+            s = p.start("do", "--network", n.path, "--", "python3", "-c", server.replace("80", "8080"))
+            assert s.stdout.readline() == "ready\n", s.communicate()
+            got = n.outside(connect(inner, 8080)).communicate(timeout=20)[0]
+            assert got == f"from inside to {outer}\n", got
+            assert s.wait(20) == 0
+            s = n.outside(server)
+            assert s.stdout.readline() == "ready\n", s.communicate()
+            got = p.ok("do", "--network", n.path, "--", "python3", "-c", connect(outer))
+            assert got == f"from inside to {inner}\n", got
+            s.communicate(timeout=20)
+
+
+@real
+def test_joined_namespace_of_config(p):
+    """By linux.namespaces, for the container's whole life and for what exec starts in it."""
+    with Pair() as n:
+        use_network(p, n.path)
+        p.config["process"]["args"] = ["/bin/sleep", "1000"]
+        p.write()
+        p.ok("create", "-b", p.bundle, "a")
+        pid = json.loads(p.ok("state", "a"))["pid"]
+        assert os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat(n.path).st_ino
+        p.ok("start", "a")
+        assert "in0" in p.ok("exec", "a", "cat", "/proc/net/dev")
+        p.ok("delete", "--force", "a")
+        assert interfaces(ip("-n", n.inner, "-o", "link")) == ["lo", "in0"], "an interface is gone"
+        p.nothing_left()
+
+
+@host_place
+def test_joining_takes_a_right(p):
+    with Pair() as n:
+        q = Place(user=plain_user())
+        try:
+            q.fails(125, ["joining the network namespace", "CAP_SYS_ADMIN", "not permitted"],
+                    "do", "--network", n.path, "--", "true")
+            assert q.ok("do", "--network", "host", "--", "true") == ""
+            assert q.ok("do", "--network", "none", "--", "true") == ""
+        finally:
+            q.close()
