@@ -327,22 +327,39 @@ static int finish_one(struct mount_spec *m, const char *work, const char *empty_
     }
 }
 
+/* In a tmpfs of its own: bound somewhere it goes on being used, and the one at `work`, which
+ * becomes the root, could not be made read-only with a removed file in use. */
+static int make_empty_file(const char *place, const char *name, struct fail *f)
+{
+    const struct mount_spec own = {.size = 4096, .mode = 0555};
+    _cleanup_close_ int fs = -1, fd = -1;
+    int r =
+        trees_make_tmpfs(&own, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &fs, f);
+
+    if (r < 0)
+        return r;
+    if (mkdir(place, 0700) < 0)
+        return fail_errno(f, errno, "making %s", place);
+    r = host_move_mount(fs, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH);
+    if (r < 0)
+        return fail_errno(f, -r, "mounting a tmpfs on %s for a moment", place);
+    fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+    return fd < 0 ? fail_errno(f, errno, "making %s", name) : 0;
+}
+
 int trees_finish(struct sandbox_spec *s, const char *work, struct fail *f)
 {
-    _cleanup_free_ char *empty_file = NULL;
-    int fd, r = 0;
+    _cleanup_free_ char *place = NULL, *empty_file = NULL;
+    int r;
 
-    if (asprintf(&empty_file, "%s/empty", work) < 0)
+    if (asprintf(&place, "%s/empty", work) < 0 || asprintf(&empty_file, "%s/file", place) < 0)
         return fail(f, ENOMEM, "out of memory");
-    fd = open(empty_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
-    if (fd < 0)
-        return fail_errno(f, errno, "making %s", empty_file);
-    close(fd);
+    r = make_empty_file(place, empty_file, f);
     for (size_t i = 0; i < s->n_mounts && r == 0; i++)
         r = finish_one(&s->mounts[i], work, empty_file, s->rootless, f);
     if (r == 0)
         r = uppers_finish(s, work, f);
-    if (unlink(empty_file) < 0 && r == 0)
-        r = fail_errno(f, errno, "removing %s", empty_file);
+    if (r == 0 && (umount2(place, MNT_DETACH) < 0 || rmdir(place) < 0))
+        r = fail_errno(f, errno, "removing %s", place);
     return r;
 }
