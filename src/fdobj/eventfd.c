@@ -62,7 +62,7 @@ static ssize_t eventfd_write(struct file *f, struct iobuf *io, int64_t pos unuse
     struct eventfd *e = eventfd_of(f);
     struct iobuf before = *io;
     uint64_t n;
-    if (io->left < sizeof(n))
+    if (io->left != sizeof(n)) /* since Linux 6.8; before, what followed was left alone */
         return -EINVAL;
     if (iobuf_take(io, &n, sizeof(n)) != (ssize_t) sizeof(n))
         return -EFAULT;
@@ -80,7 +80,7 @@ static uint32_t eventfd_poll(struct file *f)
 {
     struct eventfd *e = eventfd_of(f);
     MUTEX_GUARD(&e->lock);
-    return (e->count ? LX_POLL_READABLE : 0) | (e->count < UINT64_MAX - 1 ? LX_POLL_WRITABLE : 0);
+    return (e->count ? LX_POLLIN : 0u) | (e->count < UINT64_MAX - 1 ? LX_POLLOUT : 0u);
 }
 
 static int eventfd_fdinfo(struct file *f, struct strbuf *out)

@@ -14,29 +14,48 @@
 #include "kernel/vfs/special.h"
 #include "kernel/wait/block.h"
 
-/* A reference on the pipe of this inode, made if need be. */
-static int fifo_get(struct pipes *ps, uint64_t dev, uint64_t ino, struct pipe **ret)
+/* [lock] A new reference; NULL: nobody has it open. */
+static struct pipe *find(struct pipes *ps, uint64_t dev, uint64_t ino, uint64_t hash)
 {
-    uint64_t hash = hash_u64(ino ^ hash_u64(dev));
     struct htab_node *hn;
-    MUTEX_GUARD(&ps->lock);
     htab_for_each_hash (hn, &ps->fifos, hash) {
         struct pipe *p = container_of(hn, struct pipe, link);
         if (p->key_dev == dev && p->key_ino == ino) {
             ref_get(&p->ref);
-            *ret = p;
-            return 0;
+            return p;
         }
     }
-    struct pipe *p;
-    int r = pipe_alloc(ps, &p);
+    return NULL;
+}
+
+/* A reference on the pipe of this inode, made if need be. */
+static int fifo_get(struct pipes *ps, const struct cred *cred, uint64_t dev, uint64_t ino,
+                    struct pipe **ret)
+{
+    uint64_t hash = hash_u64(ino ^ hash_u64(dev));
+    struct pipe *fresh;
+    mutex_lock(&ps->lock);
+    struct pipe *p = find(ps, dev, ino, hash);
+    mutex_unlock(&ps->lock);
+    if (p) {
+        *ret = p;
+        return 0;
+    }
+    int r = pipe_alloc(ps, cred, &fresh);
     if (r < 0)
         return r;
-    p->is_fifo = true;
-    p->key_dev = dev;
-    p->key_ino = ino;
-    htab_insert(&ps->fifos, &p->link, hash);
-    *ret = p;
+    mutex_lock(&ps->lock);
+    p = find(ps, dev, ino, hash); /* another opener may have been quicker */
+    if (!p) {
+        fresh->is_fifo = true;
+        fresh->key_dev = dev;
+        fresh->key_ino = ino;
+        htab_insert(&ps->fifos, &fresh->link, hash);
+    }
+    mutex_unlock(&ps->lock);
+    if (p)
+        pipe_put(fresh);
+    *ret = p ? p : fresh;
     return 0;
 }
 
@@ -76,7 +95,7 @@ int fifo_open(struct kernel *k, struct node *n, const struct open_args *a, struc
         return -EINVAL;
     int r = n->ops->getattr(n, &at);
     if (r == 0)
-        r = fifo_get(k->specials->pipes, at.dev, at.ino, &p);
+        r = fifo_get(k->specials->pipes, a->task->cred, at.dev, at.ino, &p);
     if (r < 0)
         return r;
 

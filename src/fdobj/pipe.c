@@ -30,16 +30,6 @@ static bool can_write(const struct file *f)
     return (f->flags & LX_O_ACCMODE) != LX_O_RDONLY;
 }
 
-static uint32_t used(const struct pipe *p)
-{
-    return (uint32_t) (p->tail - p->head);
-}
-
-static uint32_t room(const struct pipe *p)
-{
-    return p->capacity - used(p);
-}
-
 /* ---- the buffer ---- */
 
 /* [lock] Moves the contents into a buffer of `size`; nobody may be at work on the old one. */
@@ -62,9 +52,9 @@ static int ring_resize(struct pipe *p, uint32_t size)
 
 /* [lock] Makes the ring big enough for n more bytes, as far as the capacity and a reader at work
  * allow. */
-static int ring_grow(struct pipe *p, size_t n)
+int pipe_ring_grow(struct pipe *p, size_t n)
 {
-    uint64_t want = MIN((uint64_t) used(p) + n, (uint64_t) p->capacity);
+    uint64_t want = MIN((uint64_t) pipe_used(p) + n, (uint64_t) p->capacity);
     uint32_t size = p->size ? p->size : PIPE_ATOMIC;
     while (size < want)
         size *= 2;
@@ -82,8 +72,7 @@ static void ring_rewind(struct pipe *p)
 
 /* ---- wake-ups: only when somebody was turned away, or polls ---- */
 
-/* [lock] The events to wake after the lock is dropped. */
-static uint32_t events_for_readers(struct pipe *p)
+uint32_t pipe_events_for_readers(struct pipe *p)
 {
     if (!p->reader_waits && !p->polled)
         return 0;
@@ -91,52 +80,24 @@ static uint32_t events_for_readers(struct pipe *p)
     return LX_POLL_READABLE;
 }
 
-static uint32_t events_for_writers(struct pipe *p)
+/* Who polls is told when a full pipe is no longer full. */
+uint32_t pipe_events_for_writers(struct pipe *p, bool was_full)
 {
-    if (room(p) < PIPE_ATOMIC || (!p->writer_waits && !p->polled))
+    if (slots_full(&p->slots) || (!p->writer_waits && !(p->polled && was_full)))
         return 0;
     p->writer_waits = false;
     return LX_POLL_WRITABLE;
 }
 
-static void wake(struct pipe *p, uint32_t events)
+void pipe_wake(struct pipe *p, uint32_t events)
 {
     if (events)
         waitq_wake(&p->wq, events);
 }
 
-/* ---- packets (O_DIRECT) ---- */
-
-static int packet_push(struct pipe *p, uint64_t start, uint64_t end)
-{
-    if (!p->packets) {
-        uint32_t max = p->capacity / PIPE_ATOMIC;
-        p->packets = calloc(max, sizeof(*p->packets));
-        if (!p->packets)
-            return -ENOMEM;
-        p->max_packets = max;
-    }
-    p->packets[(p->packet_first + p->n_packets) % p->max_packets] = (struct packet){start, end};
-    p->n_packets++;
-    return 0;
-}
-
-/* [lock] How far a read may go: to the end of the packet at the head, or to the start of the next
- * one. */
-static uint64_t read_limit(const struct pipe *p, bool *ret_packet)
-{
-    *ret_packet = false;
-    if (!p->n_packets)
-        return p->tail;
-    const struct packet *k = &p->packets[p->packet_first];
-    *ret_packet = p->head >= k->start;
-    return *ret_packet ? k->end : k->start;
-}
-
 /* ---- reading ---- */
 
-/* [lock] 0 with *ret_n bytes reserved, or what read() returns at once through *ret. */
-static bool read_begin(struct pipe *p, size_t want, size_t *ret_n, bool *ret_packet, ssize_t *ret)
+bool pipe_read_begin(struct pipe *p, size_t want, bool packets, size_t *ret_n, ssize_t *ret)
 {
     if (p->reading || (p->head == p->tail && p->writers)) {
         p->reader_waits = true;
@@ -147,8 +108,7 @@ static bool read_begin(struct pipe *p, size_t want, size_t *ret_n, bool *ret_pac
         *ret = 0;
         return false;
     }
-    uint64_t n = read_limit(p, ret_packet) - p->head;
-    *ret_n = MIN((size_t) n, want);
+    *ret_n = packets ? slots_readable(&p->slots, want) : MIN((size_t) pipe_used(p), want);
     p->reading = true;
     return true;
 }
@@ -166,37 +126,38 @@ static ssize_t ring_put(struct pipe *p, const uint8_t *data, uint32_t size, size
     return more < 0 ? r : r + more;
 }
 
-/* Gives back what read_begin() reserved; n bytes of it are read. */
-static void read_end(struct pipe *p, size_t n, bool packet)
+void pipe_read_end(struct pipe *p, size_t n, bool packets)
 {
     mutex_lock(&p->lock);
     p->reading = false;
-    if (n) {
-        p->head += n;
-        if (packet) { /* what did not fit is discarded */
-            p->head = p->packets[p->packet_first].end;
-            p->packet_first = (p->packet_first + 1) % p->max_packets;
-            p->n_packets--;
-        }
-    }
+    bool was_full = slots_full(&p->slots);
+    if (n)
+        p->head += n + slots_read(&p->slots, n, packets);
     ring_rewind(p);
-    uint32_t events = events_for_writers(p);
+    uint32_t events = pipe_events_for_writers(p, was_full);
     if (p->head != p->tail && p->reader_waits)
-        events |= events_for_readers(p);
+        events |= pipe_events_for_readers(p);
     mutex_unlock(&p->lock);
-    wake(p, events);
+    pipe_wake(p, events);
+}
+
+/* [lock taken] A page that cannot be copied whole stays where it is. */
+static ssize_t only_whole(struct pipe *p, size_t got)
+{
+    MUTEX_GUARD(&p->lock);
+    size_t whole = slots_whole(&p->slots, got);
+    return whole ? (ssize_t) whole : -EFAULT;
 }
 
 static ssize_t pipe_read(struct file *f, struct iobuf *io, int64_t pos unused_)
 {
-    struct pipe *p = end_of(f)->p;
+    struct pipe *p = pipe_of(f);
     size_t n = 0;
-    bool packet = false;
     ssize_t r = 0;
     if (io->left == 0)
         return 0;
     mutex_lock(&p->lock);
-    bool begun = read_begin(p, io->left, &n, &packet, &r);
+    bool begun = pipe_read_begin(p, io->left, true, &n, &r);
     const uint8_t *data = p->data;
     uint32_t size = p->size;
     mutex_unlock(&p->lock);
@@ -204,8 +165,10 @@ static ssize_t pipe_read(struct file *f, struct iobuf *io, int64_t pos unused_)
         return r;
 
     r = ring_put(p, data, size, n, io);
+    if (r > 0 && (size_t) r < n)
+        r = only_whole(p, (size_t) r);
 
-    read_end(p, r > 0 ? (size_t) r : 0, packet);
+    pipe_read_end(p, r > 0 ? (size_t) r : 0, true);
     return r;
 }
 
@@ -223,23 +186,28 @@ static ssize_t ring_take(uint8_t *data, uint32_t size, uint64_t tail, size_t n, 
     return more < 0 ? r : r + more;
 }
 
-/* [lock] Room for the whole of a small write or part of a big one: bytes reserved or a negative
- * errno. */
-static ssize_t write_begin(struct pipe *p, size_t want, bool packet)
+/* [lock] Room for a write, or a part of a big one: bytes reserved, of which *ret_merge go to the
+ * last page, or a negative errno. */
+static ssize_t write_begin(struct pipe *p, size_t want, size_t *ret_merge)
 {
     if (p->readers == 0)
         return -EPIPE;
-    size_t n = MIN(want, (size_t) room(p));
-    bool small = want <= PIPE_ATOMIC;
-    if (p->writing || n == 0 || (small && n < want) ||
-        (packet && p->n_packets && p->n_packets == p->max_packets))
+    size_t n = slots_room(&p->slots, want, ret_merge);
+    if (p->writing || n == 0)
         goto full;
-    int r = ring_grow(p, n);
-    if (r < 0 && (!p->size || small))
+    int r = pipe_ring_grow(p, n);
+    if (r == 0 && !p->slots.at)
+        r = slots_resize(&p->slots, p->slots.max);
+    if (r < 0 && (!p->size || !p->slots.at || want <= PIPE_ATOMIC))
         return r;
-    n = MIN(n, (size_t) (p->size - used(p)));
-    if (n == 0 || (small && n < want))
-        goto full; /* a reader at work keeps the ring from growing: it wakes us */
+    size_t there = p->size - pipe_used(p);
+    if (n > there) { /* a reader at work keeps the ring from growing, and wakes us: whole pages */
+        if (there < *ret_merge)
+            goto full;
+        n = *ret_merge + (there - *ret_merge) / PIPE_PAGE * PIPE_PAGE;
+        if (n == 0)
+            goto full;
+    }
     p->writing = true;
     return (ssize_t) n;
 full:
@@ -247,12 +215,26 @@ full:
     return -EAGAIN;
 }
 
-/* One reservation: at most the room there is. */
-static ssize_t write_once(struct pipe *p, struct iobuf *io, bool packet)
+/* Of r bytes copied for a reservation of n those that fill pages: the rest was not there. */
+static ssize_t whole_pages(ssize_t r, size_t n, size_t merge)
 {
-    size_t want = packet ? MIN(io->left, (size_t) PIPE_ATOMIC) : io->left;
+    if (r <= 0 || (size_t) r == n)
+        return r;
+    if ((size_t) r < merge)
+        return -EFAULT;
+    size_t whole = merge + ((size_t) r - merge) / PIPE_PAGE * PIPE_PAGE;
+    return whole ? (ssize_t) whole : -EFAULT;
+}
+
+static ssize_t pipe_write(struct file *f, struct iobuf *io, int64_t pos unused_)
+{
+    struct pipe *p = pipe_of(f);
+    uint8_t flags = f->flags & LX_O_DIRECT ? SLOT_PACKET : SLOT_MERGE;
+    size_t merge = 0;
+    if (io->left == 0)
+        return 0;
     mutex_lock(&p->lock);
-    ssize_t n = write_begin(p, want, packet);
+    ssize_t n = write_begin(p, io->left, &merge);
     uint8_t *data = p->data;
     uint32_t size = p->size;
     uint64_t tail = p->tail;
@@ -265,34 +247,17 @@ static ssize_t write_once(struct pipe *p, struct iobuf *io, bool packet)
     mutex_lock(&p->lock);
     p->writing = false;
     uint32_t events = 0;
-    if (r > 0 && packet) {
-        int e = packet_push(p, p->tail, p->tail + (uint64_t) r);
-        if (e < 0)
-            r = e;
-    }
+    r = whole_pages(r, (size_t) n, merge);
     if (r > 0) {
+        slots_write(&p->slots, (size_t) r, merge, flags);
         p->tail += (uint64_t) r;
-        events = events_for_readers(p);
+        events = pipe_events_for_readers(p);
     }
     if (p->writer_waits)
-        events |= events_for_writers(p);
+        events |= pipe_events_for_writers(p, false);
     mutex_unlock(&p->lock);
-    wake(p, events);
+    pipe_wake(p, events);
     return r;
-}
-
-static ssize_t pipe_write(struct file *f, struct iobuf *io, int64_t pos unused_)
-{
-    struct pipe *p = end_of(f)->p;
-    bool packet = f->flags & LX_O_DIRECT;
-    ssize_t done = 0;
-    while (io->left) {
-        ssize_t r = write_once(p, io, packet);
-        if (r <= 0)
-            return done ? done : r;
-        done += r;
-    }
-    return done;
 }
 
 /* ---- the rest of the operations ---- */
@@ -311,7 +276,7 @@ static uint32_t pipe_poll(struct file *f)
             ev |= LX_POLLHUP;
     }
     if (can_write(f)) {
-        if (room(p) >= PIPE_ATOMIC)
+        if (!slots_full(&p->slots))
             ev |= LX_POLL_WRITABLE;
         if (!p->readers)
             ev |= LX_POLLERR;
@@ -321,52 +286,62 @@ static uint32_t pipe_poll(struct file *f)
 
 static long pipe_ioctl(struct file *f, struct task *t, uint32_t cmd, uint64_t arg)
 {
-    struct pipe *p = end_of(f)->p;
+    struct pipe *p = pipe_of(f);
     if (cmd != LX_FIONREAD)
         return -ENOTTY;
     mutex_lock(&p->lock);
-    int32_t n = (int32_t) used(p);
+    int32_t n = (int32_t) pipe_used(p);
     mutex_unlock(&p->lock);
     return copy_out(t, uaddr(arg), &n, sizeof(n));
 }
 
+/* [lock] As many pages; what is in the pipe stays. */
+static int resize(struct pipe *p, uint32_t capacity)
+{
+    if (p->reading || p->writing)
+        return -EBUSY;
+    int r = slots_resize(&p->slots, capacity / PIPE_PAGE);
+    if (r == 0 && p->size > capacity)
+        r = ring_resize(p, capacity);
+    if (r == 0)
+        p->capacity = capacity;
+    return r;
+}
+
 /* F_SETPIPE_SZ: to a power of two of pages, never below what is in it. */
-static long set_capacity(struct pipe *p, struct task *t, uint64_t want)
+static long set_capacity(struct pipe *p, struct task *t, uint32_t want)
 {
     if (want > 1u << 31)
         return -EINVAL;
-    uint32_t cap = PIPE_ATOMIC;
+    uint32_t cap = PIPE_PAGE;
     while (cap < want)
         cap *= 2;
-    if (cap > PIPE_MAX_SIZE)
-        return cred_capable(t->cred, LX_CAP_SYS_RESOURCE) ? -ENOMEM : -EPERM;
     mutex_lock(&p->lock);
-    long r = (long) cap;
-    if (cap < used(p) || p->reading || p->writing || (p->n_packets && cap != p->capacity)) {
-        r = -EBUSY;
-    } else if (p->size > cap) {
-        int e = ring_resize(p, cap);
-        if (e < 0)
-            r = e;
-    }
-    uint32_t events = 0;
-    if (r > 0) {
-        if (!p->n_packets) {
-            free(p->packets);
-            p->packets = NULL;
-            p->packet_first = p->max_packets = 0;
-        }
-        p->capacity = cap;
-        events = events_for_writers(p);
-    }
+    uint32_t old = p->capacity;
     mutex_unlock(&p->lock);
-    wake(p, events);
-    return r;
+    if (cap > PIPE_MAX_SIZE && !cred_capable(t->cred, LX_CAP_SYS_RESOURCE))
+        return -EPERM;
+    if (cap > PIPE_FORCED_SIZE)
+        return -ENOMEM;
+    int r = pipe_user_change(p->pipes, p->user, t->cred, old, cap);
+    if (r < 0)
+        return r;
+    mutex_lock(&p->lock);
+    bool was_full = slots_full(&p->slots);
+    r = p->capacity == old ? resize(p, cap) : -EBUSY; /* another one was quicker */
+    uint32_t events = r < 0 ? 0 : pipe_events_for_writers(p, was_full);
+    mutex_unlock(&p->lock);
+    if (r < 0) {
+        (void) !pipe_user_change(p->pipes, p->user, NULL, cap, old);
+        return r;
+    }
+    pipe_wake(p, events);
+    return (long) cap;
 }
 
 static long pipe_fcntl(struct file *f, struct task *t, int cmd, uint64_t arg)
 {
-    struct pipe *p = end_of(f)->p;
+    struct pipe *p = pipe_of(f);
     if (cmd == LX_F_SETPIPE_SZ)
         return set_capacity(p, t, (uint32_t) arg);
     if (cmd != LX_F_GETPIPE_SZ)
@@ -392,7 +367,7 @@ static void fill_attr(const struct pipe *p, struct attr *ret)
 
 static int pipe_getattr(struct file *f, struct attr *ret)
 {
-    fill_attr(end_of(f)->p, ret);
+    fill_attr(pipe_of(f), ret);
     return 0;
 }
 
@@ -412,7 +387,7 @@ static int set_attr(struct pipe *p, const struct attr *a, uint32_t mask)
 
 static int pipe_setattr(struct file *f, const struct attr *a, uint32_t mask)
 {
-    return set_attr(end_of(f)->p, a, mask);
+    return set_attr(pipe_of(f), a, mask);
 }
 
 static void pipe_release(struct file *f)
@@ -428,7 +403,7 @@ static void pipe_release(struct file *f)
     if (!p->readers && !p->writers && !p->reading &&
         !p->writing) { /* a FIFO forgets what nobody read */
         p->head = p->tail = 0;
-        p->packet_first = p->n_packets = 0;
+        p->slots.first = p->slots.n = 0;
     }
     mutex_unlock(&p->lock);
     if (r_gone || w_gone)
@@ -478,7 +453,7 @@ static const struct node_ops pipe_node_ops = {
 
 static int pipe_anon_node(struct file *f, struct node **ret)
 {
-    struct pipe *p = end_of(f)->p;
+    struct pipe *p = pipe_of(f);
     struct pipe_node *pn = calloc(1, sizeof(*pn));
     if (!pn)
         return -ENOMEM;
@@ -524,21 +499,30 @@ int pipes_new(struct pipes **ret)
         return -ENOMEM;
     mutex_init(&ps->lock, RANK_LEAF);
     htab_init(&ps->fifos);
+    htab_init(&ps->users);
     super_init(&ps->sb, &pipefs_ops, "pipefs");
     ps->sb.dev = PIPEFS_DEV;
     *ret = ps;
     return 0;
 }
 
-int pipe_alloc(struct pipes *ps, struct pipe **ret)
+int pipe_alloc(struct pipes *ps, const struct cred *cred, struct pipe **ret)
 {
+    uint32_t capacity;
     struct pipe *p = calloc(1, sizeof(*p));
     if (!p)
         return -ENOMEM;
+    int r = pipe_user_begin(ps, cred, &capacity);
+    if (r < 0) {
+        free(p);
+        return r;
+    }
     mutex_init(&p->lock, RANK_PIPE);
     waitq_init(&p->wq);
     ref_init(&p->ref);
-    p->capacity = PIPE_DEFAULT_SIZE;
+    p->capacity = capacity;
+    p->slots.max = capacity / PIPE_PAGE;
+    p->user = cred ? cred->uid : 0;
     p->pipes = ps;
     p->ino = atomic_fetch_add_explicit(&ps->last_ino, 1, memory_order_relaxed) + 1;
     (void) clock_gettime(CLOCK_REALTIME_COARSE, &p->birth);
@@ -560,7 +544,8 @@ void pipe_put(struct pipe *p)
     } else if (!ref_put(&p->ref)) {
         return;
     }
-    free(p->packets);
+    pipe_user_end(p->pipes, p->user, p->capacity);
+    slots_free(&p->slots);
     free(p->data);
     free(p);
 }
@@ -597,7 +582,7 @@ int pipe_new(struct pipes *ps, const struct cred *cred, uint32_t flags, struct f
 {
     struct pipe *p;
     struct file *rd = NULL, *wr = NULL;
-    int r = pipe_alloc(ps, &p);
+    int r = pipe_alloc(ps, cred, &p);
     if (r < 0)
         return r;
     atomic_init(&p->mode, 0600);
@@ -622,57 +607,4 @@ int pipe_new(struct pipes *ps, const struct cred *cred, uint32_t flags, struct f
 bool file_is_pipe(const struct file *f)
 {
     return f->ops == &pipe_ops || f->ops == &fifo_ops;
-}
-
-/*
- * tee: from's bytes stay where they are while `reading` is held, so they can be copied into `to`
- * without its lock, as a write would.
- */
-/* Shows up to n bytes at the head to `take`, in one or two pieces, and consumes what it took if
- * `consume`. */
-static ssize_t lend(struct pipe *p, size_t n, pipe_take_fn *take, void *arg, bool consume)
-{
-    bool packet = false;
-    ssize_t r = 0;
-    mutex_lock(&p->lock);
-    bool begun = read_begin(p, n, &n, &packet, &r);
-    const uint8_t *data = p->data;
-    uint32_t size = p->size;
-    mutex_unlock(&p->lock);
-    if (!begun)
-        return r;
-    uint32_t at = (uint32_t) p->head & (size - 1);
-    size_t first = MIN(n, (size_t) (size - at));
-    r = take(arg, data + at, first);
-    if (r == (ssize_t) first && n > first) {
-        ssize_t more = take(arg, data, n - first);
-        r += more > 0 ? more : 0;
-    }
-    read_end(p, consume && r > 0 ? (size_t) r : 0, packet);
-    return r;
-}
-
-static ssize_t take_by_pipe(void *to, const uint8_t *data, size_t n)
-{
-    struct iobuf io;
-    iobuf_kernel(&io, (uint8_t *) (uintptr_t) data, n);
-    return pipe_write(to, &io, -1);
-}
-
-ssize_t pipe_tee(struct file *from, struct file *to, size_t n)
-{
-    if (!file_is_pipe(from) || !file_is_pipe(to) || end_of(from)->p == end_of(to)->p)
-        return -EINVAL;
-    return lend(end_of(from)->p, n, take_by_pipe, to, false);
-}
-
-ssize_t pipe_drain(struct file *from, size_t n, pipe_take_fn *take, void *arg)
-{
-    return file_is_pipe(from) ? lend(end_of(from)->p, n, take, arg, true) : -EINVAL;
-}
-
-bool pipes_are_one(const struct file *a, const struct file *b)
-{
-    return file_is_pipe(a) && file_is_pipe(b) &&
-           container_of(a, struct pipe_end, file)->p == container_of(b, struct pipe_end, file)->p;
 }

@@ -17,8 +17,11 @@ struct open_args;
 struct pipes;
 
 #define PIPE_DEFAULT_SIZE 65536u
-#define PIPE_MAX_SIZE     1048576u /* /proc/sys/fs/pipe-max-size; for the privileged too */
-#define PIPE_ATOMIC       4096u    /* PIPE_BUF */
+#define PIPE_MAX_SIZE     1048576u    /* /proc/sys/fs/pipe-max-size */
+#define PIPE_FORCED_SIZE  (64u << 20) /* what the privileged get: it is the sentry's memory */
+#define PIPE_ATOMIC       4096u       /* PIPE_BUF */
+#define PIPE_USER_PAGES   16384u      /* /proc/sys/fs/pipe-user-pages-soft */
+#define PIPE_POOR_SIZE    8192u       /* who has more than that gets */
 
 /* What all pipes of a kernel share: the open FIFOs, and numbers. It lives as long as the kernel. */
 int pipes_new(struct pipes **ret) must_check;
@@ -34,10 +37,11 @@ int fifo_open(struct kernel *k, struct node *n, const struct open_args *a, struc
 /* For splice and tee: whether f is a pipe end. */
 bool file_is_pipe(const struct file *f);
 /*
- * Copies up to n bytes of `from` into `to` without consuming them (tee(2)). -EAGAIN when either
- * cannot go on, 0 at the end of data, -EPIPE, -EINVAL when they are no two different pipes.
+ * Copies up to n bytes of `from` into `to`; consume: they are gone there, else they stay (tee(2)).
+ * -EAGAIN when either cannot go on, 0 at the end of data, -EPIPE, -EINVAL when they are no two
+ * different pipes.
  */
-ssize_t pipe_tee(struct file *from, struct file *to, size_t n) must_check;
+ssize_t pipe_move(struct file *from, struct file *to, size_t n, bool consume) must_check;
 
 /* Data of a pipe, for splice(2): how many of the n bytes were taken, or a negative errno. No lock
  * is held. */

@@ -5,6 +5,7 @@
 #include "base/htab.h"
 #include "base/mutex.h"
 #include "fdobj/pipe.h"
+#include "fdobj/pipe_slots.h"
 #include "kernel/vfs/node.h"
 
 /*
@@ -20,23 +21,21 @@ struct pipe {
     struct waitq wq;
     uint8_t *data;             /* [lock], and by `reading`/`writing` in their reserved parts */
     uint32_t size;             /* [lock] allocated: 0 or a power of two <= capacity */
-    uint32_t capacity;         /* [lock] power of two */
+    uint32_t capacity;         /* [lock] power of two; slots.max pages */
     uint64_t head, tail;       /* [lock] */
     bool reading, writing;     /* [lock] */
     bool reader_waits;         /* [lock] a reader was told -EAGAIN since the last wake-up */
     bool writer_waits;         /* [lock] */
     bool polled;               /* [lock] someone polls: edge-triggered watchers want every change */
     uint32_t readers, writers; /* [lock] open ends */
-    uint32_t n_opens_r, n_opens_w; /* [lock] ends ever opened: wakes openers of the other side */
-    struct packet {
-        uint64_t start, end;
-    } * packets;                                   /* [lock] O_DIRECT writes not yet read; ring */
-    uint32_t packet_first, n_packets, max_packets; /* [lock] */
-    struct ref ref;                                /* ends, and openers at work */
-    struct pipes *pipes;                           /* immutable */
-    uint64_t ino;                                  /* immutable: anonymous pipes */
-    _Atomic uint32_t mode, uid, gid;               /* nobody asks for two at once */
-    struct timespec birth;                         /* immutable */
+    uint32_t n_opens_r, n_opens_w;   /* [lock] ends ever opened: wakes openers of the other side */
+    struct pipe_slots slots;         /* [lock] */
+    struct ref ref;                  /* ends, and openers at work */
+    struct pipes *pipes;             /* immutable */
+    uint64_t ino;                    /* immutable: anonymous pipes */
+    _Atomic uint32_t mode, uid, gid; /* nobody asks for two at once */
+    struct timespec birth;           /* immutable */
+    uint32_t user;                   /* immutable: who made it, in whose count its pages are */
     /* FIFOs: key in pipes.fifos */
     bool is_fifo;              /* immutable */
     struct htab_node link;     /* [pipes.lock] */
@@ -46,6 +45,7 @@ struct pipe {
 struct pipes {
     struct mutex lock; /* RANK_LEAF */
     struct htab fifos; /* [lock] struct pipe by device and inode */
+    struct htab users; /* [lock] pages of each user's pipes: pipe_limits.c */
     _Atomic uint64_t last_ino;
     struct super sb; /* pipefs: behind the nodes of anonymous pipes */
 };
@@ -56,9 +56,45 @@ struct pipe_end {
     uint32_t w_seen;  /* immutable: p->n_opens_w at open; no POLLHUP before a first writer */
 };
 
-int pipe_alloc(struct pipes *ps, struct pipe **ret) must_check;
+/* cred: who makes it. -ENOMEM, -ENFILE. */
+int pipe_alloc(struct pipes *ps, const struct cred *cred, struct pipe **ret) must_check;
 void pipe_put(struct pipe *p);
 /* Makes an end of p with the access mode in flags; counts it. */
 int pipe_open_end(struct pipe *p, const struct file_ops *ops, uint32_t flags, struct file **ret)
     must_check;
 extern const struct file_ops pipe_ops, fifo_ops;
+
+static inline uint32_t pipe_used(const struct pipe *p)
+{
+    return (uint32_t) (p->tail - p->head);
+}
+static inline struct pipe *pipe_of(const struct file *f)
+{
+    return container_of(f, struct pipe_end, file)->p;
+}
+
+/* [lock] Makes the ring big enough for n more bytes, as far as the capacity and a reader at work
+ * allow. */
+int pipe_ring_grow(struct pipe *p, size_t n) must_check;
+/*
+ * [lock] Reserves what a read of `want` bytes gets, until pipe_read_end(); packets: it ends with
+ * one. False: *ret is what to say at once.
+ */
+bool pipe_read_begin(struct pipe *p, size_t want, bool packets, size_t *ret_n, ssize_t *ret);
+/* Gives it back; n bytes of it are read, packets: with the rest of their packet. No lock held. */
+void pipe_read_end(struct pipe *p, size_t n, bool packets);
+/* [lock] The events to wake after the lock is dropped. */
+uint32_t pipe_events_for_readers(struct pipe *p);
+uint32_t pipe_events_for_writers(struct pipe *p, bool was_full);
+void pipe_wake(struct pipe *p, uint32_t events);
+
+/*
+ * pipe_limits.c: /proc/sys/fs/pipe-user-pages-soft. The capacity a new pipe of this user gets,
+ * which is counted.
+ */
+int pipe_user_begin(struct pipes *ps, const struct cred *cred, uint32_t *ret_capacity) must_check;
+/* A pipe of `user` has `from` bytes and is to have `to`; cred asks, NULL: no limit. -EPERM: too
+ * many; then nothing has changed. */
+int pipe_user_change(struct pipes *ps, uint32_t user, const struct cred *cred, uint32_t from,
+                     uint32_t to) must_check;
+void pipe_user_end(struct pipes *ps, uint32_t user, uint32_t capacity);

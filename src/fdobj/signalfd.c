@@ -206,7 +206,7 @@ static uint32_t signalfd_poll(struct file *f)
     if (listen_to(sf, t->tg) < 0)
         now = LX_POLLERR; /* would never be woken */
     else if (signal_pending(t) & mask_of(sf))
-        now = LX_POLL_READABLE;
+        now = LX_POLLIN;
     task_put(t);
     return now;
 }

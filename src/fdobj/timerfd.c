@@ -94,7 +94,7 @@ static uint32_t timerfd_poll(struct file *f)
 {
     struct timerfd *tf = timerfd_of(f);
     MUTEX_GUARD(&tf->lock);
-    return tf->ticks ? LX_POLL_READABLE : 0;
+    return tf->ticks ? LX_POLLIN : 0;
 }
 
 /* ---- settings ---- */

@@ -98,6 +98,7 @@ PROC_CONST(show_mmap_min, "65536\n")
 PROC_CONST(show_nr_open, "1048576\n")
 PROC_CONST(show_file_max, "9223372036854775807\n")
 PROC_CONST(show_pipe_max, "1048576\n")
+PROC_CONST(show_pipe_pages, "16384\n")
 PROC_CONST(show_somaxconn, "4096\n")
 
 static const struct pseudo_entry random_table[] = {
@@ -176,6 +177,8 @@ static const struct pseudo_entry fs_table[] = {
     PSEUDO_DIR("mqueue", 0555, proc_mqueue_table),
     PSEUDO_FILE("nr_open", 0444, show_nr_open),
     PSEUDO_FILE("pipe-max-size", 0444, show_pipe_max),
+    PSEUDO_FILE("pipe-user-pages-hard", 0444, show_0),
+    PSEUDO_FILE("pipe-user-pages-soft", 0444, show_pipe_pages),
     PSEUDO_FILE("protected_hardlinks", 0444, show_1),
     PSEUDO_FILE("protected_symlinks", 0444, show_1),
     {0},

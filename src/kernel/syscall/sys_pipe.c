@@ -62,7 +62,7 @@ struct tee_call {
 static long try_tee(void *arg)
 {
     struct tee_call *c = arg;
-    return pipe_tee(c->from, c->to, c->n);
+    return pipe_move(c->from, c->to, c->n, false);
 }
 
 /* Waits on the source first; a full destination is then waited for in turn. */

@@ -73,7 +73,8 @@ static ssize_t give(void *arg, const uint8_t *data, size_t n)
 static ssize_t from_pipe(struct splice *s)
 {
     for (;;) {
-        ssize_t r = pipe_drain(s->in, s->n, give, s);
+        ssize_t r = file_is_pipe(s->out) ? pipe_move(s->in, s->out, s->n, true)
+                                         : pipe_drain(s->in, s->n, give, s);
         if (r != -EAGAIN)
             return r;
         bool empty = !(file_poll(s->in) & (LX_POLL_READABLE | LX_POLLHUP));
@@ -137,8 +138,9 @@ static int check(const struct splice *s)
         return -EBADF;
     if (!file_is_pipe(s->in) && !file_is_pipe(s->out))
         return -EINVAL;
-    if (pipes_are_one(s->in, s->out) || (out & LX_O_APPEND) || !s->in->ops->read ||
-        !s->out->ops->write)
+    if (pipes_are_one(s->in, s->out) || !s->in->ops->read || !s->out->ops->write)
+        return -EINVAL;
+    if ((out & LX_O_APPEND) && !file_is_pipe(s->out))
         return -EINVAL;
     return 0;
 }
@@ -204,23 +206,38 @@ long sys_splice(struct task *t, const uint64_t a[static 6])
 
 /* ---- vmsplice(2) ---- */
 
+static ssize_t put(void *arg, const uint8_t *data, size_t n)
+{
+    return iobuf_put(arg, data, n);
+}
+
+/* Unlike read(2) it knows of no packets. */
+static ssize_t to_memory(struct splice *s, struct iobuf *io)
+{
+    for (;;) {
+        ssize_t r = pipe_drain(s->in, io->left, put, io);
+        int e = r == -EAGAIN ? await(s, s->in, LX_POLL_READABLE) : 0;
+        if (r != -EAGAIN || e < 0)
+            return r != -EAGAIN ? r : e;
+    }
+}
+
 long sys_vmsplice(struct task *t, const uint64_t a[static 6])
 {
     _cleanup_free_ struct guest_iov *iov = NULL;
     uint32_t flags = (uint32_t) a[3];
+    struct splice s = {.t = t, .nonblock = flags & LX_SPLICE_F_NONBLOCK};
     struct iobuf io;
-    struct file *f;
     if (flags & ~(uint32_t) KNOWN_FLAGS)
         return -EINVAL;
-    int r = fd_lookup(t->files, (int) a[0], &f);
+    int r = fd_lookup(t->files, (int) a[0], &s.in);
     if (r < 0)
         return r;
-    struct task *sleeper = flags & LX_SPLICE_F_NONBLOCK ? NULL : t;
-    ssize_t n = file_is_pipe(f) ? iobuf_guest_iov(&io, t, uaddr(a[1]), a[2], &iov) : -EBADF;
+    ssize_t n = file_is_pipe(s.in) ? iobuf_guest_iov(&io, t, uaddr(a[1]), a[2], &iov) : -EBADF;
     if (n == 0 && io.left)
-        n = (atomic_load(&f->flags) & LX_O_ACCMODE) == LX_O_RDONLY
-                ? file_read(sleeper, f, &io, -1)
-                : file_write(sleeper, f, &io, -1);
-    file_put(f);
+        n = (atomic_load(&s.in->flags) & LX_O_ACCMODE) == LX_O_RDONLY
+                ? to_memory(&s, &io)
+                : file_write(s.nonblock ? NULL : t, s.in, &io, -1);
+    file_put(s.in);
     return n;
 }
