@@ -119,33 +119,12 @@ static void do_exec(void)
     need(pid > 0 && waitpid(pid, &st, 0) == pid && st == 0, "exec");
 }
 
-static int ping[2], pong[2];
-
-static void do_pipe(void)
-{
-    char c = 0;
-    need(write(ping[1], &c, 1) == 1 && read(pong[0], &c, 1) == 1, "ping-pong");
-}
-
-/* The other end of the ping-pong; ends when its pipe does. */
-static void echo_back(void)
-{
-    char c;
-    close(ping[1]);
-    close(pong[0]);
-    while (read(ping[0], &c, 1) == 1)
-        if (write(pong[1], &c, 1) != 1)
-            break;
-    _exit(0);
-}
-
 static const struct bench benches[] = {
     {"getpid", do_getpid, NULL},          {"getppid", do_getppid, NULL},
     {"clock_gettime", do_clock, NULL},    {"read_1_byte", do_read, NULL},
     {"mmap_touch_munmap", do_mmap, NULL}, {"mprotect", do_mprotect, NULL},
     {"sigsegv_mprotect", do_segv, NULL},  {"futex_wake", do_futex, NULL},
     {"fork_exit", do_fork, NULL},         {"fork_exec", do_exec, NULL},
-    {"pipe_ping_pong", do_pipe, NULL},
 };
 
 static int by_value(const void *a, const void *b)
@@ -194,13 +173,7 @@ static void prepare(void)
     zero_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
     need(zero_fd >= 0, "open");
     page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    need(page != MAP_FAILED && pipe2(ping, O_CLOEXEC) == 0 && pipe2(pong, O_CLOEXEC) == 0, "pipe");
-    pid_t pid = fork();
-    need(pid >= 0, "fork");
-    if (pid == 0)
-        echo_back();
-    close(ping[0]);
-    close(pong[1]);
+    need(page != MAP_FAILED, "mmap");
 }
 
 static void run_all(const struct bench *b, size_t n, uint64_t ms, char **names)
@@ -252,6 +225,7 @@ int main(int argc, char **argv)
     }
     prepare();
     run_all(benches, sizeof(benches) / sizeof(benches[0]), ms, argv);
+    run_all(wait_benches, n_wait_benches, ms, argv);
     run_all(file_benches, n_file_benches, ms, argv);
     files_end();
     return 0;

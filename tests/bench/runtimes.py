@@ -21,7 +21,7 @@ class Unusable(Exception):
 
 def build_micro(to):
     subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-O2", "-static", "-pthread", "-o", to,
-                    os.path.join(HERE, "micro.c"), os.path.join(HERE, "micro_files.c")], check=True)
+                    *(os.path.join(HERE, f"micro{part}.c") for part in ("", "_files", "_waits"))], check=True)
 
 
 def build_bundle(top):
