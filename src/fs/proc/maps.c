@@ -185,6 +185,13 @@ static void count_present(int pagemap, const struct mapping *m, struct proc_hidd
     }
 }
 
+/* Not what is kept free for slots that nobody has, a gigabyte of it. */
+static bool may_hold_pages(const struct mapping *m)
+{
+    const char *mode = memchr(m->line, ' ', m->len);
+    return !mode || strncmp(mode, " ---", 4) != 0;
+}
+
 void proc_hidden(const struct task_snapshot *s, struct proc_hidden *ret)
 {
     _cleanup_free_ char *text = NULL;
@@ -197,7 +204,8 @@ void proc_hidden(const struct task_snapshot *s, struct proc_hidden *ret)
         size_t len = strcspn(line, "\n");
         if (parse_mapping(line, len, &m) && is_hidden(&m, s)) {
             ret->bytes += m.end - m.start;
-            if (pagemap >= 0 && (m.start != s->gap_start || m.end != s->gap_end))
+            if (pagemap >= 0 && may_hold_pages(&m) &&
+                (m.start != s->gap_start || m.end != s->gap_end))
                 count_present(pagemap, &m, ret);
         }
         line += len + (line[len] == '\n');
