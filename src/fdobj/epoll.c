@@ -14,7 +14,7 @@
 #define MAX_ITEMS (1u << 20) /* of one set */
 #define BATCH     32         /* members looked at with one grip on the lock */
 
-#define HOW    (LX_EPOLLEXCLUSIVE | LX_EPOLLWAKEUP | LX_EPOLLONESHOT | LX_EPOLLET)
+#define HOW    EPOLL_HOW
 #define ALWAYS (LX_POLLERR | LX_POLLHUP)
 #define EXCLUSIVE_ALLOWS \
     (LX_POLLIN | LX_POLLOUT | ALWAYS | LX_EPOLLWAKEUP | LX_EPOLLET | LX_EPOLLEXCLUSIVE)
@@ -34,10 +34,11 @@ static void set_put(struct epoll_set *s)
     if (!ref_put(&s->ref))
         return;
     htab_free(&s->items);
+    epoll_host_free(s->host);
     free(s);
 }
 
-static void item_put(struct epoll_item *it)
+void epoll_item_put(struct epoll_item *it)
 {
     if (!ref_put(&it->ref))
         return;
@@ -46,7 +47,7 @@ static void item_put(struct epoll_item *it)
 }
 
 /* [lock] A reference of the item's file; NULL when it is going away. */
-static struct file *item_hold(struct epoll_item *it)
+struct file *epoll_item_hold(struct epoll_item *it)
 {
     return !it->gone && ref_tryget(&it->file->ref) ? it->file : NULL;
 }
@@ -82,10 +83,11 @@ static bool take_out(struct epoll_item *it)
 /* ---- readiness ---- */
 
 /* [lock] */
-static void queue(struct epoll_item *it)
+void epoll_queue(struct epoll_item *it)
 {
     if (list_empty(&it->ready_link))
         list_add_tail(&it->ready_link, &it->set->ready);
+    epoll_ring(it->set);
 }
 
 /* The file's queue is held: see waitq.h. */
@@ -93,10 +95,10 @@ static void notify(struct waiter *w, uint32_t events)
 {
     struct epoll_item *it = container_of(w, struct epoll_item, waiter);
     mutex_lock(&it->set->lock);
-    bool hit = it->in_set && (events & it->events & ~HOW);
+    bool hit = it->in_set && it->host_fd < 0 && (events & it->events & ~HOW);
     if (hit) {
         it->seq++;
-        queue(it);
+        epoll_queue(it);
     }
     mutex_unlock(&it->set->lock);
     if (hit)
@@ -129,7 +131,7 @@ static int look_first(struct epoll_item *it, uint32_t events)
     mutex_lock(&s->lock);
     if (it->in_set) {
         it->seq++;
-        queue(it);
+        epoll_queue(it);
     }
     mutex_unlock(&s->lock);
     waitq_wake(&s->wq, LX_POLL_READABLE);
@@ -151,7 +153,7 @@ static size_t grip(struct epoll_set *s, struct sight *sights, size_t n)
     MUTEX_GUARD(&s->lock);
     list_for_each_safe (l, next, &s->ready) {
         struct epoll_item *it = container_of(l, struct epoll_item, ready_link);
-        struct file *f = got < n ? item_hold(it) : NULL;
+        struct file *f = got < n ? epoll_item_hold(it) : NULL;
         if (got == n)
             break;
         if (!f) {
@@ -168,7 +170,7 @@ static void let_go(struct sight *sights, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         file_put(sights[i].f);
-        item_put(sights[i].it);
+        epoll_item_put(sights[i].it);
     }
 }
 
@@ -215,9 +217,9 @@ size_t epoll_count(struct file *ep)
     return htab_count(&s->items);
 }
 
-size_t epoll_collect(struct file *ep, struct lx_epoll_event *out, size_t max)
+/* Of our members. */
+static size_t collect_own(struct epoll_set *s, struct lx_epoll_event *out, size_t max)
 {
-    struct epoll_set *s = set_of(ep);
     struct sight sights[BATCH];
     size_t n = 0;
     for (size_t left = count_ready(s); left && n < max;) {
@@ -234,6 +236,26 @@ size_t epoll_collect(struct file *ep, struct lx_epoll_event *out, size_t max)
         mutex_unlock(&s->lock);
         let_go(sights, got);
     }
+    return n;
+}
+
+size_t epoll_collect(struct file *ep, struct lx_epoll_event *out, size_t max)
+{
+    struct epoll_set *s = set_of(ep);
+    if (!atomic_load(&s->host))
+        return collect_own(s, out, max);
+    mutex_lock(&s->lock);
+    epoll_silence(s);
+    mutex_unlock(&s->lock);
+    bool host_first = atomic_exchange(&s->host_first, !atomic_load(&s->host_first));
+    size_t n = host_first ? epoll_host_collect(s, out, max) : 0;
+    n += collect_own(s, out + n, max - n);
+    if (!host_first)
+        n += epoll_host_collect(s, out + n, max - n);
+    mutex_lock(&s->lock);
+    if (!list_empty(&s->ready))
+        epoll_ring(s);
+    mutex_unlock(&s->lock);
     return n;
 }
 
@@ -257,7 +279,22 @@ static uint32_t epoll_poll(struct file *f)
         if (now)
             return LX_POLL_READABLE;
     }
-    return 0;
+    mutex_lock(&s->lock);
+    if (list_empty(&s->ready))
+        epoll_silence(s);
+    mutex_unlock(&s->lock);
+    return epoll_host_ready(s) ? LX_POLL_READABLE : 0;
+}
+
+static int epoll_poll_arm(struct file *f, uint32_t events)
+{
+    return epoll_host_arm(set_of(f), events);
+}
+
+static int epoll_direct(struct file *f, enum direct_kind *ret_kind)
+{
+    *ret_kind = DIRECT_KIND_EPOLL;
+    return epoll_host_begin(set_of(f));
 }
 
 /* ---- members come and go ---- */
@@ -265,10 +302,11 @@ static uint32_t epoll_poll(struct file *f)
 /* The caller holds the file, and has taken the item out of its set. */
 static void detach(struct epoll_item *it)
 {
+    epoll_host_remove(it);
     if (it->file->wq)
         waitq_del(it->file->wq, &it->waiter);
     file_watch_del(it->file, &it->watch);
-    item_put(it); /* the file's */
+    epoll_item_put(it); /* the file's */
 }
 
 static void file_gone(struct file_watch *w)
@@ -277,13 +315,14 @@ static void file_gone(struct file_watch *w)
     if (it->file->wq)
         waitq_del(it->file->wq, &it->waiter);
     epoll_nest_unlink(it);
+    epoll_host_remove(it);
     mutex_lock(&it->set->lock);
     it->gone = true;
     bool was = take_out(it);
     mutex_unlock(&it->set->lock);
     if (was)
-        item_put(it); /* the set's */
-    item_put(it);     /* the file's */
+        epoll_item_put(it); /* the set's */
+    epoll_item_put(it);     /* the file's */
 }
 
 static struct epoll_item *item_new(struct epoll_set *s, int fd, struct file *f,
@@ -299,6 +338,7 @@ static struct epoll_item *item_new(struct epoll_set *s, int fd, struct file *f,
     it->fd = fd;
     it->events = ev->events | ALWAYS;
     it->data = ev->data;
+    it->host_fd = -1;
     it->nested = file_is_epoll(f) ? set_of(f) : NULL;
     it->waiter = (struct waiter){.mask = UINT32_MAX, .notify = notify};
     it->watch.gone = file_gone;
@@ -308,6 +348,17 @@ static struct epoll_item *item_new(struct epoll_set *s, int fd, struct file *f,
     list_init(&it->member_link);
     list_init(&it->owner_link);
     return it;
+}
+
+/* [control] The caller holds the file and the item. */
+static void leave(struct epoll_item *it)
+{
+    mutex_lock(&it->set->lock);
+    bool was = take_out(it);
+    mutex_unlock(&it->set->lock);
+    detach(it);
+    if (was)
+        epoll_item_put(it); /* the set's */
 }
 
 /* control held; epoll_nest too when a set is added. */
@@ -327,9 +378,14 @@ static int enter(struct epoll_item *it)
     if (it->nested)
         epoll_nest_link(it);
     file_watch_add(it->file, &it->watch);
-    if (it->file->wq)
+    if (epoll_wants_host(it)) {
+        r = epoll_host_add(it);
+        if (r < 0)
+            leave(it);
+    } else if (it->file->wq) {
         waitq_add(it->file->wq, &it->waiter);
-    return 0;
+    }
+    return r;
 }
 
 static int remove_item(struct epoll_set *s, int fd, struct file *f)
@@ -338,24 +394,44 @@ static int remove_item(struct epoll_set *s, int fd, struct file *f)
     mutex_lock(&s->lock);
     struct epoll_item *it = find(s, f, fd);
     if (it)
-        (void) !take_out(it);
-    mutex_unlock(&s->lock);
-    if (it) {
         ref_get(&it->ref);
-        detach(it);
-    }
+    mutex_unlock(&s->lock);
+    int r = it ? 0 : -ENOENT;
+    bool hosted = it && it->host_fd >= 0;
+    if (hosted) /* stays known until its file goes: the guest may put it in again */
+        r = epoll_host_change(it, LX_EPOLL_CTL_DEL, &(struct lx_epoll_event){0});
+    else if (it)
+        leave(it);
     mutex_unlock(&s->control);
-    if (!it)
-        return -ENOENT;
-    epoll_nest_unlink(it);
-    item_put(it);
-    item_put(it); /* the set's */
-    return 0;
+    if (it) {
+        if (!hosted)
+            epoll_nest_unlink(it);
+        epoll_item_put(it);
+    }
+    return r;
+}
+
+/* [control] It is a member, unless it is known only because it was one. */
+static int reenter(struct epoll_set *s, int fd, struct file *f, const struct lx_epoll_event *ev,
+                   bool *ret_again)
+{
+    MUTEX_GUARD(&s->lock);
+    struct epoll_item *it = find(s, f, fd);
+    if (!it || it->host_fd < 0)
+        return -EEXIST;
+    int r = epoll_host_change(it, LX_EPOLL_CTL_ADD, ev);
+    if (r == 0) {
+        it->events = ev->events | ALWAYS;
+        it->data = ev->data;
+        *ret_again = true;
+    }
+    return r;
 }
 
 static int add_item(struct epoll_set *s, int fd, struct file *f, const struct lx_epoll_event *ev)
 {
     struct epoll_item *it = item_new(s, fd, f, ev);
+    bool again = false;
     int r = 0;
     if (!it)
         return -ENOMEM;
@@ -366,28 +442,31 @@ static int add_item(struct epoll_set *s, int fd, struct file *f, const struct lx
     if (r == 0) {
         MUTEX_GUARD(&s->control);
         r = enter(it);
-        if (r == 0)
+        if (r == -EEXIST)
+            r = reenter(s, fd, f, ev, &again);
+        else if (r == 0)
             ref_get(&it->ref); /* ours */
     }
     if (it->nested)
         mutex_unlock(&s->k->epoll_nest);
-    if (r == 0) {
+    if (r == 0 && !again && it->host_fd < 0) {
         r = look_first(it, ev->events | ALWAYS);
         if (r < 0)
             (void) !remove_item(s, fd, f);
     }
-    item_put(it);
+    epoll_item_put(it);
     return r;
 }
 
 static int modify_item(struct epoll_set *s, int fd, struct file *f, const struct lx_epoll_event *ev)
 {
     int r = 0;
+    mutex_lock(&s->control);
     mutex_lock(&s->lock);
     struct epoll_item *it = find(s, f, fd);
     if (!it) {
         r = -ENOENT;
-    } else if (it->events & LX_EPOLLEXCLUSIVE) {
+    } else if (it->host_fd < 0 && (it->events & LX_EPOLLEXCLUSIVE)) {
         r = -EINVAL;
     } else {
         ref_get(&it->ref);
@@ -395,10 +474,14 @@ static int modify_item(struct epoll_set *s, int fd, struct file *f, const struct
         it->data = ev->data;
     }
     mutex_unlock(&s->lock);
-    if (r < 0)
-        return r;
-    r = look_first(it, ev->events | ALWAYS);
-    item_put(it);
+    bool hosted = r == 0 && it->host_fd >= 0;
+    if (hosted)
+        r = epoll_host_change(it, LX_EPOLL_CTL_MOD, ev);
+    mutex_unlock(&s->control);
+    if (r == 0 && !hosted)
+        r = look_first(it, ev->events | ALWAYS);
+    if (it && (r == 0 || hosted))
+        epoll_item_put(it);
     return r;
 }
 
@@ -443,7 +526,7 @@ static bool drop_one(struct epoll_set *s)
     struct epoll_item *it = n ? container_of(n, struct epoll_item, node) : NULL;
     struct file *f = NULL;
     if (it) {
-        f = item_hold(it);
+        f = epoll_item_hold(it);
         (void) !take_out(it);
     }
     mutex_unlock(&s->lock);
@@ -454,7 +537,7 @@ static bool drop_one(struct epoll_set *s)
         detach(it);
         file_put(f);
     }
-    item_put(it); /* the set's */
+    epoll_item_put(it); /* the set's */
     return true;
 }
 
@@ -483,6 +566,8 @@ static void epoll_release(struct file *f)
 
 static const struct file_ops epoll_ops = {
     .poll = epoll_poll,
+    .poll_arm = epoll_poll_arm,
+    .direct = epoll_direct,
     .seek = anon_seek,
     .getattr = anon_getattr,
     .fdinfo = epoll_fdinfo,

@@ -15,6 +15,18 @@
 #include "fdobj/epoll.h"
 #include "kernel/kernel.h"
 #include "kernel/vfs/file.h"
+#include "kernel/wait/poller.h"
+
+/* Bits of `events` that are no events. */
+#define EPOLL_HOW (LX_EPOLLEXCLUSIVE | LX_EPOLLWAKEUP | LX_EPOLLONESHOT | LX_EPOLLET)
+
+/* Members that the host watches: epoll_host.c. */
+struct epoll_host {
+    int fd, bell;  /* immutable: a set, and what rings in it */
+    uint64_t mark; /* immutable: platform_direct_mark() */
+    bool rung;     /* [set.lock] */
+    struct poll_source source;
+};
 
 struct epoll_set {
     struct ref ref;       /* the file's, and one of each item */
@@ -24,6 +36,8 @@ struct epoll_set {
     struct htab items;    /* [lock] by file and descriptor */
     struct list ready;    /* [lock] item.ready_link: those that may be ready */
     struct waitq wq;
+    _Atomic(struct epoll_host *) host; /* set once, control held; NULL: all members are ours */
+    _Atomic bool host_first;           /* whose members are asked first the next time */
     struct list members, owners; /* [kernel.epoll_nest] sets in this one; sets this one is in */
     uint64_t mark;               /* [kernel.epoll_nest] of the walk that has been here */
     unsigned height;             /* [kernel.epoll_nest] found by that walk */
@@ -40,12 +54,37 @@ struct epoll_item {
     uint64_t seq;           /* [set.lock] counts the notifications */
     uint32_t events;        /* [set.lock] LX_EPOLL* */
     uint64_t data;          /* [set.lock] */
+    int host_fd;            /* [set.control and set.lock to change] in set.host; -1: one of ours */
+    bool owns_fd;           /* as host_fd: it is a copy for this item */
     struct waiter waiter;   /* on the file's queue */
     struct file_watch watch;
     struct epoll_set
         *nested; /* immutable: the set `file` is, or NULL; lives as long as the links below */
     struct list member_link, owner_link; /* [kernel.epoll_nest] in set.members, nested.owners */
 };
+
+/* epoll.c */
+struct file *epoll_item_hold(struct epoll_item *it); /* [set.lock] NULL when it is going away */
+void epoll_item_put(struct epoll_item *it);
+void epoll_queue(struct epoll_item *it); /* [set.lock] it may be ready */
+
+/* epoll_host.c. Of one item: [set.control], or its file is going. */
+bool epoll_wants_host(const struct epoll_item *it);
+int epoll_host_add(struct epoll_item *it) must_check;
+/* LX_EPOLL_CTL_ADD of one that was taken out, _MOD, _DEL. */
+int epoll_host_change(struct epoll_item *it, int op, const struct lx_epoll_event *ev) must_check;
+/* For good. */
+void epoll_host_remove(struct epoll_item *it);
+/* The set's host half, made if the set is fit for it: its descriptor, or -1. No lock held. */
+int epoll_host_begin(struct epoll_set *s);
+void epoll_host_free(struct epoll_host *h);
+/* Of what the host watches: as epoll_collect(), poll and poll_arm; of sets without: none. */
+size_t epoll_host_collect(struct epoll_set *s, struct lx_epoll_event *out, size_t max);
+bool epoll_host_ready(struct epoll_set *s);
+int epoll_host_arm(struct epoll_set *s, uint32_t events) must_check;
+/* [set.lock] One of ours may be ready; we are about to look. */
+void epoll_ring(struct epoll_set *s);
+void epoll_silence(struct epoll_set *s);
 
 /* epoll_nest.c. kernel.epoll_nest held: may `inner` become a member of `outer`? -ELOOP. */
 int epoll_nest_check(struct epoll_set *outer, struct epoll_set *inner) must_check;

@@ -64,8 +64,10 @@ struct kernel {
     struct mutex inotify_lock; /* RANK_LEAF */
     struct list inotify_users; /* [inotify_lock] what each user has: fdobj/inotify.c */
     _Atomic uint64_t last_socket; /* inode number of the newest socket */
-    _Atomic uint64_t heard_ns;    /* coarse clock: the last kernel_heard() */
-    bool strace, mediate_data;    /* immutable; mediate_data: no direct plane */
+    _Atomic uint64_t
+        heard_ns; /* coarse clock: the last kernel_heard(); UINT64_MAX: kernel_hears() */
+    bool strace, mediate_data; /* immutable; mediate_data: no direct plane */
+    bool own_network; /* immutable: what is on its loopback interface is in the sandbox, too */
     /* immutable: only one id is mapped outside, so that owners of files are the host's choice */
     bool one_id;
     struct id_maps ids;                           /* immutable */
@@ -80,3 +82,5 @@ struct kernel {
 /* Something came in from outside: what was asked of trees that others change is asked anew. Before
  * a guest can act on it. vfs/trust.c */
 void kernel_heard(struct kernel *k);
+/* From now on that may happen at any time without our seeing it. */
+void kernel_hears(struct kernel *k);

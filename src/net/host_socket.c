@@ -3,11 +3,15 @@
 #include "net/host_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "abi/linux/fcntl.h"
 #include "base/cleanup.h"
 #include "kernel/kernel.h"
 #include "kernel/task/task.h"
@@ -61,6 +65,52 @@ int host_socket_getname(struct socket *s, bool peer, struct sockname *ret)
 
 /* ---- the file ---- */
 
+/* An address behind which nobody but the sandbox can be. */
+static bool is_inside(const struct kernel *k, const struct sockname *n)
+{
+    static const uint8_t six[16] = {[15] = 1}, mapped[13] = {[10] = 0xff, 0xff, 127};
+    if (!k->own_network)
+        return false;
+    if (sockname_family(n) == LX_AF_INET)
+        return n->bytes[4] == 127;
+    const uint8_t *a = n->bytes + 8;
+    return sockname_family(n) == LX_AF_INET6 &&
+           (memcmp(a, six, sizeof(six)) == 0 || memcmp(a, mapped, sizeof(mapped)) == 0);
+}
+
+int host_socket_poll_fd(struct file *f)
+{
+    struct host_socket *hs = host_socket_of(socket_of(f));
+    int key = atomic_load(&hs->key);
+    if (key == 0) {
+        int new = fcntl(hs->fd, F_DUPFD_CLOEXEC, PLATFORM_KEYS);
+        if (new >= PLATFORM_KEYS_END || new < 0)
+            new = close_fd(new);
+        if (atomic_compare_exchange_strong(&hs->key, &key, new))
+            key = new;
+        else
+            close_fd(new); /* who came first has it */
+    }
+    return key > 0 ? key : hs->fd;
+}
+
+int host_socket_direct(struct file *f, enum direct_kind *ret_kind)
+{
+    struct socket *s = socket_of(f);
+    struct sockname peer;
+    if (s->type != LX_SOCK_STREAM || host_socket_getname(s, true, &peer) < 0)
+        return -1;
+    atomic_store(&s->given, true); /* then look at what is revoked by it */
+    *ret_kind =
+        atomic_load(&f->flags) & LX_O_NONBLOCK ? DIRECT_KIND_STREAM : DIRECT_KIND_STREAM_WAITS;
+    if (atomic_load(&s->timeout[SOCK_RCV]) >= 0 || atomic_load(&s->timeout[SOCK_SND]) >= 0 ||
+        atomic_load(&s->rcvlowat) != 1)
+        return -1;
+    if (!is_inside(s->k, &peer))
+        kernel_hears(s->k);
+    return host_socket_poll_fd(f);
+}
+
 uint32_t host_socket_poll(struct file *f)
 {
     struct pollfd p = {.fd = host_socket_of(socket_of(f))->fd,
@@ -78,6 +128,8 @@ void host_socket_release(struct file *f)
 {
     struct host_socket *hs = host_socket_of(socket_of(f));
     poller_forget(&hs->source);
+    if (atomic_load(&hs->key) > 0)
+        close_fd(atomic_load(&hs->key));
     close_fd(hs->fd);
     free(hs);
 }
@@ -100,6 +152,13 @@ ssize_t host_socket_send(struct socket *s, const struct sock_msg *m, const void 
     ssize_t n = sendmsg(host_socket_of(s)->fd, &h,
                         (int) (m->flags & SEND_FLAGS) | MSG_DONTWAIT | MSG_NOSIGNAL);
     return n < 0 ? -errno : n;
+}
+
+ssize_t host_socket_send_file(struct file *f, int from, int64_t pos, size_t n)
+{
+    off_t at = pos;
+    ssize_t r = sendfile(host_socket_of(socket_of(f))->fd, from, &at, n);
+    return r < 0 ? -errno : r;
 }
 
 static void show(struct sock_msg *m, const struct msghdr *h)

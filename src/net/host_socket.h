@@ -13,6 +13,9 @@
 struct host_socket {
     struct socket sock; /* first */
     int fd;             /* immutable */
+    /* The same under a number that stubs can have, too: platform.h. 0: not yet asked for, -1: none
+     * to be had. Never changed once it is neither 0. */
+    _Atomic int key;
     struct waitq wq;
     struct poll_source source;
 };
@@ -45,11 +48,16 @@ ssize_t host_socket_send(struct socket *s, const struct sock_msg *m, const void 
 
 uint32_t host_socket_poll(struct file *f);
 int host_socket_arm(struct file *f, uint32_t mask);
+int host_socket_poll_fd(struct file *f);
 void host_socket_release(struct file *f);
+/* For families that send as it is what was written: file_ops.send_file. */
+ssize_t host_socket_send_file(struct file *f, int from, int64_t pos, size_t n);
+/* For families whose connected streams need none of our checks: file_ops.direct. */
+int host_socket_direct(struct file *f, enum direct_kind *ret_kind);
 
 /* clang-format off */
 #define HOST_SOCKET_FILE_OPS \
-    SOCKET_FILE_OPS, .poll = host_socket_poll, .poll_arm = host_socket_arm, .release = host_socket_release
+    SOCKET_FILE_OPS, .poll = host_socket_poll, .poll_arm = host_socket_arm, .poll_fd = host_socket_poll_fd, .release = host_socket_release
 /* clang-format on */
 
 static inline const struct sockaddr *host_sockaddr(const struct sockname *n)

@@ -14,6 +14,7 @@
 #include "kernel/task/task.h"
 #include "kernel/time/timeval.h"
 #include "kernel/vfs/async.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/node.h"
 #include "kernel/wait/block.h"
 
@@ -95,6 +96,18 @@ int socket_setattr(struct file *f, const struct attr *a, uint32_t mask)
     if (mask & ATTR_GID)
         atomic_store(&s->gid, a->gid);
     return 0;
+}
+
+void socket_take_back(struct socket *s)
+{
+    if (atomic_exchange(&s->given, false))
+        direct_revoke_all(s->k);
+}
+
+void socket_flags_changed(struct file *f, uint32_t old_flags)
+{
+    if ((atomic_load(&f->flags) ^ old_flags) & LX_O_NONBLOCK)
+        socket_take_back(socket_of(f));
 }
 
 /* ---- sleeping ---- */
@@ -215,6 +228,7 @@ int socket_connect(struct task *t, struct socket *s, const struct sockname *name
                           .events = LX_POLL_WRITABLE};
     if (!socket_ops_of(s)->connect)
         return -EOPNOTSUPP;
+    socket_take_back(s);
     ssize_t r = run_call(&c, is_nonblock(s));
     if ((r != -EINPROGRESS && r != -EALREADY) || is_nonblock(s))
         return (int) r;

@@ -95,6 +95,7 @@ struct socket {
     _Atomic uint64_t options;   /* boolean options, bit SO_x, kept but of no effect */
     _Atomic int32_t priority, mark, rcvlowat;
     _Atomic int32_t linger_on, linger;
+    _Atomic bool given; /* some stub may have its host descriptor */
 };
 
 enum { SOCK_RCV = 0, SOCK_SND = 1 };
@@ -105,6 +106,9 @@ void socket_init(struct socket *s, struct kernel *k, const struct file_ops *ops,
 /* Borrowed; NULL: no socket. */
 struct socket *socket_of(struct file *f);
 const struct socket_ops *socket_ops_of(const struct socket *s);
+
+/* Something is otherwise than stubs were told with the descriptor (file_ops.direct). */
+void socket_take_back(struct socket *s);
 
 /* ---- the calls: they sleep unless the file is O_NONBLOCK or the flags say MSG_DONTWAIT ---- */
 
@@ -128,8 +132,9 @@ ssize_t socket_read(struct file *f, struct iobuf *io, int64_t pos);  /* never wa
 ssize_t socket_write(struct file *f, struct iobuf *io, int64_t pos); /* never waits */
 int socket_getattr(struct file *f, struct attr *ret);
 int socket_setattr(struct file *f, const struct attr *a, uint32_t mask);
+void socket_flags_changed(struct file *f, uint32_t old_flags);
 
 /* clang-format off */
 #define SOCKET_FILE_OPS \
-    .read = socket_read, .write = socket_write, .transfer = socket_transfer, .getattr = socket_getattr, .setattr = socket_setattr, .name = "socket"
+    .read = socket_read, .write = socket_write, .transfer = socket_transfer, .getattr = socket_getattr, .setattr = socket_setattr, .flags_changed = socket_flags_changed, .name = "socket"
 /* clang-format on */

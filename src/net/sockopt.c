@@ -52,6 +52,7 @@ static int set_timeout(struct socket *s, int dir, const void *v, size_t len)
         return -EDOM;
     atomic_store(&s->timeout[dir],
                  tv.sec == 0 && tv.usec == 0 ? -1 : (int64_t) MIN(ns, (uint64_t) NS_MAX));
+    socket_take_back(s);
     return 0;
 }
 
@@ -124,6 +125,7 @@ static int set_generic(struct task *t, struct socket *s, int name, const void *v
         return 0;
     case LX_SO_RCVLOWAT:
         atomic_store(&s->rcvlowat, n < 0 ? INT32_MAX : n ? n : 1);
+        socket_take_back(s);
         return 0;
     default:
         return -ENOPROTOOPT;

@@ -176,10 +176,11 @@ int channel_order(struct stub_thread *st, enum stub_reply rep, int64_t *ret_resu
 
 /* What the thread's next donate is answered with. After offer(-1) the descriptor is the caller's
  * alone. */
-static void offer(struct stub_thread *st, int fd)
+static void offer(struct stub_thread *st, int fd, uint32_t as)
 {
     MUTEX_GUARD(&st->donate_lock);
     st->donate_fd = fd;
+    st->donate_as = as > 1 ? as : 0;
 }
 
 static bool donated(void *arg)
@@ -215,9 +216,9 @@ int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, i
     int r = channel_settle(st);
     if (r < 0)
         return r;
-    offer(st, donate_fd);
+    offer(st, donate_fd, calls[0].donate);
     r = run_calls(st, calls, n, donate_fd >= 0 ? donated : NULL);
-    offer(st, -1);
+    offer(st, -1, 0);
     return r;
 }
 

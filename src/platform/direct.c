@@ -25,9 +25,28 @@ uint32_t platform_direct_epoch(struct stub_thread *st)
     return atomic_load(&st->proc->direct_epoch);
 }
 
-void platform_direct_give(struct stub_thread *st, int fd, int host_fd, uint32_t epoch)
+_Static_assert((int) DIRECT_FILE == (int) DIRECT_KIND_FILE &&
+                   (int) DIRECT_STREAM == (int) DIRECT_KIND_STREAM &&
+                   (int) DIRECT_STREAM_WAITS == (int) DIRECT_KIND_STREAM_WAITS &&
+                   (int) DIRECT_EPOLL == (int) DIRECT_KIND_EPOLL,
+               "the stub's kinds mirror enum direct_kind");
+
+_Static_assert(PLATFORM_KEYS == DIRECT_KEYS && PLATFORM_KEYS_END == STUB_DESCRIPTORS, "one range");
+
+uint64_t platform_direct_mark(const struct platform *p)
 {
-    struct stub_call c = {.nr = STUB_CALL_DIRECT, .args = {(uint64_t) fd, epoch}, .donate = 1};
+    return p->direct_mark;
+}
+
+void platform_direct_give(struct stub_thread *st, int fd, int host_fd, enum direct_kind kind,
+                          uint32_t epoch)
+{
+    bool is_key = host_fd >= (int) DIRECT_KEYS && host_fd < (int) STUB_DESCRIPTORS &&
+                  (kind == DIRECT_KIND_STREAM || kind == DIRECT_KIND_STREAM_WAITS);
+    uint32_t as = is_key ? (uint32_t) host_fd : 0;
+    struct stub_call c = {.nr = STUB_CALL_DIRECT,
+                          .args = {(uint64_t) fd, epoch, kind, st->p->direct_mark, as},
+                          .donate = MAX(as, 1u)};
     (void) !channel_calls(st, &c, 1, host_fd);
 }
 

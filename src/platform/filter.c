@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "base/bpf.h"
@@ -22,7 +23,7 @@
 
 struct labels {
     int allow, trap, notify, only_stub, madvise, membarrier, clock, arch_prctl, clone, seccomp,
-        mmap, futex;
+        mmap, futex, send, ioctl, setsockopt;
 };
 
 /* On to `then` for calls made by the stub's own text, to TRAP for others. */
@@ -140,6 +141,27 @@ static void small_checks(struct bpf *b, const struct labels *l)
     bpf_if(b, BPF_IF_EQ, 3, l->allow, BPF_NEXT);
     bpf_if(b, BPF_IF_EQ, 1, l->only_stub, l->trap);
 
+    /* On the connected streams that a stub is given, which take no other address, and without the
+     * flag with which one that was disconnected would. */
+    bpf_place(b, l->send);
+    bpf_load_arg(b, 2, 0);
+    bpf_if(b, BPF_IF_SET, ~(uint32_t) (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE), l->trap,
+           l->only_stub);
+
+    /* How much there is to read; of any descriptor, it is a number. */
+    bpf_place(b, l->ioctl);
+    bpf_load_arg(b, 1, 0);
+    bpf_if(b, BPF_IF_EQ, STUB_FIONREAD, l->only_stub, l->trap);
+
+    /* When a stream's segments leave. */
+    bpf_place(b, l->setsockopt);
+    bpf_load_arg(b, 1, 0);
+    bpf_if(b, BPF_IF_EQ, STUB_SOL_TCP, BPF_NEXT, l->trap);
+    bpf_load_arg(b, 2, 0);
+    bpf_if(b, BPF_IF_EQ, STUB_TCP_NODELAY, l->only_stub, BPF_NEXT);
+    bpf_if(b, BPF_IF_EQ, STUB_TCP_CORK, l->only_stub, BPF_NEXT);
+    bpf_if(b, BPF_IF_EQ, STUB_TCP_QUICKACK, l->only_stub, l->trap);
+
     bpf_place(b, l->arch_prctl); /* ARCH_SET_GS .. ARCH_GET_GS */
     bpf_load_arg(b, 0, 0);
     bpf_if(b, BPF_IF_GE, 0x1001, BPF_NEXT, l->trap);
@@ -158,9 +180,10 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
      * Sorted by number. Data moves by the stub's instructions alone, so that other reads and writes
      * trap; a guest that jumps there reaches what descriptors its process holds. All of them were
      * given by the sentry, opened with what the guest's own opening was allowed: a file of which it
-     * has a descriptor (stub/direct.c), one to be mapped, a channel of its own that it has mapped.
-     * They are regular files, which make nobody wait and raise no signal. rt_sigprocmask: a guest
-     * that masks its own SIGSYS or kick only kills itself. */
+     * has a descriptor (stub/direct.c), one to be mapped, a channel of its own that it has mapped,
+     * a connected stream socket or an epoll set of its own. Nobody else waits for what it does with
+     * them; a signal that it gets by it (SIGPIPE) is its own end. rt_sigprocmask: a guest that
+     * masks its own SIGSYS or kick only kills itself. */
     const struct bpf_case cases[] = {
         {SYS_read, l.only_stub},
         {SYS_write, l.only_stub},
@@ -170,6 +193,7 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
         {SYS_munmap, l.allow},
         {SYS_rt_sigprocmask, l.only_stub},
         {SYS_rt_sigreturn, l.only_stub},
+        {SYS_ioctl, l.ioctl},
         {SYS_pread64, l.only_stub},
         {SYS_pwrite64, l.only_stub},
         {SYS_readv, l.only_stub},
@@ -179,6 +203,10 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
         {SYS_msync, l.allow},
         {SYS_mincore, l.allow},
         {SYS_madvise, l.madvise},
+        {SYS_recvfrom, l.only_stub},
+        {SYS_sendmsg, l.send},
+        {SYS_recvmsg, l.only_stub},
+        {SYS_setsockopt, l.setsockopt},
         {SYS_clone, l.clone},
         {SYS_exit, l.only_stub},
         {SYS_sigaltstack, l.only_stub},
@@ -191,6 +219,9 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
         {SYS_remap_file_pages, l.allow},
         {SYS_clock_gettime, l.clock},
         {SYS_exit_group, l.only_stub},
+        {SYS_epoll_wait, l.only_stub},
+        {SYS_epoll_ctl, l.only_stub},
+        {SYS_ppoll, l.only_stub},
         {SYS_preadv, l.only_stub},
         {SYS_pwritev, l.only_stub},
         {SYS_seccomp, l.seccomp},

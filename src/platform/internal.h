@@ -88,7 +88,8 @@ struct stub_thread {
     _Atomic bool may_confine;     /* the listener may grant one seccomp(2): natives.c */
     struct notify_waiter *waiter; /* [platform.waiters_lock] the owner thread is in notify_wait() */
     struct mutex donate_lock;     /* RANK_STUB */
-    int donate_fd; /* [donate_lock] descriptor for the next donate, -1: none; the owner's */
+    int donate_fd;      /* [donate_lock] descriptor for the next donate, -1: none; the owner's */
+    uint32_t donate_as; /* [donate_lock] the number it gets, 0: any */
 
     struct {              /* placement.c; owner thread */
         int cpu, own_cpu; /* where the pair is bound; where this sentry thread is */
@@ -124,6 +125,7 @@ struct platform {
     size_t n_program;
     bool no_waitv;             /* the host has no futex_waitv (before 5.16) */
     bool size_limited;         /* immutable: the stubs' files may not grow without end */
+    uint64_t direct_mark;      /* immutable: platform_direct_mark() */
     _Atomic bool direct_given; /* some process may hold descriptors given in its present epoch */
     struct {
         uint64_t start, end;

@@ -39,13 +39,15 @@ static void answer(struct platform *p, const struct seccomp_notif *n, int error,
         log_warn("seccomp answer to %u: %m", n->pid);
 }
 
-/* The descriptor becomes the result of the call, in the calling thread's process, in one step. */
-static bool answer_with_fd(struct platform *p, const struct seccomp_notif *n, int fd)
+/* The descriptor becomes the result of the call, in the calling thread's process, in one step; as:
+ * under this number, 0: any. */
+static bool answer_with_fd(struct platform *p, const struct seccomp_notif *n, int fd, uint32_t as)
 {
     struct seccomp_notif_addfd add = {
         .id = n->id,
-        .flags = SECCOMP_ADDFD_FLAG_SEND,
+        .flags = SECCOMP_ADDFD_FLAG_SEND | (as ? SECCOMP_ADDFD_FLAG_SETFD : 0),
         .srcfd = (uint32_t) fd,
+        .newfd = as,
         .newfd_flags = O_CLOEXEC,
     };
     if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0)
@@ -115,7 +117,7 @@ static void on_hello(struct platform *p, const struct seccomp_notif *n)
         answer(p, n, -EPERM, false);
         return;
     }
-    answer_with_fd(p, n, fd);
+    answer_with_fd(p, n, fd, 0);
     close(fd);
     notify_wake(arrived);
     platform_put(arrived);
@@ -138,7 +140,7 @@ static void on_donate(struct platform *p, const struct seccomp_notif *n)
         if (fd < 0)
             answer(p, n, -EBADF, false);
         else
-            answer_with_fd(p, n, fd);
+            answer_with_fd(p, n, fd, st->donate_as);
         woken = fd >= 0;
     } else {
         answer(p, n, -EBADF, false);

@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
@@ -19,29 +18,24 @@
 #include "base/textio.h"
 #include "platform/internal.h"
 
-#ifndef HWCAP2_FSGSBASE
-#define HWCAP2_FSGSBASE (1ul << 1)
-#endif
 #define MAPS_MAX     (64u << 20)
 #define REACH        0x7ff00000 /* of a jump, with something to spare */
 #define LOWEST_CHUNK 0x20000ull
 
 _Static_assert(PLATFORM_MAX_PIECES >= STUB_MAX_CHUNKS, "room for all");
 
-/* RDGSBASE and RORX: what a trampoline needs to find its thread without touching the flags. */
+/* RORX: what a trampoline needs to test an address without touching the flags. */
 static bool processor_can(void)
 {
     unsigned a, b = 0, c, d;
-    if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
-        return false;
-    return b & bit_BMI2;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_BMI2);
 }
 
 int patches_enable(struct platform *p)
 {
     const uint32_t on = 1;
     if (!processor_can()) {
-        log_info("this processor lacks FSGSBASE or BMI2: system calls are not patched");
+        log_info("this processor lacks BMI2: system calls are not patched");
         p->patch = false;
         return 0;
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -30,6 +31,8 @@ int platform_init(const struct platform_config *c, struct platform **ret)
     p->patch = c->patch;
     p->listener = -1;
     placement_init(p);
+    if (getrandom(&p->direct_mark, sizeof(p->direct_mark), 0) != sizeof(p->direct_mark))
+        return -EIO;
     int r = zygote_start(p);
     if (r < 0)
         return r;

@@ -224,10 +224,18 @@ int platform_native_wait(struct stub_thread *st, const uint64_t args[6],
 int platform_native_waitv(struct stub_thread *st, const uint64_t args[6], int64_t *ret) must_check;
 
 /*
- * The direct plane: a stub that holds the host descriptor of a guest's one reads, writes and seeks
- * without us; stub/direct.c has the whole story. What was given in an earlier epoch of a process is
- * used no more once platform_direct_revoke() has returned, but for calls that are under way.
+ * The direct plane: a stub that holds the host descriptor of a guest's one moves data, or waits for
+ * events, without us; stub/direct.c has the whole story. What was given in an earlier epoch of a
+ * process is used no more once platform_direct_revoke() has returned, but for calls that are under
+ * way.
  */
+/* What a host descriptor stands for. */
+enum direct_kind {
+    DIRECT_KIND_FILE,   /* a regular file */
+    DIRECT_KIND_STREAM, /* a connected stream socket that never waits, of a guest's that does not */
+    DIRECT_KIND_STREAM_WAITS, /* likewise, of a guest's that does */
+    DIRECT_KIND_EPOLL,        /* an epoll set, with events as the guest wants them, and the mark */
+};
 /* For read(2) and its kin, as the call is handled: the stub says that the descriptor is busy. */
 bool platform_direct_wanted(const struct stub_thread *st);
 /* For close(2), dup2(2), dup3(2): true, *ret_epoch: the number was direct as of that epoch, and has
@@ -238,7 +246,17 @@ bool platform_direct_dropped(const struct stub_thread *st, uint32_t *ret_epoch);
 uint32_t platform_direct_epoch(struct stub_thread *st);
 /* The stub uses host_fd, which stays the caller's, for the guest's fd, unless the epoch is over. A
  * stub that would not is left as it is. */
-void platform_direct_give(struct stub_thread *st, int fd, int host_fd, uint32_t epoch);
+void platform_direct_give(struct stub_thread *st, int fd, int host_fd, enum direct_kind kind,
+                          uint32_t epoch);
+/*
+ * A descriptor of a stream that has a number from here to PLATFORM_KEYS_END in the sentry has it in
+ * stubs, too, so that both can change what it is in a host's epoll set, which goes by numbers.
+ */
+#define PLATFORM_KEYS     2048
+#define PLATFORM_KEYS_END 4094
+/* What the data of an event in a host's epoll set is that says: there are more, which only we know.
+ * Not to be guessed by a guest that was given none. */
+uint64_t platform_direct_mark(const struct platform *p);
 /* Any thread. A new epoch for one process, or for all. */
 void platform_direct_revoke(struct stub_thread *st);
 void platform_direct_revoke_all(struct platform *p);

@@ -98,16 +98,36 @@ struct stub_segment { /* a piece of guest memory that stands in the bounce buffe
 /* Another: every patched call site gets its own code back, and none is patched any more. */
 #define STUB_CALL_UNPATCH 0x100000001ull
 
-/* Likewise of the direct plane: the descriptor that comes by STUB_NR_DONATE carries the data of the
- * guest's descriptor args[0] from now on, as of epoch args[1]. */
+/* Likewise of the direct plane: the descriptor that comes by STUB_NR_DONATE is the host's side of
+ * the guest's descriptor args[0] from now on, as of epoch args[1]; args[2]: enum stub_direct,
+ * args[3]: the mark of epoll sets, args[4]: the number it will have, 0: any. */
 #define STUB_CALL_DIRECT 0x100000002ull
+enum stub_direct {                /* mirrors enum direct_kind */
+                   DIRECT_FILE,   /* a regular file's data and offset */
+                   DIRECT_STREAM, /* a connected stream socket that the guest has made O_NONBLOCK */
+                   DIRECT_STREAM_WAITS, /* one that it has not; the host's never waits */
+                   DIRECT_EPOLL, /* an epoll set; an event with the mark as data: the sentry has
+                                    more */
+};
+
+/* What a stub may do natively to its streams besides moving data. */
+#define STUB_FIONREAD     0x541bu
+#define STUB_SOL_TCP      6u
+#define STUB_TCP_NODELAY  1u
+#define STUB_TCP_CORK     3u
+#define STUB_TCP_QUICKACK 12u
 
 /* channel.direct: written by the stub for the calls of stub/direct.c. */
 #define DIRECT_WANT    (1ull << 32) /* this descriptor is busy */
 #define DIRECT_DROPPED (2ull << 32) /* | epoch: it was direct, and is no more */
-/* How many host descriptors a guest process may hold, and those of passage besides. */
-#define DIRECT_MAX       256u
-#define STUB_DESCRIPTORS (DIRECT_MAX + 64u)
+/*
+ * How many host descriptors a guest process may hold under numbers of its own, and those of passage
+ * besides. From DIRECT_KEYS on a descriptor has the number that it has in the sentry, so that both
+ * mean the same member of an epoll set.
+ */
+#define DIRECT_MAX       1024u
+#define DIRECT_KEYS      2048u
+#define STUB_DESCRIPTORS 4094u
 
 #define STUB_SEGMENTS  3
 #define STUB_MAX_CALLS 16
@@ -116,8 +136,9 @@ struct stub_segment { /* a piece of guest memory that stands in the bounce buffe
  * STUB_NR_DONATE. brk is the stub's own. */
 struct stub_call {
     uint64_t nr, args[6];
-    uint32_t donate, must_succeed; /* must_succeed: a failure skips the rest */
-    uint32_t wait, pad;            /* enum stub_wait: futex(2), futex_waitv(2) */
+    uint32_t donate;       /* 1: under any number; more: under this one */
+    uint32_t must_succeed; /* a failure skips the rest */
+    uint32_t wait, pad;    /* enum stub_wait: futex(2), futex_waitv(2) */
     int64_t result;
 };
 

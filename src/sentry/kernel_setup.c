@@ -355,6 +355,7 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     k->platform = c->platform;
     k->strace = s->strace;
     k->mediate_data = s->mediate_data;
+    k->own_network = s->network == NETWORK_OWN;
     group_init(&k->group, s->group_fds, s->group_v2);
     k->one_id = c->handoff.one_id;
     k->max_tasks = s->pids_max;

@@ -6,12 +6,17 @@
  */
 #include "attack.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #define HOT       120
 #define HOST_FDS  4096
 #define STUB_HEAP (STUB_DATA + sizeof(struct stub_process)) /* the tables */
-#define STUB_FULL (STUB_DATA + 0x4000)
+#define STUB_FULL (STUB_DATA + 0x8000)
 
 static int hot_file(const char *name, const char *text, int flags)
 {
@@ -138,6 +143,99 @@ CASE(forged_tables)
     }
     get_file("victim", text, sizeof(text));
     CHECK_STR(text, "untouched");
+    still_sane();
+}
+
+/* Both ends of a connection over TCP, so busy that the stub has them, and a set with one of them.
+ */
+static int hot_streams(int sv[2])
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof(a);
+    int ls = (int) CHECK_OK(socket(AF_INET, SOCK_STREAM, 0)), ep = (int) CHECK_OK(epoll_create1(0));
+    struct epoll_event ev = {.events = EPOLLIN};
+    char c = 0;
+    CHECK_EQ(bind(ls, (void *) &a, n) | listen(ls, 1) | getsockname(ls, (void *) &a, &n), 0);
+    sv[0] = (int) CHECK_OK(socket(AF_INET, SOCK_STREAM, 0));
+    CHECK_EQ(connect(sv[0], (void *) &a, n), 0);
+    sv[1] = (int) CHECK_OK(accept(ls, NULL, NULL));
+    close(ls);
+    CHECK_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, sv[0], &ev), 0);
+    for (int i = 0; i < 600; i++) {
+        CHECK_EQ(send(sv[i & 1], &c, 1, 0), 1);
+        CHECK_OK(epoll_wait(ep, &ev, 1, 0));
+        CHECK_EQ(recv(sv[~i & 1], &c, 1, 0), 1);
+    }
+    return ep;
+}
+
+/* What a stub may do to its streams is to move data; the rest is the guest's own call, which knows
+ * no such number. */
+CASE(streams_only_stream)
+{
+    int sv[2], streams = 0;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(9)};
+    struct msghdr m = {.msg_name = &a, .msg_namelen = sizeof(a)};
+    char buf[64];
+    long one = 1, len = sizeof(buf);
+    need_stub();
+    hot_streams(sv);
+    for (long h = 2048; h < HOST_FDS; h++) {
+        if (raw_stub(CALL(SYS_recvfrom, {h, (long) buf, 1, MSG_DONTWAIT})) != -EAGAIN)
+            continue;
+        streams++;
+        CHECK_EQ(raw_stub(CALL(SYS_connect, {h, (long) &a, sizeof(a)})), -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_bind, {h, (long) &a, sizeof(a)})), -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_listen, {h, 1})), -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_shutdown, {h, 1})), -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_getpeername, {h, (long) buf, (long) &len})), -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_sendto, {h, (long) buf, 1, 0, (long) &a, sizeof(a)})), -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_sendmsg, {h, (long) &m, MSG_FASTOPEN})), -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_sendmsg, {h, (long) &m, MSG_OOB})), -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_setsockopt, {h, SOL_SOCKET, SO_KEEPALIVE, (long) &one, 4})),
+                 -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_setsockopt, {h, IPPROTO_TCP, TCP_ULP, (long) "tls", 3})),
+                 -EBADF);
+        CHECK_EQ(raw_stub(
+                     CALL(SYS_getsockopt, {h, IPPROTO_TCP, TCP_INFO, (long) buf, (long) &len})),
+                 -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_ioctl, {h, SIOCGIFCONF, (long) buf})), -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_fcntl, {h, F_SETFL, 0})), -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_dup, {h})), -EBADF);
+        CHECK_EQ(raw_stub(CALL(SYS_sendmsg, {h, (long) &m, 0})), 0); /* the address means nothing */
+    }
+    CHECK(streams >= 2);
+    still_sane();
+}
+
+/* A set that its guest fills with whatever its stub has: only its own process is the worse for it.
+ */
+CASE(forged_members)
+{
+    int sv[2];
+    char c = 0;
+    need_stub();
+    for (unsigned round = 0; round < 5; round++) {
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            int ep = hot_streams(sv);
+            unsigned seed = round;
+            struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT};
+            for (int i = 0; i < 20000; i++) {
+                long set = rand_r(&seed) % 8,
+                     member = rand_r(&seed) % 2 ? 2048 + rand_r(&seed) % 8 : set;
+                ev.data.u64 = (uint64_t) rand_r(&seed) << 32 | (unsigned) rand_r(&seed);
+                raw_stub(CALL(SYS_epoll_ctl, {set, 1 + rand_r(&seed) % 3, member, (long) &ev}));
+                epoll_ctl(ep, 1 + (int) (rand_r(&seed) % 3), sv[rand_r(&seed) % 2], &ev);
+                epoll_wait(ep, &ev, 1, 0);
+                if (i % 64 == 0)
+                    (void) !write(sv[1], &c, 1);
+            }
+            _exit(0);
+        }
+        (void) end_within(pid, 20000);
+    }
     still_sane();
 }
 

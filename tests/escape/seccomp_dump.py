@@ -86,7 +86,8 @@ def verdict(filters, nr, args=(), arch=X86_64, ip=0x401000):
 def table():
     """(number, arguments, verdict from guest text, verdict by the stub's text) of all that is not TRAP/TRAP."""
     anywhere = {n: (ALLOW, ALLOW) for n in (10, 11, 24, 25, 26, 27, 28, 149, 150, 202, 216, 324, 325)}
-    only_stub = {n: (TRAP, ALLOW) for n in (0, 1, 3, 8, 9, 14, 15, 17, 18, 19, 20, 60, 131, 231, 295, 296, 436, 449)}
+    only_stub = {n: (TRAP, ALLOW) for n in (0, 1, 3, 8, 9, 14, 15, 17, 18, 19, 20, 45, 46, 47, 60, 131, 231, 232, 233, 271, 295,
+                                           296, 436, 449)}
     notified = {n: (NOTIFY, NOTIFY) for n in (184, 185)}
     return {**anywhere, **only_stub, **notified}
 
@@ -107,6 +108,10 @@ EDGES = [  # number, arguments, expected from guest text, expected by the stub
     (56, (0x8011,), NOTIFY, NOTIFY), (56, (0x11,), TRAP, TRAP), (56, (0x8011 | 1 << 32,), TRAP, TRAP),
     (56, (0x10008011,), TRAP, TRAP), (56, (0x8011 | 1 << 63,), TRAP, TRAP), (56, (0x50f00,), NOTIFY, NOTIFY),
     (56, (0x3d0f00,), TRAP, TRAP),
+    (16, (0, 0x541b), TRAP, ALLOW), (16, (0, 0x541c), TRAP, TRAP), (16, (0, 0x8912), TRAP, TRAP),
+    (46, (0, 0, 0xc040), TRAP, ALLOW), (46, (0, 0, 0x20000000), TRAP, TRAP), (46, (0, 0, 1), TRAP, TRAP),
+    (54, (0, 6, 1), TRAP, ALLOW), (54, (0, 6, 3), TRAP, ALLOW), (54, (0, 6, 12), TRAP, ALLOW), (54, (0, 6, 2), TRAP, TRAP),
+    (54, (0, 6, 31), TRAP, TRAP), (54, (0, 1, 3), TRAP, TRAP), (54, (0, 0, 1), TRAP, TRAP),
     (317, (1, 1), TRAP, NOTIFY), (317, (1, 0), TRAP, TRAP), (317, (1, 8), TRAP, TRAP), (317, (1, 9), TRAP, TRAP),
     (317, (1, 25), TRAP, TRAP), (317, (0, 0), TRAP, TRAP), (317, (2, 1), TRAP, TRAP), (317, (1, 1 << 32 | 8), TRAP, TRAP),
 ]

@@ -236,10 +236,11 @@ static bool is_storage(int64_t fs_type)
     return false;
 }
 
-static int file_direct(struct file *f)
+static int file_direct(struct file *f, enum direct_kind *ret_kind)
 {
     struct statfs s;
     int fd = host_file(f)->fd;
+    *ret_kind = DIRECT_KIND_FILE;
     return fstatfs(fd, &s) == 0 && is_storage((int64_t) s.f_type) ? fd : -1;
 }
 

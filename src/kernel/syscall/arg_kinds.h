@@ -10,13 +10,13 @@ enum arg_kind {
     ARG_INT, ARG_UINT, ARG_LONG, ARG_HEX, ARG_FLAGS, ARG_MODE, ARG_SIZE, ARG_OFF, ARG_PID, ARG_SIG, ARG_ID,
     ARG_PROT, ARG_MAP, ARG_AT, ARG_ACC, ARG_SEEK,
     ARG_FD, ARG_DIRFD, ARG_ADDR, ARG_ARGV,
-    ARG_PATH, ARG_STR, ARG_IN, ARG_OUT, ARG_INS, ARG_OUTS, /* from here on: marshalled */
+    ARG_PATH, ARG_STR, ARG_IN, ARG_OUT, ARG_INS, ARG_OUTS, ARG_IOS, /* from here on: marshalled */
 };
 
 struct arg_desc {
     uint8_t kind;    /* enum arg_kind */
     uint8_t len_arg; /* IN, OUT: index of the length argument */
-    uint16_t size;   /* INS, OUTS: bytes */
+    uint16_t size;   /* INS, OUTS, IOS (both ways): bytes */
 };
 
 /* A table column to its initialiser. */
@@ -47,4 +47,5 @@ struct arg_desc {
 #define ARG_K_OUT(i) {ARG_OUT, i, 0}
 #define ARG_K_INS(n) {ARG_INS, 0, n}
 #define ARG_K_OUTS(n) {ARG_OUTS, 0, n}
+#define ARG_K_IOS(n) {ARG_IOS, 0, n}
 /* clang-format on */

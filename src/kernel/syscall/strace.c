@@ -132,6 +132,7 @@ static void show_arg(struct task *t, struct strbuf *out, const struct arg_desc *
     case ARG_ADDR:
     case ARG_INS:
     case ARG_OUTS:
+    case ARG_IOS:
         sb_addf(out, a[i] ? "0x%" PRIx64 : "NULL", a[i]);
         break;
     default:

@@ -12,6 +12,7 @@
 #include "kernel/restart.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
 #include "kernel/wait/poll_set.h"
@@ -49,6 +50,8 @@ long sys_epoll_ctl(struct task *t, const uint64_t a[static 6])
     r = fd_lookup(t->files, fd, &target);
     if (r == 0) {
         r = epoll_control(ep, op, fd, target, &ev);
+        if (r == 0)
+            direct_consider(t, (int) a[0], ep);
         file_put(target);
     }
     file_put(ep);
@@ -71,11 +74,14 @@ static long wait_events(struct task *t, struct epoll_call *c)
     if (n || c->how == POLL_NO_WAIT)
         return (long) n;
     task_wait_on(&tw, t, c->ep->wq, LX_POLL_READABLE);
-    while (r == 0 && !(n = epoll_collect(c->ep, c->events, c->max)))
+    while (r == 0 && (r = c->ep->ops->poll_arm(c->ep, LX_POLL_READABLE)) == 0 &&
+           !(n = epoll_collect(c->ep, c->events, c->max)))
         r = task_block(t, c->how == POLL_UNTIL ? &c->deadline : NULL);
     task_wait_end(&tw);
     if (r == -ETIMEDOUT)
         n = epoll_collect(c->ep, c->events, c->max);
+    if (r < 0 && r != -ETIMEDOUT && r != -ERESTARTSYS)
+        return r;                                 /* no memory to be told later */
     return r == -ERESTARTSYS ? -EINTR : (long) n; /* never restarted: signal(7) */
 }
 
@@ -112,6 +118,8 @@ static long do_wait(struct task *t, const uint64_t a[static 6], struct epoll_cal
         return r;
     c->max = (size_t) max;
     long n = file_is_epoll(c->ep) ? wait_and_tell(t, c, uaddr(a[1])) : -EINVAL;
+    if (n >= 0)
+        direct_consider(t, (int) a[0], c->ep);
     file_put(c->ep);
     return n;
 }

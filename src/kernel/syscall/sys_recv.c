@@ -9,6 +9,7 @@
 #include "kernel/syscall/sock.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/wait/poll_set.h"
 #include "net/scm.h"
 
@@ -27,6 +28,8 @@ long sys_recvfrom(struct task *t, const uint64_t a[static 6])
         return r;
     m.io = &io;
     ssize_t n = socket_recv(t, s, &m);
+    if (n >= 0)
+        direct_consider(t, (int) a[0], &s->file);
     sock_put(s);
     if (n >= 0 && a[4]) {
         r = sockname_out(t, &name, a[4], a[5]);
@@ -115,6 +118,8 @@ long sys_recvmsg(struct task *t, const uint64_t a[static 6])
     if (r < 0)
         return r;
     ssize_t n = recv_at(t, s, a[1], flags);
+    if (n >= 0)
+        direct_consider(t, (int) a[0], &s->file);
     sock_put(s);
     return n;
 }

@@ -7,6 +7,7 @@
 #include "kernel/syscall/sock.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/direct.h"
 #include "net/scm.h"
 
 #define CONTROL_MAX 131072u /* net.core.optmem_max */
@@ -28,6 +29,8 @@ long sys_sendto(struct task *t, const uint64_t a[static 6])
         m.name = &name;
     }
     ssize_t n = r < 0 ? r : socket_send(t, s, &m);
+    if (n >= 0)
+        direct_consider(t, (int) a[0], &s->file);
     sock_put(s);
     return n;
 }
@@ -95,6 +98,8 @@ long sys_sendmsg(struct task *t, const uint64_t a[static 6])
     if (r < 0)
         return r;
     ssize_t n = send_at(t, s, a[1], flags);
+    if (n >= 0)
+        direct_consider(t, (int) a[0], &s->file);
     sock_put(s);
     return n;
 }

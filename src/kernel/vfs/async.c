@@ -13,6 +13,7 @@
 #include "kernel/task/pid.h"
 #include "kernel/task/task.h"
 #include "kernel/time/ktimer.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/file.h"
 
 #define NEWS    (LX_POLL_READABLE | LX_POLL_WRITABLE)
@@ -183,6 +184,8 @@ int async_switch(struct task *t, struct file *f, int fd, bool on)
     else if (change)
         waitq_del(f->wq, &a->w);
     mutex_unlock(&a->lock);
+    if (change && on)
+        direct_revoke_all(t->k); /* from now on we must see what happens to it */
     if (on)
         async_again(f);
     return 0;

@@ -18,31 +18,39 @@ static bool may_write(struct task *t, const struct super *sb)
            tgroup_rlimit(t->tg, LX_RLIMIT_FSIZE) >= (uint64_t) INT64_MAX;
 }
 
-/* The host descriptor to be given, or -1. */
-static int candidate(struct task *t, struct file *f)
+/* Is there a reason of the vfs against it? */
+static bool is_minded(struct task *t, struct file *f)
 {
     const struct node *n = path_node(&f->path);
     bool writable = (atomic_load(&f->flags) & LX_O_ACCMODE) != LX_O_RDONLY;
-    if (t->k->mediate_data || !f->ops->direct || !n || n->type != LX_S_IFREG)
+    if (!n)
+        return atomic_load(&f->async) != NULL; /* a signal is wanted for what happens to it */
+    return n->type != LX_S_IFREG || (writable && !may_write(t, n->sb)) || file_is_watched(f);
+}
+
+/* The host descriptor to be given, or -1. */
+static int candidate(struct task *t, struct file *f, enum direct_kind *ret_kind)
+{
+    if (t->k->mediate_data || !f->ops->direct)
         return -1;
-    if (task_wants_natives(t) || platform_natives_trapped(t->st))
+    if (task_wants_natives(t) || platform_natives_trapped(t->st) || is_minded(t, f))
         return -1;
-    if ((writable && !may_write(t, n->sb)) || file_is_watched(f))
-        return -1;
-    return f->ops->direct(f);
+    return f->ops->direct(f, ret_kind);
 }
 
 void direct_consider(struct task *t, int fd, struct file *f)
 {
+    enum direct_kind kind = DIRECT_KIND_FILE;
     if (likely(!platform_direct_wanted(t->st)))
         return;
     uint32_t epoch = platform_direct_epoch(t->st);
-    int host_fd = candidate(t, f);
+    int host_fd = candidate(t, f, &kind);
     if (host_fd < 0)
         return;
-    atomic_store(&path_node(&f->path)->is_direct, true);
+    if (path_node(&f->path))
+        atomic_store(&path_node(&f->path)->is_direct, true);
     if (fd_mark_direct(t->files, fd, f, epoch))
-        platform_direct_give(t->st, fd, host_fd, epoch);
+        platform_direct_give(t->st, fd, host_fd, kind, epoch);
 }
 
 void direct_revoke_all(struct kernel *k)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The direct plane: a regular file's data moves between the guest's process and the host without
- * the vfs, through the very description that the file system has opened (file_ops.direct). What the
- * vfs must see of data - marks on the file, limits on its size, tracers, accounts - keeps a file
- * mediated, and whoever brings such a reason later revokes what was given: platform.h.
+ * The direct plane: data moves between the guest's process and the host without us, through the
+ * very description that stands behind the guest's file (file_ops.direct): of regular files, of
+ * connected streams, and the events of epoll sets. What the vfs must see of it - marks on a file,
+ * limits on its size, tracers, accounts, signals - keeps a file mediated, and whoever brings such a
+ * reason later revokes what was given: platform.h.
  */
 #pragma once
 

@@ -14,6 +14,7 @@
 #include "base/ref.h"
 #include "kernel/mem/uaccess.h"
 #include "kernel/wait/waitq.h"
+#include "platform/platform.h"
 
 struct async;
 struct task;
@@ -80,12 +81,20 @@ struct file_ops {
     int (*fdinfo)(struct file *f, struct strbuf *out);
     /* -EINVAL. Borrowed host descriptor of a regular host file, valid while f is. */
     int (*host_fd)(struct file *f);
+    /* -1. Borrowed host descriptor that is ready exactly when f is; the same while f is. */
+    int (*poll_fd)(struct file *f);
     /*
-     * -1: data moves through `read`, `write` and `seek` alone. Borrowed host descriptor, opened
-     * with the access mode and flags of f and nothing more, on which read(2), write(2), lseek(2) do
-     * what f's do and never wait: direct.h.
+     * -1: what f does goes through these operations alone. Borrowed host descriptor that may be
+     * given to the guest's process, opened with the access mode and flags of f and nothing more, on
+     * which the calls of its kind (platform.h) do what f's do and never wait: direct.h. Whatever
+     * would have to be said of it otherwise later revokes what was given.
      */
-    int (*direct)(struct file *f);
+    int (*direct)(struct file *f, enum direct_kind *ret_kind);
+    /*
+     * NULL. Moves up to n bytes of a regular file of the host (host_fd) from pos on into f, without
+     * a copy and without waiting: how many, or a negative errno: `write` knows better.
+     */
+    ssize_t (*send_file)(struct file *f, int from, int64_t pos, size_t n);
     /* -ENOTTY. FS_IOC_GETFLAGS and FS_IOC_SETFLAGS; who may was looked at. */
     int (*attr_flags)(struct file *f, bool set, uint32_t *flags);
     /* -EOPNOTSUPP. Shares what `from`, a file with a host_fd, holds; len 0: to its end. */

@@ -33,5 +33,12 @@ bool super_trusts(const struct super *sb, uint64_t when)
 
 void kernel_heard(struct kernel *k)
 {
-    atomic_store_explicit(&k->heard_ns, coarse_now_ns(), memory_order_release);
+    uint64_t before = atomic_load_explicit(&k->heard_ns, memory_order_relaxed);
+    if (before != UINT64_MAX) /* who came first has heard as much as we */
+        (void) !atomic_compare_exchange_strong(&k->heard_ns, &before, coarse_now_ns());
+}
+
+void kernel_hears(struct kernel *k)
+{
+    atomic_store(&k->heard_ns, UINT64_MAX);
 }

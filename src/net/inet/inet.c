@@ -77,6 +77,8 @@ static const struct file_ops inet_file_ops = {
     HOST_SOCKET_FILE_OPS,
     .socket = &inet_ops,
     .ioctl = inet_ioctl,
+    .direct = host_socket_direct,
+    .send_file = host_socket_send_file,
 };
 
 static int wrap(struct task *t, int fd, int family, int type, int protocol, uint32_t flags,

@@ -88,7 +88,7 @@ static int64_t run_call(struct channel *ch, const struct stub_call *c)
     if (c->nr == STUB_CALL_CMPXCHG)
         return stub_cmpxchg((uint32_t *) c->args[0], (uint32_t) c->args[1], (uint32_t) c->args[2]);
     if (c->nr == STUB_CALL_DIRECT)
-        return direct_install(c->args[0], (uint32_t) c->args[1]);
+        return direct_install(c->args);
     if (!c->donate)
         return stub_syscall((long) c->nr, (long) c->args[0], (long) c->args[1], (long) c->args[2],
                             (long) c->args[3], (long) c->args[4], (long) c->args[5]);

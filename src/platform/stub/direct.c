@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The direct plane. A regular file is opened, named and checked by the sentry; once a descriptor of
- * it is busy, the sentry gives this process the very description that it has opened, and reads,
- * writes and seeks go to the host. Offset, O_APPEND and their like live in the description, which
- * dup and fork share.
+ * The direct plane. Files are opened, named and checked by the sentry, sockets made and connected;
+ * once a descriptor is busy, the sentry gives this process the very description behind it, and the
+ * calls that move data, or wait for events, go to the host. Offset, O_APPEND and their like live in
+ * the description, which dup and fork share; what a socket's guest has made of O_NONBLOCK comes
+ * with the gift, for the host's sockets never wait.
  *
  * A table of words says which host descriptor carries a guest's one. A word counts its users, so
  * that a descriptor closed by one thread while another one reads is closed by the last of them, and
@@ -26,7 +27,7 @@
  * Between the bytes of that table and other memory there is no wall: a guest that forges a word
  * reads and writes descriptors of its own process, all of which it was given.
  */
-#include "platform/stub/stub.h"
+#include "platform/stub/direct.h"
 
 #define SYS_READ        0
 #define SYS_WRITE       1
@@ -39,14 +40,13 @@
 #define SYS_DUP2        33
 #define SYS_FUTEX       202
 #define SYS_DUP3        292
-#define SYS_PREADV      295
 #define SYS_PWRITEV     296
 #define SYS_CLOSE_RANGE 436
 
 #define FUTEX_WAIT_PRIVATE 128
 #define FUTEX_WAKE_PRIVATE 129
 
-#define TABLE 1024 /* guest numbers beyond are never direct */
+#define TABLE 4096 /* guest numbers beyond are never direct */
 
 /* A word. No host descriptor: the number is not direct. */
 #define HOST    0xfffu     /* host descriptor + 1 */
@@ -54,6 +54,7 @@
 #define USERS   0xffff000u /* how many */
 #define DEAD    (1u << 28) /* dropped while in use: the last user closes it */
 #define EVICTED (1u << 29) /* made room for another; the sentry does not know */
+#define KIND    30         /* enum stub_direct */
 
 /*
  * What makes a descriptor busy. A gift takes some 60 us, most of it waiting for the sentry to see
@@ -63,6 +64,7 @@
 #define HEAT_64K   8u
 #define HEAT_LIMIT 24u
 
+_Static_assert(TABLE < UINT16_MAX, "a guest number fits gone_from");
 _Static_assert(STUB_DESCRIPTORS < HOST, "a host descriptor fits a word");
 _Static_assert(STUB_MAX_SLOTS <= USERS / USER, "all threads of a process fit a word");
 
@@ -72,8 +74,11 @@ static struct {
     uint32_t live;  /* [lock] words with a host descriptor that may be used */
     uint32_t top;   /* [lock] all words from here on are 0 */
     uint32_t hand;  /* [lock] where the search for a victim goes on */
+    uint64_t mark;  /* of epoll sets; the same in all gifts */
     uint32_t word[TABLE];
-    uint8_t heat[TABLE]; /* calls that went to the sentry; nobody minds a lost one */
+    uint8_t heat[TABLE];        /* calls that went to the sentry; nobody minds a lost one */
+    uint8_t sentry_next[TABLE]; /* of epoll sets: direct.h */
+    uint16_t gone_from[TABLE];  /* of their members: direct.h */
 } direct;
 
 static void lock(void)
@@ -119,8 +124,10 @@ static bool drop(uint32_t fd, uint32_t left)
 /* [lock] */
 static void drop_all(void)
 {
-    for (uint32_t fd = 0; fd < direct.top; fd++)
+    for (uint32_t fd = 0; fd < direct.top; fd++) {
         drop(fd, 0);
+        direct.gone_from[fd] = 0;
+    }
 }
 
 /* The table is of the epoch that the sentry has begun. */
@@ -146,14 +153,26 @@ static void evict(void)
     }
 }
 
-long direct_install(uint64_t fd, uint32_t epoch)
+/* [lock] Is there a descriptor under this number, perhaps on its way out? */
+static bool is_taken(uint32_t host)
 {
+    for (uint32_t fd = 0; host && fd < direct.top; fd++)
+        if ((direct.word[fd] & HOST) == host + 1)
+            return true;
+    return false;
+}
+
+long direct_install(const uint64_t args[6])
+{
+    const uint64_t fd = args[0];
+    const uint32_t epoch = (uint32_t) args[1], kind = (uint32_t) args[2] & 3;
     long host = -11; /* EAGAIN */
     if (fd >= TABLE)
         return host;
     catch_up(epoch);
     lock();
-    if (epoch == direct.epoch && !(direct.word[fd] & HOST)) {
+    direct.mark = args[3];
+    if (epoch == direct.epoch && !(direct.word[fd] & HOST) && !is_taken((uint32_t) args[4])) {
         if (direct.live >= DIRECT_MAX)
             evict();
         host = stub_syscall(STUB_NR_DONATE, 0, 0, 0, 0, 0, 0);
@@ -161,7 +180,9 @@ long direct_install(uint64_t fd, uint32_t epoch)
             if (direct.top <= fd)
                 direct.top = (uint32_t) fd + 1;
             direct.live++;
-            __atomic_store_n(&direct.word[fd], (uint32_t) host + 1, __ATOMIC_RELEASE);
+            direct.gone_from[fd] = 0;
+            __atomic_store_n(&direct.word[fd], ((uint32_t) host + 1) | kind << KIND,
+                             __ATOMIC_RELEASE);
         } else if (host >= 0) {
             stub_syscall(SYS_CLOSE, host, 0, 0, 0, 0, 0);
         }
@@ -179,9 +200,17 @@ static uint64_t forget(uint64_t fd)
     fd = (uint32_t) fd;
     if (direct.heat[fd])
         direct.heat[fd] = 0;
+    if (direct.sentry_next[fd])
+        direct.sentry_next[fd] = 0;
+    if (direct.gone_from[fd])
+        direct.gone_from[fd] = 0;
     if (!__atomic_load_n(&direct.word[fd], __ATOMIC_ACQUIRE))
         return 0;
     lock();
+    if (direct.word[fd] >> KIND == DIRECT_EPOLL) /* another set may get its number */
+        for (uint32_t member = 0; member < direct.top; member++)
+            if (direct.gone_from[member] == fd + 1)
+                direct.gone_from[member] = 0;
     if (drop((uint32_t) fd, 0))
         note = DIRECT_DROPPED | direct.epoch;
     unlock();
@@ -205,39 +234,74 @@ static void last_user_is_done(uint32_t fd, uint32_t w)
     unlock();
 }
 
+/* What /proc/PID/io counts: read(2), write(2) and their kin. */
 static void count(struct channel *ch, uint64_t nr, long r)
 {
+    if (!(direct_kinds(nr) & 1u << DIRECT_FILE) || nr == SYS_LSEEK)
+        return;
     bool writes = nr == SYS_WRITE || nr == SYS_PWRITE64 || nr == SYS_WRITEV || nr == SYS_PWRITEV;
     uint64_t *bytes = writes ? &ch->wchar : &ch->rchar, *calls = writes ? &ch->syscw : &ch->syscr;
-    if (nr == SYS_LSEEK)
-        return;
     if (r > 0)
         *bytes += (uint64_t) r;
     *calls += 1;
 }
 
-/* The call on the host's descriptor, if there is one. */
-static bool transfer(struct channel *ch, uint32_t fd, uint64_t nr, const struct stub_regs *r,
-                     long *ret)
+/* Counts a user of the word, if it is of one of these kinds: *ret. */
+static bool use(uint32_t fd, unsigned kinds, uint32_t *ret)
 {
-    uint32_t epoch = __atomic_load_n(&ch->direct_epoch, __ATOMIC_ACQUIRE);
+    uint32_t w = __atomic_load_n(&direct.word[fd], __ATOMIC_ACQUIRE);
+    do {
+        if (!(w & HOST) || (w & DEAD) || !(kinds & 1u << (w >> KIND)))
+            return false;
+    } while (!__atomic_compare_exchange_n(&direct.word[fd], &w, w + USER, false, __ATOMIC_ACQUIRE,
+                                          __ATOMIC_ACQUIRE));
+    *ret = w;
+    return true;
+}
+
+static void leave(uint32_t fd)
+{
+    uint32_t w = __atomic_sub_fetch(&direct.word[fd], USER, __ATOMIC_RELEASE);
+    if ((w & DEAD) && !(w & USERS))
+        last_user_is_done(fd, w);
+}
+
+bool direct_member_hold(uint32_t fd, struct direct_member *ret)
+{
+    uint32_t w;
+    if (fd >= TABLE || !use(fd, 1u << DIRECT_STREAM | 1u << DIRECT_STREAM_WAITS, &w))
+        return false;
+    *ret = (struct direct_member){fd, (long) (w & HOST) - 1, &direct.gone_from[fd]};
+    if (ret->host >= (long) DIRECT_KEYS)
+        return true;
+    leave(fd);
+    return false;
+}
+
+void direct_member_drop(const struct direct_member *m)
+{
+    leave(m->fd);
+}
+
+/* The call on the host's descriptor, if there is one. */
+static bool transfer(struct channel *ch, uint32_t fd, struct direct_call *c, long *ret)
+{
+    uint32_t epoch = __atomic_load_n(&ch->direct_epoch, __ATOMIC_ACQUIRE), w;
     if ((int32_t) (epoch - __atomic_load_n(&direct.epoch, __ATOMIC_ACQUIRE)) > 0) {
         catch_up(epoch);
         return false;
     }
-    uint32_t w = __atomic_load_n(&direct.word[fd], __ATOMIC_ACQUIRE);
-    do {
-        if (!(w & HOST) || (w & DEAD))
-            return false;
-    } while (!__atomic_compare_exchange_n(&direct.word[fd], &w, w + USER, false, __ATOMIC_ACQUIRE,
-                                          __ATOMIC_ACQUIRE));
-    *ret = stub_syscall((long) nr, (long) (w & HOST) - 1, (long) r->rsi, (long) r->rdx,
-                        (long) r->r10, (long) r->r8, 0);
-    w = __atomic_sub_fetch(&direct.word[fd], USER, __ATOMIC_RELEASE);
-    if ((w & DEAD) && !(w & USERS))
-        last_user_is_done(fd, w);
-    count(ch, nr, *ret);
-    return true;
+    if (!use(fd, direct_kinds(c->nr), &w))
+        return false;
+    c->host = (long) (w & HOST) - 1;
+    c->kind = (enum stub_direct)(w >> KIND);
+    c->mark = direct.mark;
+    c->sentry_next = &direct.sentry_next[fd];
+    bool made = direct_make(c, ret);
+    leave(fd);
+    if (made)
+        count(ch, c->nr, *ret);
+    return made;
 }
 
 /* Notes a call that the sentry has to make; true when the descriptor becomes busy by it. */
@@ -251,24 +315,6 @@ static bool heat_up(uint32_t fd, uint64_t nr, const struct stub_regs *r)
     return old < BUSY && direct.heat[fd] >= BUSY;
 }
 
-static bool is_transfer(uint64_t nr)
-{
-    switch (nr) {
-    case SYS_READ:
-    case SYS_WRITE:
-    case SYS_LSEEK:
-    case SYS_PREAD64:
-    case SYS_PWRITE64:
-    case SYS_READV:
-    case SYS_WRITEV:
-    case SYS_PREADV:
-    case SYS_PWRITEV:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* Not for who lives in another's memory, whose numbers the table is about. */
 static bool may_transfer(const struct channel *ch, uint32_t slot, const struct stub_regs *r)
 {
@@ -277,17 +323,23 @@ static bool may_transfer(const struct channel *ch, uint32_t slot, const struct s
 }
 
 bool direct_call(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r,
-                 long *ret)
+                 bool masked, long *ret)
 {
-    return is_transfer(nr) && may_transfer(ch, slot, r) &&
-           transfer(ch, (uint32_t) r->rdi, nr, r, ret);
+    struct direct_call c = {.local = slot_local(slot), .r = r, .nr = nr, .masked = masked};
+    return direct_kinds(nr) && may_transfer(ch, slot, r) &&
+           transfer(ch, (uint32_t) r->rdi, &c, ret);
 }
 
 void direct_note(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r)
 {
-    if (is_transfer(nr)) {
-        if (may_transfer(ch, slot, r) && heat_up((uint32_t) r->rdi, nr, r))
+    if (direct_kinds(nr)) {
+        if (direct_is_busy_call(nr) && may_transfer(ch, slot, r) &&
+            heat_up((uint32_t) r->rdi, nr, r))
             ch->direct = DIRECT_WANT;
+        if (slot_local(slot)->left_ms) { /* part of epoll_wait(2)'s time is over */
+            ch->args[3] = slot_local(slot)->left_ms - 1;
+            slot_local(slot)->left_ms = 0;
+        }
         return;
     }
     if ((nr != SYS_CLOSE && nr != SYS_DUP2 && nr != SYS_DUP3 && nr != SYS_CLOSE_RANGE) ||

@@ -143,6 +143,33 @@ stub_wait_abort:
     pop %rbx
     ret
 
+/* long stub_sleep(const long call[7], const uint32_t *kicked): as above, with the kick unmasked by the
+ * caller. */
+    .globl stub_sleep, stub_sleep_begin, stub_sleep_end, stub_sleep_abort
+    .type stub_sleep, @function
+stub_sleep:
+    push %rbx
+    mov %rdi, %rbx
+    mov %rsi, %r11
+stub_sleep_begin:
+    cmpl $0, (%r11)
+    jne stub_sleep_abort
+    mov 8(%rbx), %rdi
+    mov 16(%rbx), %rsi
+    mov 24(%rbx), %rdx
+    mov 32(%rbx), %r10
+    mov 40(%rbx), %r8
+    mov 48(%rbx), %r9
+    mov 0(%rbx), %rax
+    syscall
+stub_sleep_end:
+    pop %rbx
+    ret
+stub_sleep_abort:
+    mov $-4, %rax
+    pop %rbx
+    ret
+
     .section .rodata
     .balign 8
 stub_kick_set:

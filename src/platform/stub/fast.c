@@ -42,10 +42,15 @@ bool may_be_fast(uint64_t nr)
     return nr < sizeof(never) && !never[nr];
 }
 
+#define SYS_ARCH_PRCTL 158
+#define ARCH_SET_GS    0x1001
+#define ARCH_GET_GS    0x1004
+
+/* By system call: the instructions are not everywhere. */
 static uint64_t read_gs(void)
 {
-    uint64_t base;
-    __asm__ volatile("rdgsbase %0" : "=r"(base));
+    uint64_t base = 0;
+    stub_syscall(SYS_ARCH_PRCTL, ARCH_GET_GS, (long) &base, 0, 0, 0, 0);
     return base;
 }
 
@@ -61,9 +66,12 @@ bool gs_is_ours(void)
 
 void gs_adopt(uint32_t slot)
 {
+    struct slot_local *local = slot_local(slot);
     uint64_t base = read_gs();
-    if (base == 0 || in_region(base))
-        __asm__ volatile("wrgsbase %0" ::"r"(slot_local(slot)));
+    if (base != 0 && !in_region(base))
+        return;
+    local->self = (uint64_t) local;
+    stub_syscall(SYS_ARCH_PRCTL, ARCH_SET_GS, (long) local, 0, 0, 0, 0);
 }
 
 enum fast_end fast_syscall(struct stub_regs *r, const struct trampoline *t)
@@ -82,7 +90,7 @@ enum fast_end fast_syscall(struct stub_regs *r, const struct trampoline *t)
     }
     local->resume = t->resume;
     local->shown = t->after;
-    if (!answer_identity(ch, nr, &ret) && !direct_call(ch, slot, nr, r, &ret)) {
+    if (!answer_identity(ch, nr, &ret) && !direct_call(ch, slot, nr, r, false, &ret)) {
         fill_syscall(ch, r, nr, 0);
         ask(ch, r, REQ_CALL);
         if (ch->rep != REP_RETURN || ch->has_signal || ch->come_back) {

@@ -72,6 +72,16 @@ static void enter_tail(struct stub_regs *r, const struct trampoline *t)
         r->rip = t->resume;
 }
 
+/* One that ended a sleep of which the guest has got something. */
+static void take_kick(struct channel *ch, struct frame *f)
+{
+    struct slot_local *local = slot_local(slot_of(f));
+    if (!local->kicked)
+        return;
+    local->kicked = 0;
+    converse(ch, f, REQ_KICKED);
+}
+
 static void on_syscall(int signo, struct frame_info *info, struct frame_context *uc)
 {
     struct frame *f = frame_of(uc);
@@ -92,6 +102,7 @@ static void on_syscall(int signo, struct frame_info *info, struct frame_context 
     /* The sentry has to be asked for the patch. */
     if (!patch && answer_locally(ch, f, nr, &ret)) {
         r->rax = (uint64_t) ret;
+        take_kick(ch, f);
     } else {
         fill_syscall(ch, r, nr, patch);
         converse(ch, f, REQ_SYSCALL);
@@ -104,6 +115,15 @@ static void on_syscall(int signo, struct frame_info *info, struct frame_context 
 static bool in_stub(uint64_t rip)
 {
     return rip >= STUB_BASE && rip < STUB_TEXT_END;
+}
+
+/* A patched call of a thread whose GS base leads nowhere yet. */
+static bool repair_entry(struct stub_regs *r)
+{
+    const struct trampoline *t = r->rip == (uint64_t) fast_entry ? trampoline_at(r->r11) : NULL;
+    if (t)
+        r->rip = (uint64_t) t->slow;
+    return t != NULL;
 }
 
 /* A fault inside one of the copy routines is their answer; anywhere else in the stub it is the end.
@@ -178,7 +198,7 @@ static void on_fault(int signo, struct frame_info *info, struct frame_context *u
         take_over(ch, f);
         return;
     }
-    if (repair_copy(uc) ||
+    if (repair_entry(&uc->regs) || repair_copy(uc) ||
         (stub_process.patching.n_chunks && repair_patched(&uc->regs, signo, info->code)))
         return;
     ch->signo = signo;
@@ -214,6 +234,8 @@ static bool is_outside(struct frame *f)
     local->kicked = 1;
     if (within(r->rip, stub_wait_begin, stub_wait_end))
         r->rip = (uint64_t) stub_wait_abort;
+    if (within(r->rip, stub_sleep_begin, stub_sleep_end))
+        r->rip = (uint64_t) stub_sleep_abort;
     return false;
 }
 

@@ -222,6 +222,6 @@ bool answer_locally(struct channel *ch, struct frame *f, uint64_t nr, long *ret)
         *ret = segment_base(r->rdi, r->rsi);
         return true;
     default:
-        return answer_identity(ch, nr, ret) || direct_call(ch, slot_of(f), nr, r, ret);
+        return answer_identity(ch, nr, ret) || direct_call(ch, slot_of(f), nr, r, true, ret);
     }
 }

@@ -85,12 +85,12 @@ void marshal(struct channel *ch, uint64_t nr, const struct stub_regs *r)
         }
         if (len == 0 || len > PIECE_MAX || len > left)
             continue;
-        if (d->kind == ARG_IN || d->kind == ARG_INS) {
-            if (n_in < STUB_SEGMENTS && stub_copy(to, (const void *) addr, len) == 0)
-                add_segment(ch->segments, &n_in, addr, (uint32_t) len, &used);
-        } else if (n_out < STUB_SEGMENTS && (d->kind != ARG_OUT || takes_results(addr, len))) {
+        const bool in = d->kind != ARG_OUT && d->kind != ARG_OUTS;
+        if (in && n_in < STUB_SEGMENTS && stub_copy(to, (const void *) addr, len) == 0)
+            add_segment(ch->segments, &n_in, addr, (uint32_t) len, &used);
+        if ((!in || d->kind == ARG_IOS) && n_out < STUB_SEGMENTS && BOUNCE_SIZE - used >= len &&
+            (d->kind != ARG_OUT || takes_results(addr, len)))
             add_segment(out, &n_out, addr, (uint32_t) len, &used);
-        }
     }
     for (uint32_t i = 0; i < n_out; i++)
         ch->segments[n_in + i] = out[i];

@@ -58,6 +58,8 @@ long stub_cmpxchg(uint32_t *addr, uint32_t expected, uint32_t desired);
 /* A call that sleeps (number, six arguments), returning -EINTR also when a kick came just before it
  * would have slept. */
 long stub_wait_interruptible(const long call[7]);
+/* The same where the kick is not masked; *kicked: one has come before. */
+long stub_sleep(const long call[7], const uint32_t *kicked);
 /* clone(2) onto a stack; the child calls fn(arg), which does not return. */
 long stub_clone_onto(unsigned long flags, void *stack, void (*fn)(void *), void *arg);
 /* Leaves the stub: rt_sigreturn from this frame. */
@@ -71,6 +73,7 @@ long stub_exchange(uint64_t *addr, uint64_t expected, uint64_t desired);
 extern const char stub_cmpxchg_begin[], stub_cmpxchg_end[], stub_cmpxchg_fixup[];
 extern const char stub_exchange_begin[], stub_exchange_end[], stub_exchange_fixup[];
 extern const char stub_wait_begin[], stub_wait_end[], stub_wait_abort[];
+extern const char stub_sleep_begin[], stub_sleep_end[], stub_sleep_abort[];
 
 static inline struct channel *slot_channel(uint32_t slot)
 {
@@ -85,7 +88,11 @@ struct slot_local {
     uint64_t resume;    /* of a patched call: where its code goes on */
     uint64_t shown;     /* the same place as the guest knows it */
     uint32_t no_direct; /* lives in the memory of another process: direct.c */
+    uint32_t left_ms;   /* 1 + what is left of the epoll timeout of the call that goes to the sentry
+                           now; 0: all of it */
+    uint64_t self;      /* its own address, once GS base is that, too: trampoline.S */
 };
+_Static_assert(offsetof(struct slot_local, self) == 32, "trampoline.S knows the offset");
 
 static inline struct slot_local *slot_local(uint32_t slot)
 {
@@ -150,16 +157,16 @@ long segment_base(uint64_t code, uint64_t addr);
 void spin_lock(uint32_t *lock);
 void spin_unlock(uint32_t *lock);
 /*
- * direct.c: reads, writes and seeks of files whose descriptor the sentry has given us. True: the
- * call was made, *ret is its result.
+ * direct.c: calls on what the sentry has given us a descriptor of. True: the call was made, *ret is
+ * its result. masked: the kick is.
  */
 bool direct_call(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r,
-                 long *ret);
+                 bool masked, long *ret);
 /* For every call that goes to the sentry, before it does: descriptors that close are dropped, and
  * ch->direct says what the sentry should know. */
 void direct_note(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r);
 /* STUB_CALL_DIRECT: 0 or a negative errno. */
-long direct_install(uint64_t fd, uint32_t epoch);
+long direct_install(const uint64_t args[6]);
 /* Around a fork, so that the child's descriptors and table fit each other. */
 void direct_before_fork(uint32_t slot);
 void direct_after_fork(uint32_t slot);

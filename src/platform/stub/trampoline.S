@@ -4,6 +4,7 @@
 #define SLOT_STACK_SIZE 0x20000
 #define LOCAL_KICKED    0
 #define LOCAL_RESUME    8
+#define LOCAL_SELF      32
 #define TRAMPOLINE_SLOW 32
 #define TRAMPOLINE_AFTER 56
 #define REGION_SHIFT    31
@@ -13,18 +14,19 @@
 
 /*
  * r11: the trampoline. rcx and r11 are free, as a system call destroys them; the flags are not. GS
- * base may be anything: only one in the stub's region is used.
+ * base may be anything: what is there must be an address in the stub's region, and if nothing is,
+ * the handler of the fault goes the slow way.
  */
     .globl fast_entry, fast_saved, fast_finish, fast_resume, fast_converted
     .type fast_entry, @function
 fast_entry:
-    rdgsbase %rcx
+    mov %gs:LOCAL_SELF, %rcx
     rorx $REGION_SHIFT, %rcx, %rcx
     lea -REGION(%rcx), %ecx
     jrcxz 1f
     lea TRAMPOLINE_SLOW(%r11), %r11
     jmp *%r11
-1:  rdgsbase %rcx
+1:  mov %gs:LOCAL_SELF, %rcx
     lea SLOT_STACK_SIZE(%rcx), %rcx
     xchg %rsp, %rcx
 fast_saved:
