@@ -15,6 +15,7 @@
 #include "boot/chroot.h"
 #include "boot/landlock.h"
 #include "boot/loopback.h"
+#include "boot/outer.h"
 #include "boot/posture.h"
 #include "boot/reexec.h"
 #include "boot/seccomp.h"
@@ -71,7 +72,7 @@ int boot_enter(int *ret_handoff_fd, struct fail *f)
 {
     static struct inventory inv;
     struct chroot_inputs in = CHROOT_INPUTS_NONE;
-    struct handoff h = {.oom_score_fd = -1};
+    struct handoff h = {.oom_score_fd = -1, .inner_net_fd = -1};
     struct sandbox_spec *s = NULL;
     int r = read_spec(&s, f);
 
@@ -85,7 +86,7 @@ int boot_enter(int *ret_handoff_fd, struct fail *f)
         r = caps_die_with_parent(f);
     if (r < 0)
         return r;
-    r = loopback_up(s, f);
+    r = spec_has_two_networks(s) ? outer_make_inner(s, &h.inner_net_fd, f) : loopback_up(s, f);
     if (r < 0)
         return r;
     handoff_collect(&h);
@@ -137,7 +138,8 @@ static int adopt(int handoff_fd, struct confinement *c, struct fail *f)
     if (r < 0)
         return fail_errno(f, -r, "reading the hand-over of the first stage");
     r = inventory_from_spec(&c->inventory, c->spec, f);
-    if (r == 0 && inventory_add(&c->inventory, c->handoff.oom_score_fd, "oom_score_adj") < 0)
+    if (r == 0 && (inventory_add(&c->inventory, c->handoff.oom_score_fd, "oom_score_adj") < 0 ||
+                   inventory_add(&c->inventory, c->handoff.inner_net_fd, "network") < 0))
         r = fail(f, EINVAL, "the hand-over names a descriptor twice");
     if (r < 0)
         return r;
@@ -163,12 +165,27 @@ static int make_platform(struct confinement *c, struct fail *f)
     return 0;
 }
 
+/* Goes into the sandbox's own network namespace, if there are two. */
+static int split_network(struct confinement *c, struct fail *f)
+{
+    int inner = c->handoff.inner_net_fd, r;
+
+    inventory_remove(&c->inventory, inner);
+    c->handoff.inner_net_fd = -1;
+    r = outer_split(c->spec, inner, &c->outer, f);
+    if (r == 0 && c->outer && inventory_add(&c->inventory, c->outer->routes_fd, "routes") < 0)
+        r = fail(f, E2BIG, "the inventory is full");
+    return r;
+}
+
 int boot_confine(int handoff_fd, struct confinement *c, struct fail *f)
 {
     int r = adopt(handoff_fd, c, f);
 
     if (r == 0)
         r = caps_settle_process(f);
+    if (r == 0)
+        r = split_network(c, f);
     if (r == 0)
         r = caps_confine(c->handoff.one_id, c->spec->die_with_parent, f);
     if (r == 0)
@@ -179,6 +196,8 @@ int boot_confine(int handoff_fd, struct confinement *c, struct fail *f)
         r = landlock_confine(c->spec, &c->landlock_abi, f);
     if (r == 0)
         r = make_platform(c, f);
+    if (r == 0)
+        r = outer_confine(c->outer, f);
     if (r == 0)
         r = seccomp_confine(f);
     if (r < 0)

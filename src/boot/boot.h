@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/outer.h"
 #include "base/util.h"
 #include "boot/handoff.h"
 #include "boot/inventory.h"
@@ -25,6 +26,7 @@ struct confinement {
     struct inventory inventory;
     int landlock_abi; /* 0: none */
     struct platform *platform;
+    struct outer *outer; /* base/outer.h; NULL: no egress policy */
 };
 
 /*

@@ -14,14 +14,14 @@
 #include "base/cleanup.h"
 #include "base/textio.h"
 
-#define HANDOFF_MAGIC 0x31464f48u /* "HOF1" */
+#define HANDOFF_MAGIC 0x32464f48u /* "HOF2" */
 #define MAX_TEXT      (1u << 20)  /* cpuinfo of a machine with some 700 cpus */
 #define N_TEXTS       6
 
 struct wire_handoff {
     uint32_t magic;
     uint8_t proc_mode, exec_from_memfd, no_reexec, pad;
-    int32_t oom_score_fd;
+    int32_t oom_score_fd, inner_net_fd;
     uint32_t text_len[N_TEXTS]; /* with the NUL; 0: none */
     uint64_t limits[HANDOFF_N_LIMITS][2];
 };
@@ -60,6 +60,7 @@ int handoff_encode(const struct handoff *h, int *ret_fd)
         .exec_from_memfd = h->exec_from_memfd,
         .no_reexec = h->no_reexec,
         .oom_score_fd = h->oom_score_fd,
+        .inner_net_fd = h->inner_net_fd,
     };
     const char *texts[N_TEXTS];
     _cleanup_close_ int fd = memfd_create("handoff", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -127,6 +128,7 @@ int handoff_read(int fd, struct handoff *ret)
     h.exec_from_memfd = w.exec_from_memfd;
     h.no_reexec = w.no_reexec;
     h.oom_score_fd = w.oom_score_fd;
+    h.inner_net_fd = w.inner_net_fd;
     for (unsigned i = 0; i < HANDOFF_N_LIMITS; i++) {
         h.limits[i].soft = w.limits[i][0];
         h.limits[i].hard = w.limits[i][1];

@@ -24,6 +24,7 @@ struct handoff {
     enum proc_mode proc_mode;
     bool exec_from_memfd; /* the binary could not be put at /sentry: executed from a sealed memfd */
     bool no_reexec;       /* built with libraries: nothing to re-execute in an empty root */
+    int inner_net_fd;     /* boot/outer.h: the sandbox's own network namespace, or -1 */
     int oom_score_fd;     /* /proc/self/oom_score_adj, writable, or -1 */
     struct {
         uint64_t soft, hard;

@@ -345,6 +345,30 @@ static void list_degradations(struct look *l)
     sb_add(l->json, "]");
 }
 
+static void add_list(struct look *l, const char *name, char *const *items)
+{
+    sb_addf(l->json, "\"%s\":[", name);
+    for (size_t i = 0; items && items[i]; i++) {
+        sb_add(l->json, i ? "," : "");
+        sb_add_json_string(l->json, items[i]);
+    }
+    sb_add(l->json, "]");
+}
+
+/* The policy, and whether there is a thread in an outer network namespace. */
+static void look_at_egress(struct look *l)
+{
+    const struct sandbox_spec *s = l->c->spec;
+
+    if (!l->c->outer)
+        return;
+    sb_addf(l->json, ",\"egress\":{\"outer_network\":%s,", l->c->outer->split ? "true" : "false");
+    add_list(l, "rules", s->allow_net);
+    sb_add(l->json, ",");
+    add_list(l, "name_servers", s->nameservers);
+    sb_add(l->json, "}");
+}
+
 static int look(struct look *l)
 {
     sb_add(l->json, "{");
@@ -356,6 +380,7 @@ static int look(struct look *l)
     look_at_landlock(l);
     look_at_limits(l);
     look_at_descriptors(l);
+    look_at_egress(l);
     list_degradations(l);
     sb_addf(l->json, ",\"zygote\":%d,\"mismatches\":[%s]}",
             (int) platform_zygote_pid(l->c->platform), sb_text(&l->wrong));

@@ -50,6 +50,8 @@ int reexec_prepare(struct sandbox_spec *s, const struct handoff *h, int *ret_han
     if (r == 0)
         r = inventory_add(&inv, h->oom_score_fd, "oom_score_adj");
     if (r == 0)
+        r = inventory_add(&inv, h->inner_net_fd, "network");
+    if (r == 0)
         r = host_close_range(3, ~0u, 1u << 2 /* CLOSE_RANGE_CLOEXEC */);
     if (r == 0)
         r = inventory_set_cloexec(&inv, false);

@@ -13,6 +13,7 @@ struct create_options {
     const char *bundle, *pid_file, *console_socket, *network;
     uint32_t preserve_fds;
     bool detach, keep, strace;
+    struct string_list allow_net;
 };
 
 #define O(field) offsetof(struct create_options, field)
@@ -25,6 +26,9 @@ static const struct option create_option_table[] = {
      "send the container's terminal over this socket", O(console_socket)},
     {"network", 0, OPTION_STRING, false, "MODE",
      "none, host, sandbox (default: as config.json says), or a namespace's path", O(network)},
+    {"allow-net", 0, OPTION_LIST, false, "RULE",
+     "let it reach HOST[:PORTS][/tcp|/udp] and nothing else outside; may be repeated",
+     O(allow_net)},
     {"no-pivot", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
     {"no-new-keyring", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect",
      0},
@@ -43,6 +47,9 @@ static const struct option run_option_table[] = {
      "send the container's terminal over this socket", O(console_socket)},
     {"network", 0, OPTION_STRING, false, "MODE",
      "none, host, sandbox (default: as config.json says), or a namespace's path", O(network)},
+    {"allow-net", 0, OPTION_LIST, false, "RULE",
+     "let it reach HOST[:PORTS][/tcp|/udp] and nothing else outside; may be repeated",
+     O(allow_net)},
     {"no-subreaper", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
     {"no-pivot", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect", 0},
     {"no-new-keyring", 0, OPTION_IGNORED, false, NULL, "accepted for runc's sake, without effect",
@@ -85,6 +92,8 @@ static int make(struct cli *cli, const struct create_options *o, const char *id,
         .console_socket = o->console_socket,
         .sentry = cli->sentry,
         .network = o->network,
+        .allow_net = o->allow_net.items,
+        .n_allow_net = o->allow_net.n,
         .foreground = foreground,
         .keep = o->keep,
         .strace = o->strace || cli->strace,

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "cli/cli.h"
+#include "host/egress.h"
 #include "host/foreground.h"
 #include "host/hostroot.h"
 #include "host/network.h"
@@ -29,7 +30,7 @@
 struct do_options {
     const char *root, *cwd, *network, *overlay_size, *keep;
     bool ro, rw, overlay, strace, terminal, no_terminal;
-    struct string_list env, volumes, cap_add, cap_drop;
+    struct string_list env, volumes, cap_add, cap_drop, allow_net;
 };
 
 #define O(field) offsetof(struct do_options, field)
@@ -58,6 +59,9 @@ static const struct option do_option_table[] = {
      O(cap_drop)},
     {"network", 0, OPTION_STRING, false, "MODE",
      "none (default: its own loopback alone), host, sandbox, or a namespace's path", O(network)},
+    {"allow-net", 0, OPTION_LIST, false, "RULE",
+     "let it reach HOST[:PORTS][/tcp|/udp] outside, by name or address; may be repeated",
+     O(allow_net)},
     {"terminal", 't', OPTION_FLAG, false, NULL,
      "give it a terminal (default if ours is on descriptors 0, 1 and 2)", O(terminal)},
     {"no-terminal", 'T', OPTION_FLAG, false, NULL, "hand our descriptors over as they are",
@@ -408,12 +412,15 @@ static int run_do(struct cli *cli, const struct command *self, int argc, char **
         r = build_spec(cli, &o, argv + 1, d.spec, &d.kept, &f);
     if (r == 0) {
         d.spec->network = d.network.mode;
-        r = launch(cli, &d, &f);
+        r = egress_fill(d.spec, o.allow_net.items, o.allow_net.n, NULL, &f);
     }
+    if (r == 0)
+        r = launch(cli, &d, &f);
     if (r == 0)
         r = foreground_wait_exit(&d.fg, &d.sandbox, &status, &f);
     free(o.env.items);
     free(o.volumes.items);
+    free(o.allow_net.items);
     return r < 0 ? cli_fail(cli, &f, EXIT_OURS) : status;
 }
 

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/textio.h"
 #include "host/cgroup.h"
+#include "host/egress.h"
 #include "host/hooks.h"
 #include "host/limits.h"
 #include "host/pidfile.h"
@@ -99,9 +100,32 @@ static int listen_control(const struct container *c, int *ret_fd, struct fail *f
     return r < 0 ? fail_errno(f, -r, "making the control socket in %s", c->dir) : 0;
 }
 
+static bool has_early_hooks(const struct oci_config *c)
+{
+    return c->hooks[HOOK_PRESTART].n || c->hooks[HOOK_CREATE_RUNTIME].n ||
+           c->hooks[HOOK_CREATE_CONTAINER].n;
+}
+
+/* A hook that sets up the process's network namespace would find the host's: the sandbox's own is
+ * made after the hooks. */
+static int fill_egress(const struct create_request *rq, const struct bundle *b,
+                       struct sandbox_spec *s, struct fail *f)
+{
+    int r = egress_fill(s, rq->allow_net, rq->n_allow_net, b->config->annotations, f);
+
+    if (r == 0 && spec_has_two_networks(s) && has_early_hooks(b->config))
+        return fail(f, ENOTSUP,
+                    "an egress policy for a new network namespace and hooks of kind prestart, "
+                    "createRuntime or createContainer: not together (give linux.namespaces a path, "
+                    "or no network)");
+    return r;
+}
+
 static int fill_spec(const struct create_request *rq, const struct bundle *b,
                      struct sandbox_spec *s, const char *sentry, struct fail *f)
 {
+    int r;
+
     s->start_now = s->die_with_parent = rq->foreground;
     s->log_fd = rq->log_fd;
     s->log_level = rq->log_level;
@@ -109,13 +133,10 @@ static int fill_spec(const struct create_request *rq, const struct bundle *b,
     s->strace = rq->strace;
     s->no_patch = rq->no_patch;
     s->mediate_data = rq->mediate_data;
+    r = fill_egress(rq, b, s, f);
+    if (r < 0)
+        return r;
     return b->privileged ? tree_open(sentry, TREE_RDONLY, &s->self_fd, f) : 0;
-}
-
-static bool has_early_hooks(const struct oci_config *c)
-{
-    return c->hooks[HOOK_PRESTART].n || c->hooks[HOOK_CREATE_RUNTIME].n ||
-           c->hooks[HOOK_CREATE_CONTAINER].n;
 }
 
 /*

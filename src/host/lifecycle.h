@@ -17,12 +17,14 @@
 
 struct create_request {
     const char *id;
-    const char *bundle;         /* directory */
-    const char *pid_file;       /* or NULL */
-    const char *console_socket; /* where a detached container's terminal goes; or NULL */
-    const char *sentry;         /* --sentry or NULL */
-    const char *network;        /* --network or NULL */
-    bool keep;                  /* foreground: the container stays when its program has ended */
+    const char *bundle;           /* directory */
+    const char *pid_file;         /* or NULL */
+    const char *console_socket;   /* where a detached container's terminal goes; or NULL */
+    const char *sentry;           /* --sentry or NULL */
+    const char *network;          /* --network or NULL */
+    const char *const *allow_net; /* --allow-net */
+    size_t n_allow_net;
+    bool keep;       /* foreground: the container stays when its program has ended */
     bool foreground; /* run without --detach: a plain child that starts at once and dies with us */
     bool strace, no_patch, mediate_data, log_json;
     int log_fd; /* for the sandbox, or -1 */

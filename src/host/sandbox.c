@@ -284,7 +284,7 @@ int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
         .exit_signal = SIGCHLD,
     };
 
-    if (p->spec->network == NETWORK_OWN)
+    if (p->spec->network == NETWORK_OWN && !spec_has_two_networks(p->spec))
         a.flags |= CLONE_NEWNET;
     if (p->sibling) {
         a.flags |= CLONE_PARENT;

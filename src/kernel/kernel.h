@@ -20,6 +20,7 @@ struct task;
 struct tgroup;
 struct timer_base;
 struct poller;
+struct egress;
 struct futexes;
 struct ipc;
 struct vfs;
@@ -38,6 +39,7 @@ struct kernel {
     struct platform *platform;       /* immutable */
     struct vfs *vfs;                 /* immutable; mount table and file system types */
     struct timer_base *timers;       /* immutable; kernel/time/ktimer.h */
+    struct egress *egress;           /* immutable; NULL: no policy. net/inet/egress.h */
     struct poller *poller;           /* set before the first task runs: kernel/wait/poller.h */
     struct futexes *futexes;         /* immutable; kernel/futex/futex.h */
     struct ipc *ipc;                 /* immutable; kernel/ipc/ipc.h */

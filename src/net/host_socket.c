@@ -15,9 +15,12 @@
 #include "base/cleanup.h"
 #include "kernel/kernel.h"
 #include "kernel/task/task.h"
+#include "net/inet/egress.h"
 
 #define PIECE   65536u /* of a stream, at a time */
 #define MSG_MAX 65536u /* the longest datagram there is, and more */
+
+#define MAX_DROPPED 64 /* datagrams, by one receive */
 
 #define SEND_FLAGS  (LX_MSG_OOB | LX_MSG_DONTROUTE | LX_MSG_EOR | LX_MSG_CONFIRM | LX_MSG_MORE)
 #define RECV_FLAGS  (LX_MSG_OOB | LX_MSG_PEEK | LX_MSG_TRUNC | LX_MSG_ERRQUEUE)
@@ -81,6 +84,8 @@ static bool is_inside(const struct kernel *k, const struct sockname *n)
 int host_socket_poll_fd(struct file *f)
 {
     struct host_socket *hs = host_socket_of(socket_of(f));
+    if (hs->side) /* another socket may come to stand behind it */
+        return -1;
     int key = atomic_load(&hs->key);
     if (key == 0) {
         int new = fcntl(hs->fd, F_DUPFD_CLOEXEC, PLATFORM_KEYS);
@@ -98,7 +103,8 @@ int host_socket_direct(struct file *f, enum direct_kind *ret_kind)
 {
     struct socket *s = socket_of(f);
     struct sockname peer;
-    if (s->type != LX_SOCK_STREAM || host_socket_getname(s, true, &peer) < 0)
+    if (s->type != LX_SOCK_STREAM || host_socket_of(s)->side ||
+        host_socket_getname(s, true, &peer) < 0)
         return -1;
     atomic_store(&s->given, true); /* then look at what is revoked by it */
     *ret_kind =
@@ -131,6 +137,7 @@ void host_socket_release(struct file *f)
     if (atomic_load(&hs->key) > 0)
         close_fd(atomic_load(&hs->key));
     close_fd(hs->fd);
+    egress_side_free(hs->side);
     free(hs);
 }
 
@@ -157,6 +164,8 @@ ssize_t host_socket_send(struct socket *s, const struct sock_msg *m, const void 
 ssize_t host_socket_send_file(struct file *f, int from, int64_t pos, size_t n)
 {
     off_t at = pos;
+    if (host_socket_of(socket_of(f))->side && !is_stream(socket_of(f))) /* each is looked at */
+        return -EINVAL;
     ssize_t r = sendfile(host_socket_of(socket_of(f))->fd, from, &at, n);
     return r < 0 ? -errno : r;
 }
@@ -167,6 +176,43 @@ static void show(struct sock_msg *m, const struct msghdr *h)
     m->control_len = h->msg_controllen;
     if (m->name)
         m->name->len = (uint32_t) MIN((size_t) h->msg_namelen, sizeof(m->name->bytes));
+}
+
+/* Where the egress policy listens: it must know who has sent it, and what comes from where nobody
+ * is allowed to be is dropped. */
+static ssize_t receive_watched(struct host_socket *hs, struct msghdr *h, size_t room, int flags)
+{
+    for (unsigned i = 0; i < MAX_DROPPED; i++) {
+        uint64_t to = egress_receiver(hs);
+        struct sockname from;
+        struct msghdr g = *h;
+        g.msg_name = from.bytes;
+        g.msg_namelen = sizeof(from.bytes);
+        ssize_t n = recvmsg(hs->fd, &g, flags);
+        if (n < 0)
+            return -errno;
+        from.len = (uint32_t) MIN((size_t) g.msg_namelen, sizeof(from.bytes));
+        if ((flags & MSG_ERRQUEUE) || egress_received(hs, to, &from, h->msg_iov->iov_base,
+                                                      MIN((size_t) n, room), flags & MSG_PEEK)) {
+            if (h->msg_name)
+                memcpy(h->msg_name, from.bytes, from.len);
+            g.msg_name = h->msg_name;
+            *h = g;
+            return n;
+        }
+        if (flags & MSG_PEEK)
+            (void) !recv(hs->fd, NULL, 0, MSG_DONTWAIT);
+    }
+    return -EAGAIN;
+}
+
+static ssize_t receive(struct socket *s, struct msghdr *h, size_t room, int flags)
+{
+    struct host_socket *hs = host_socket_of(s);
+    if (hs->side && !is_stream(s))
+        return receive_watched(hs, h, room, flags);
+    ssize_t n = recvmsg(hs->fd, h, flags);
+    return n < 0 ? -errno : n;
 }
 
 ssize_t host_socket_recv(struct socket *s, struct task *t unused_, struct sock_msg *m)
@@ -185,9 +231,9 @@ ssize_t host_socket_recv(struct socket *s, struct task *t unused_, struct sock_m
         h.msg_control = m->control;
         h.msg_controllen = m->control_cap;
     }
-    ssize_t n = recvmsg(host_socket_of(s)->fd, &h, (int) (m->flags & RECV_FLAGS) | MSG_DONTWAIT);
+    ssize_t n = receive(s, &h, room, (int) (m->flags & RECV_FLAGS) | MSG_DONTWAIT);
     if (n < 0)
-        return -errno;
+        return n;
     kernel_heard(s->k);
     show(m, &h);
     if (m->flags & (LX_MSG_PEEK | LX_MSG_OOB))
@@ -220,6 +266,8 @@ int host_option_set(struct socket *s, const struct host_option *table, size_t n,
     if (len < o->min)
         return -EINVAL;
     len = MIN(len, (size_t) o->max);
+    if (host_socket_of(s)->side)
+        return egress_setsockopt(host_socket_of(s), level, name, v, len);
     return setsockopt(host_socket_of(s)->fd, level, name, v, (socklen_t) len) < 0 ? -errno : 0;
 }
 

@@ -12,12 +12,14 @@
 
 struct host_socket {
     struct socket sock; /* first */
-    int fd;             /* immutable */
+    int fd;             /* immutable: the number, not what it stands for */
     /* The same under a number that stubs can have, too: platform.h. 0: not yet asked for, -1: none
      * to be had. Never changed once it is neither 0. */
     _Atomic int key;
     struct waitq wq;
     struct poll_source source;
+    struct egress_side *side; /* immutable once it is in a table; NULL: goes where it likes.
+                                 net/inet/egress.h */
 };
 
 static inline struct host_socket *host_socket_of(struct socket *s)

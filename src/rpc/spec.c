@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define SPEC_MAGIC   0x43505343u /* "CSPC" */
-#define SPEC_VERSION 2u
+#define SPEC_VERSION 3u
 #define PROC_MAGIC   0x50505343u /* "CSPP": a process_spec alone */
 #define STR_NULL     UINT32_MAX
 
@@ -195,6 +195,8 @@ static void put_spec(struct writer *w, const struct sandbox_spec *s)
         put_device(w, &s->devices[i]);
     put_process(w, &s->process);
     put_u32(w, s->network);
+    put_strv(w, s->allow_net);
+    put_strv(w, s->nameservers);
     put_u32(w, (uint32_t) s->control_fd);
     put_u32(w, (uint32_t) s->log_fd);
     put_u32(w, (uint32_t) s->self_fd);
@@ -505,6 +507,8 @@ static void get_spec(struct reader *r, struct sandbox_spec *s)
     if (network > NETWORK_JOINED && !r->error)
         r->error = -EBADMSG;
     s->network = (enum network_mode) network;
+    s->allow_net = get_strv(r);
+    s->nameservers = get_strv(r);
     s->control_fd = get_fd(r);
     s->log_fd = get_fd(r);
     s->self_fd = get_fd(r);
@@ -646,6 +650,8 @@ void sandbox_spec_free(struct sandbox_spec *s)
         free(s->devices[i].path);
     free(s->devices);
     free(s->id);
+    free_strv(s->allow_net);
+    free_strv(s->nameservers);
     free(s->hostname);
     free(s->domainname);
     process_spec_clear(&s->process);

@@ -156,6 +156,11 @@ struct sandbox_spec {
     size_t n_devices;
     struct process_spec process;
     enum network_mode network;
+    /* The egress policy, base/netrule.h: what Internet sockets may reach. NULL (or empty): all that
+     * the network reaches. With rules and NETWORK_OWN the sandbox process starts in the namespace
+     * that leads outside, and boot makes the sandbox's own. */
+    char **allow_net;
+    char **nameservers; /* addresses: who is asked for names, resolv.conf(5) of the host */
     /* SOCK_SEQPACKET unix socket: listening (state directory), or already connected to the one
      * client of a foreground `do` (SO_ACCEPTCONN tells which); -1 for none. Protocol: rpc/control.h
      */
@@ -180,6 +185,16 @@ struct sandbox_spec {
      * kernel's default; of given ones the sentry counts, 0 = without end. */
     uint64_t overlay_size;
 };
+
+static inline bool spec_has_policy(const struct sandbox_spec *s)
+{
+    return s->allow_net && s->allow_net[0];
+}
+/* One thread stays in the namespace that leads outside. */
+static inline bool spec_has_two_networks(const struct sandbox_spec *s)
+{
+    return spec_has_policy(s) && s->network == NETWORK_OWN;
+}
 
 /* Largest encoded spec accepted: room for ARG_MAX-sized arguments and environment. */
 #define SPEC_MAX_BYTES (4u << 20)

@@ -25,6 +25,7 @@
 #include "kernel/vfs/node.h"
 #include "kernel/vfs/special.h"
 #include "kernel/wait/poller.h"
+#include "net/inet/egress.h"
 #include "net/unix/unix.h"
 #include "sentry/copy_tree.h"
 #include "sentry/mount_options.h"
@@ -342,6 +343,18 @@ static int mount_all(struct kernel *k, struct confinement *c, struct fail *f)
     return r;
 }
 
+static int make_egress(struct kernel *k, const struct confinement *c)
+{
+    const struct egress_config e = {
+        .rules = (const char *const *) c->spec->allow_net,
+        .servers = (const char *const *) c->spec->nameservers,
+        .outer = c->outer,
+        .own_loopback = c->spec->network != NETWORK_HOST,
+    };
+
+    return c->outer ? egress_new(&e, &k->egress) : 0;
+}
+
 int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
 {
     const struct sandbox_spec *s = c->spec;
@@ -380,6 +393,8 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
         r = pipes_new(&p->specials.pipes);
     if (r == 0)
         r = poller_new(&k->poller);
+    if (r == 0)
+        r = make_egress(k, c);
     if (r == 0)
         r = unix_net_new(&p->specials.unix_net);
     if (r == 0)

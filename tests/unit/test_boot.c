@@ -26,6 +26,7 @@
 #include "boot/handoff.h"
 #include "boot/inventory.h"
 #include "boot/mountinfo.h"
+#include "boot/outer.h"
 #include "boot/seccomp.h"
 
 /* ---- the filter ---- */
@@ -169,6 +170,48 @@ static void test_arguments(void **state)
     assert_int_equal(answer(SYS_prctl, PR_SET_DUMPABLE, 0, 0), SECCOMP_RET_TRAP);
 }
 
+/* ---- the filter of the thread that stays outside ---- */
+
+static void test_outer_filter(void **state)
+{
+    const uint64_t stream = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const uint64_t datagram = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const uint64_t raw = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    static struct sock_filter outer[64];
+    const struct {
+        uint32_t nr;
+        uint64_t a0, a1;
+        uint32_t answer;
+    } cases[] = {
+        {SYS_socket, AF_INET, stream, SECCOMP_RET_ALLOW},
+        {SYS_socket, AF_INET6, datagram, SECCOMP_RET_ALLOW},
+        {SYS_futex, 0, 0, SECCOMP_RET_ALLOW},
+        {SYS_restart_syscall, 0, 0, SECCOMP_RET_ALLOW},
+        {SYS_socket, AF_INET, raw, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_INET, SOCK_STREAM, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_NETLINK, raw, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_PACKET, datagram, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_UNIX, stream, SECCOMP_RET_KILL_PROCESS},
+        {SYS_connect, 0, 0, SECCOMP_RET_KILL_PROCESS},
+        {SYS_bind, 0, 0, SECCOMP_RET_KILL_PROCESS},
+        {SYS_sendto, 0, 0, SECCOMP_RET_KILL_PROCESS},
+        {SYS_setns, 0, 0, SECCOMP_RET_KILL_PROCESS},
+        {SYS_write, 0, 0, SECCOMP_RET_KILL_PROCESS},
+        {SYS_mmap, 0, 0, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket | 0x40000000u, AF_INET, stream, SECCOMP_RET_KILL_PROCESS},
+    };
+
+    (void) state;
+    assert_true(outer_build_filter(outer, 64) > 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct seccomp_data d = {.nr = (int) cases[i].nr,
+                                 .arch = AUDIT_ARCH_X86_64,
+                                 .args = {cases[i].a0, cases[i].a1}};
+
+        assert_int_equal(bpf_run(outer, 64, &d), cases[i].answer);
+    }
+}
+
 /* ---- the hand-over ---- */
 
 static void test_handoff(void **state)
@@ -177,6 +220,7 @@ static void test_handoff(void **state)
     struct handoff in = {.proc_mode = PROC_BOUND,
                          .exec_from_memfd = true,
                          .oom_score_fd = 17,
+                         .inner_net_fd = 18,
                          .cpuinfo = cpuinfo,
                          .version = version};
     struct handoff out = {0};
@@ -191,6 +235,7 @@ static void test_handoff(void **state)
     assert_true(out.exec_from_memfd);
     assert_false(out.no_reexec);
     assert_int_equal(out.oom_score_fd, 17);
+    assert_int_equal(out.inner_net_fd, 18);
     assert_true(out.limits[7].soft == 1024 && out.limits[7].hard == UINT64_MAX);
     assert_string_equal(out.cpuinfo, cpuinfo);
     assert_null(out.meminfo);
@@ -273,10 +318,11 @@ static void test_mountinfo(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_other_architecture),
-        cmocka_unit_test(test_admitted),  cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_handoff),   cmocka_unit_test(test_handoff_malformed),
-        cmocka_unit_test(test_inventory), cmocka_unit_test(test_mountinfo),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_other_architecture),
+        cmocka_unit_test(test_admitted),     cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_handoff),      cmocka_unit_test(test_handoff_malformed),
+        cmocka_unit_test(test_outer_filter), cmocka_unit_test(test_inventory),
+        cmocka_unit_test(test_mountinfo),
     };
 
     return cmocka_run_group_tests(tests, build, NULL);

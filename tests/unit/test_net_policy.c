@@ -329,12 +329,12 @@ static void by_name(void **state)
     assert_true(policy_is_server(p, &server));
     assert_false(policy_allows(p, &server, 0)); /* datagrams are looked at one by one */
     begin(&m, 7, QUERY, 0, "evil.org", DNS_A);
-    assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, 100), -EPERM);
+    assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, false, 100), -EPERM);
     begin(&m, 7, QUERY, 0, "cdn.net", DNS_A);
-    assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, 100), -EPERM);
-    assert_int_equal(policy_ask(p, 1, &server.addr, (uint8_t *) "tunnel", 0, 100), -EPERM);
+    assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, false, 100), -EPERM);
+    assert_int_equal(policy_ask(p, 1, &server.addr, (uint8_t *) "tunnel", 0, false, 100), -EPERM);
     begin(&m, 7, QUERY, 0, "pypi.org", DNS_A);
-    assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, 100), 0);
+    assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, false, 100), 0);
     id = (unsigned) m.b[0] << 8 | m.b[1];
 
     begin(&m, id, ANSWER, 2, "pypi.org", DNS_A);
@@ -380,7 +380,7 @@ static void short_lives_and_guesses(void **state)
 
     (void) state;
     begin(&m, 7, QUERY, 0, "a.cdn.net", DNS_A);
-    assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, 100), 0);
+    assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, false, 100), 0);
     id = (unsigned) m.b[0] << 8 | m.b[1];
     begin(&m, id, ANSWER, 1, "a.cdn.net", DNS_A);
     record(&m, "a.cdn.net", DNS_A, 0, "\1\2\3\4", 4);
@@ -389,7 +389,7 @@ static void short_lives_and_guesses(void **state)
     assert_false(policy_allows(p, &there, 700));
 
     begin(&m, 7, QUERY, 0, "b.cdn.net", DNS_A);
-    assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, 800), 0);
+    assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, false, 800), 0);
     id = (unsigned) m.b[0] << 8 | m.b[1];
     begin(&m, id ^ 1, ANSWER, 1, "b.cdn.net", DNS_A);
     record(&m, "b.cdn.net", DNS_A, 0, "\1\2\3\4", 4);
@@ -402,7 +402,7 @@ static void short_lives_and_guesses(void **state)
     /* More than there is room for: the newest are there. */
     for (unsigned i = 0; i < 3000; i++) {
         begin(&m, 7, QUERY, 0, "c.cdn.net", DNS_A);
-        assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, 900 + i), 0);
+        assert_int_equal(policy_ask(p, 1, &server.addr, m.b, m.n, false, 900 + i), 0);
         id = (unsigned) m.b[0] << 8 | m.b[1];
         uint8_t addr[4] = {9, 9, (uint8_t) (i >> 8), (uint8_t) i};
         begin(&m, id, ANSWER, 1, "c.cdn.net", DNS_A);

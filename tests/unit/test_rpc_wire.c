@@ -26,6 +26,8 @@
 
 static char *argv_words[] = {WORD("sh"), WORD("-c"), WORD(""), NULL};
 static char *envp_words[] = {WORD("A=1"), NULL};
+static char *rules[] = {WORD("pypi.org:443"), WORD("10.0.0.0/8"), NULL};
+static char *servers[] = {WORD("127.0.0.53"), NULL};
 static uint32_t groups[] = {4, 27};
 static struct rlimit_spec rlimits[] = {{7, 1024, 4096}, {4, 0, UINT64_MAX}};
 static struct mount_spec mounts[] = {
@@ -102,6 +104,8 @@ static struct sandbox_spec example(void)
                 .no_new_privs = true,
             },
         .network = NETWORK_HOST,
+        .allow_net = rules,
+        .nameservers = servers,
         .control_fd = 5,
         .log_fd = 6,
         .self_fd = 8,
@@ -184,6 +188,11 @@ static void compare(const struct sandbox_spec *a, const struct sandbox_spec *b)
     }
     compare_process(&a->process, &b->process);
     assert_int_equal(a->network, b->network);
+    assert_string_equal(a->allow_net[0], b->allow_net[0]);
+    assert_string_equal(a->allow_net[1], b->allow_net[1]);
+    assert_null(b->allow_net[2]);
+    assert_string_equal(a->nameservers[0], b->nameservers[0]);
+    assert_null(b->nameservers[1]);
     assert_int_equal(a->control_fd, b->control_fd);
     assert_int_equal(a->log_fd, b->log_fd);
     assert_int_equal(a->self_fd, b->self_fd);

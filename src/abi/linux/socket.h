@@ -55,6 +55,7 @@ enum {
     LX_SOL_UDP = 17,
     LX_SOL_IPV6 = 41,
     LX_SOL_ICMPV6 = 58,
+    LX_SOL_UDPLITE = 136,
 };
 
 enum { /* level SOL_SOCKET */
@@ -71,6 +72,7 @@ enum { /* level SOL_SOCKET */
        LX_SO_NO_CHECK = 11,
        LX_SO_PRIORITY = 12,
        LX_SO_LINGER = 13,
+       LX_SO_BSDCOMPAT = 14,
        LX_SO_REUSEPORT = 15,
        LX_SO_PASSCRED = 16,
        LX_SO_PEERCRED = 17,
@@ -79,34 +81,64 @@ enum { /* level SOL_SOCKET */
        LX_SO_RCVTIMEO = 20,
        LX_SO_SNDTIMEO = 21,
        LX_SO_BINDTODEVICE = 25,
+       LX_SO_DETACH_FILTER = 27,
        LX_SO_PEERNAME = 28,
        LX_SO_TIMESTAMP = 29,
        LX_SO_ACCEPTCONN = 30,
        LX_SO_PEERSEC = 31,
        LX_SO_SNDBUFFORCE = 32,
        LX_SO_RCVBUFFORCE = 33,
+       LX_SO_PASSSEC = 34,
        LX_SO_TIMESTAMPNS = 35,
        LX_SO_MARK = 36,
        LX_SO_TIMESTAMPING = 37,
        LX_SO_PROTOCOL = 38,
        LX_SO_DOMAIN = 39,
        LX_SO_RXQ_OVFL = 40,
+       LX_SO_WIFI_STATUS = 41,
        LX_SO_PEEK_OFF = 42,
        LX_SO_NOFCS = 43,
+       LX_SO_LOCK_FILTER = 44,
+       LX_SO_SELECT_ERR_QUEUE = 45,
+       LX_SO_BUSY_POLL = 46,
+       LX_SO_MAX_PACING_RATE = 47,
+       LX_SO_BPF_EXTENSIONS = 48,
        LX_SO_INCOMING_CPU = 49,
+       LX_SO_CNX_ADVICE = 53,
+       LX_SO_MEMINFO = 55,
+       LX_SO_INCOMING_NAPI_ID = 56,
+       LX_SO_COOKIE = 57,
        LX_SO_PEERGROUPS = 59,
        LX_SO_ZEROCOPY = 60,
+       LX_SO_TXTIME = 61,
+       LX_SO_BINDTOIFINDEX = 62,
+       LX_SO_TIMESTAMP_NEW = 63,
+       LX_SO_TIMESTAMPNS_NEW = 64,
+       LX_SO_TIMESTAMPING_NEW = 65,
        LX_SO_RCVTIMEO_NEW = 66,
        LX_SO_SNDTIMEO_NEW = 67,
+       LX_SO_PREFER_BUSY_POLL = 69,
+       LX_SO_BUSY_POLL_BUDGET = 70,
+       LX_SO_NETNS_COOKIE = 71,
+       LX_SO_BUF_LOCK = 72,
+       LX_SO_TXREHASH = 74,
+       LX_SO_RCVMARK = 75,
        LX_SO_PEERPIDFD = 77,
 };
 
 enum { LX_SCM_RIGHTS = 1, LX_SCM_CREDENTIALS = 2 };
 #define LX_SCM_MAX_FD 253
 
-#define LX_SIOCOUTQ   0x5411u
-#define LX_SIOCINQ    0x541bu
-#define LX_SIOCATMARK 0x8905u
+#define LX_SIOCOUTQ     0x5411u
+#define LX_SIOCINQ      0x541bu
+#define LX_FIOSETOWN    0x8901u
+#define LX_SIOCSPGRP    0x8902u
+#define LX_FIOGETOWN    0x8903u
+#define LX_SIOCGPGRP    0x8904u
+#define LX_SIOCATMARK   0x8905u
+#define LX_SIOCGSTAMP   0x8906u
+#define LX_SIOCGSTAMPNS 0x8907u
+#define LX_SIOCOUTQNSD  0x894bu
 
 struct lx_ucred {
     int32_t pid;

@@ -3,9 +3,11 @@
 #include "kernel/wait/poller.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/htab.h"
 #include "base/log.h"
@@ -127,6 +129,34 @@ int poller_arm(struct poll_source *s, uint32_t events)
     return epoll_ctl(p->epoll_fd, EPOLL_CTL_MOD, s->fd, &ev) < 0 ? -errno : 0;
 }
 
+/* lock held */
+static void drop(struct poll_source *s)
+{
+    struct poller *p = s->p;
+    struct entry *e = find(p, s->id);
+
+    if (e) {
+        htab_remove(&p->known, &e->link);
+        free(e);
+    }
+    s->id = 0;
+}
+
+int poller_replace(struct poll_source *s, int fd)
+{
+    struct poller *p = s->p;
+    MUTEX_GUARD(&p->lock);
+    uint32_t how = s->edges ? EPOLLET : EPOLLONESHOT;
+    struct epoll_event ev = {.events = s->armed | s->edges | how, .data.u64 = s->id};
+    if (s->id)
+        (void) epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
+    int r = dup3(fd, s->fd, O_CLOEXEC) < 0 ? -errno : 0;
+    /* Not known any more: introduced again when it is next waited for. */
+    if (s->id && epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, s->fd, &ev) < 0)
+        drop(s);
+    return r;
+}
+
 void poller_forget(struct poll_source *s)
 {
     struct poller *p = s->p;
@@ -135,11 +165,6 @@ void poller_forget(struct poll_source *s)
     MUTEX_GUARD(&p->lock);
     if (!s->id)
         return;
-    struct entry *e = find(p, s->id);
     (void) epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
-    if (e) {
-        htab_remove(&p->known, &e->link);
-        free(e);
-    }
-    s->id = 0;
+    drop(s);
 }

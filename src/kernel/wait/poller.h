@@ -27,6 +27,11 @@ int poller_new(struct poller **ret) must_check;
  * among them: whenever they begin to hold, from now on.
  */
 int poller_arm(struct poll_source *s, uint32_t events) must_check;
+/*
+ * Another open file takes the source's descriptor number, and what was asked for goes on with it;
+ * fd is the caller's to close. Whoever waits should be woken to look anew.
+ */
+int poller_replace(struct poll_source *s, int fd) must_check;
 /* The poller forgets the source: after return it wakes it no more. Before its descriptor is closed.
  */
 void poller_forget(struct poll_source *s);

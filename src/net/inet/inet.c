@@ -6,6 +6,7 @@
 
 #include "kernel/kernel.h"
 #include "kernel/task/task.h"
+#include "net/inet/egress.h"
 #include "net/inet/internal.h"
 
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58 };
@@ -29,6 +30,8 @@ static int inet_bind(struct socket *s, struct task *t, const struct sockname *n)
     int r = may_bind(t, n);
     if (r < 0)
         return r;
+    if (host_socket_of(s)->side)
+        return egress_bind(host_socket_of(s), n);
     return bind(host_socket_of(s)->fd, host_sockaddr(n), n->len) < 0 ? -errno : 0;
 }
 
@@ -36,11 +39,15 @@ static int inet_bind(struct socket *s, struct task *t, const struct sockname *n)
 static int inet_connect(struct socket *s, struct task *t unused_, const struct sockname *n,
                         struct shared_waitq **wait unused_)
 {
+    if (host_socket_of(s)->side)
+        return egress_connect(host_socket_of(s), n);
     return connect(host_socket_of(s)->fd, host_sockaddr(n), n->len) < 0 ? -errno : 0;
 }
 
 static int inet_listen(struct socket *s, struct task *t unused_, int backlog)
 {
+    if (host_socket_of(s)->side)
+        return egress_listen(host_socket_of(s), backlog);
     return listen(host_socket_of(s)->fd, backlog) < 0 ? -errno : 0;
 }
 
@@ -85,7 +92,17 @@ static int wrap(struct task *t, int fd, int family, int type, int protocol, uint
                 struct socket **ret)
 {
     const struct host_socket_kind kind = {&inet_file_ops, family, type, protocol};
-    return host_socket_wrap(t->k, t->cred, fd, &kind, flags, ret);
+    struct socket *s;
+    int r = host_socket_wrap(t->k, t->cred, fd, &kind, flags, &s);
+    if (r < 0)
+        return r;
+    r = egress_adopt(host_socket_of(s));
+    if (r < 0) {
+        file_put(&s->file);
+        return r;
+    }
+    *ret = s;
+    return 0;
 }
 
 /* The one protocol behind a request; negative errno. */

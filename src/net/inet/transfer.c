@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "kernel/task/task.h"
+#include "net/inet/egress.h"
 #include "net/inet/internal.h"
 #include "net/scm.h"
 
@@ -77,7 +78,9 @@ ssize_t inet_send(struct socket *s, struct task *t unused_, struct sock_msg *m,
         return -ENOBUFS;
     if (want && iobuf_take(m->io, buf, want) != (ssize_t) want)
         return -EFAULT;
-    ssize_t n = host_socket_send(s, m, buf, want, (size_t) control);
+    struct host_socket *hs = host_socket_of(s);
+    ssize_t n = hs->side && !is_stream(s) ? egress_send(hs, m, buf, want, (size_t) control)
+                                          : host_socket_send(s, m, buf, want, (size_t) control);
     if (n < (ssize_t) want) { /* not all of it: the rest is still to be taken */
         *m->io = before;
         if (n > 0)

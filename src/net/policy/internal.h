@@ -35,7 +35,6 @@ struct policy {
     struct net_rule *rules; /* immutable, as are the servers */
     size_t n_rules, n_servers;
     struct net_addr servers[MAX_SERVERS];
-    bool names;                               /* immutable: there are rules of names */
     struct mutex lock;                        /* RANK_LEAF */
     struct learned learned[MAX_LEARNED];      /* [lock] */
     struct question questions[MAX_QUESTIONS]; /* [lock] a ring */

@@ -21,6 +21,13 @@
 
 /* ---- making one ---- */
 
+/* Who opens the way to one address, for what is asked of servers of names, calls it one. */
+static bool is_server_rule(const struct net_rule *r)
+{
+    return r->kind == NET_RULE_ADDRESS && r->prefix == (r->addr.v6 ? 128 : 32) &&
+           r->first == DNS_PORT && r->last == DNS_PORT && (r->protocols & NET_UDP);
+}
+
 static int read_rules(struct policy *p, const char *const *texts)
 {
     char why[128];
@@ -36,7 +43,8 @@ static int read_rules(struct policy *p, const char *const *texts)
 
         if (net_rule_parse(texts[p->n_rules], r, why, sizeof(why)) < 0)
             return -EINVAL;
-        p->names |= r->kind == NET_RULE_NAME || r->kind == NET_RULE_DOMAIN;
+        if (is_server_rule(r) && p->n_servers < MAX_SERVERS)
+            p->servers[p->n_servers++] = r->addr;
     }
     return 0;
 }
@@ -44,9 +52,13 @@ static int read_rules(struct policy *p, const char *const *texts)
 static int read_servers(struct policy *p, const char *const *texts)
 {
     for (; texts && *texts; texts++) {
-        if (p->n_servers == MAX_SERVERS || net_addr_parse(*texts, &p->servers[p->n_servers]) < 0)
+        struct net_addr a;
+
+        if (net_addr_parse(*texts, &a) < 0)
             return -EINVAL;
-        net_addr_unmap(&p->servers[p->n_servers++]);
+        net_addr_unmap(&a);
+        if (p->n_servers < MAX_SERVERS)
+            p->servers[p->n_servers++] = a;
     }
     return 0;
 }
@@ -172,16 +184,20 @@ static bool is_name_of_rule(const struct policy *p, const char *name)
 }
 
 int policy_ask(struct policy *p, uint64_t from, const struct net_addr *server, uint8_t *bytes,
-               size_t n, uint64_t now)
+               size_t n, bool anything, uint64_t now)
 {
     struct question q = {.from = from, .asked = now, .server = *server};
     uint16_t id;
 
     if (dns_parse_question(bytes, n, &q.q) < 0) {
+        if (anything)
+            return 0;
         policy_log_message(p, server, now);
         return -EPERM;
     }
     if (!is_name_of_rule(p, q.q.name)) {
+        if (anything)
+            return 0;
         policy_log_name(p, q.q.name, now);
         return -EPERM;
     }

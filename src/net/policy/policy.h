@@ -44,10 +44,11 @@ bool policy_is_special(const struct net_addr *a);
 /*
  * A datagram of socket `from` on its way to a server of names. 0: it is a question that a rule of
  * names is about; its number has been exchanged for one that nobody outside can know, and the
- * answer is waited for. -EPERM: anything else; the log has it.
+ * answer is waited for. -EPERM: anything else; the log has it. anything: a rule of addresses allows
+ * that server, and nothing is refused.
  */
 int policy_ask(struct policy *p, uint64_t from, const struct net_addr *server, uint8_t *bytes,
-               size_t n, uint64_t now) must_check;
+               size_t n, bool anything, uint64_t now) must_check;
 /*
  * A datagram of a server of names that `to` has received: an answer that is waited for is believed,
  * and has its old number again. peek: it will be received once more.
