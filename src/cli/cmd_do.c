@@ -408,12 +408,12 @@ static int run_do(struct cli *cli, const struct command *self, int argc, char **
         r = foreground_begin(&d.fg, &f);
     if (r == 0)
         r = network_choose(o.network, NULL, &d.network, &f);
-    if (r == 0)
-        r = build_spec(cli, &o, argv + 1, d.spec, &d.kept, &f);
-    if (r == 0) {
+    if (r == 0) { /* before anything is made that is kept */
         d.spec->network = d.network.mode;
         r = egress_fill(d.spec, o.allow_net.items, o.allow_net.n, NULL, &f);
     }
+    if (r == 0)
+        r = build_spec(cli, &o, argv + 1, d.spec, &d.kept, &f);
     if (r == 0)
         r = launch(cli, &d, &f);
     if (r == 0)

@@ -18,8 +18,12 @@ struct host_socket {
     _Atomic int key;
     struct waitq wq;
     struct poll_source source;
-    struct egress_side *side; /* immutable once it is in a table; NULL: goes where it likes.
-                                 net/inet/egress.h */
+    /*
+     * Immutable once it is in a table; NULL: it goes where it likes. Else net/inet/egress.h: what
+     * stands behind fd may be exchanged while the socket is not connected (and a duplicate would
+     * have to be, too), and datagrams go out by egress_send() alone, which looks at them.
+     */
+    struct egress_side *side;
 };
 
 static inline struct host_socket *host_socket_of(struct socket *s)

@@ -140,7 +140,7 @@ struct route_question {
     uint8_t addr[16];
 };
 
-/* How the answer's packets would go: RTN_*; 0: nowhere at all; negative errno. */
+/* What kind of way leads there: RTN_*; 0: none at all; negative errno. */
 static int route_type(struct outer *o, const struct net_addr *a)
 {
     size_t len = a->v6 ? 16 : 4;

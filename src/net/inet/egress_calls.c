@@ -256,8 +256,10 @@ bool egress_received(struct host_socket *hs, uint64_t to, const struct sockname 
     struct destination d;
     bool server;
 
-    if (!to || egress_parse(&hs->sock, from, false, &d, &clean) != 0)
+    if (!to)
         return true;
+    if (egress_parse(&hs->sock, from, false, &d, &clean) != 0)
+        return false;
     server = policy_is_server(e->policy, &d);
     if (server)
         policy_hear(e->policy, to, &d.addr, data, len, peek, egress_now());

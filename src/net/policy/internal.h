@@ -13,7 +13,7 @@
 /* An address that a server has given for a name. */
 struct learned {
     struct net_addr addr;
-    uint64_t expires; /* 0: a free place */
+    uint64_t expires;
     char name[NET_NAME_MAX];
 };
 
@@ -36,7 +36,8 @@ struct policy {
     size_t n_rules, n_servers;
     struct net_addr servers[MAX_SERVERS];
     struct mutex lock;                        /* RANK_LEAF */
-    struct learned learned[MAX_LEARNED];      /* [lock] */
+    struct learned learned[MAX_LEARNED];      /* [lock] the first n_learned */
+    size_t n_learned;                         /* [lock] */
     struct question questions[MAX_QUESTIONS]; /* [lock] a ring */
     size_t next_question;                     /* [lock] */
     struct refusal refusals[MAX_REFUSALS];    /* [lock] by key */

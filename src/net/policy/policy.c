@@ -123,7 +123,7 @@ bool policy_is_server(const struct policy *p, const struct destination *d)
 static bool is_learned(const struct policy *p, const struct net_rule *r, const struct net_addr *a,
                        uint64_t now)
 {
-    for (size_t i = 0; i < MAX_LEARNED; i++) {
+    for (size_t i = 0; i < p->n_learned; i++) {
         const struct learned *l = &p->learned[i];
 
         if (l->expires > now && net_addr_equal(&l->addr, a) && net_rule_names(r, l->name))
@@ -212,22 +212,24 @@ int policy_ask(struct policy *p, uint64_t from, const struct net_addr *server, u
     return 0;
 }
 
-/* lock held. The place of the same pair, a free one, or that of the first to expire. */
+/* lock held. The place of the same pair, a new one, or that of the first to expire. */
 static void learn(struct policy *p, const struct dns_answer *a, const char *name, uint64_t now)
 {
     struct learned *best = &p->learned[0];
     uint64_t expires = now + MAX(TTL_MIN, MIN(a->ttl, TTL_MAX));
 
-    for (size_t i = 0; i < MAX_LEARNED; i++) {
+    for (size_t i = 0; i < p->n_learned; i++) {
         struct learned *l = &p->learned[i];
 
-        if (l->expires && net_addr_equal(&l->addr, &a->addr) && strcmp(l->name, name) == 0) {
+        if (net_addr_equal(&l->addr, &a->addr) && strcmp(l->name, name) == 0) {
             l->expires = MAX(l->expires, expires);
             return;
         }
         if (l->expires < best->expires)
             best = l;
     }
+    if (p->n_learned < MAX_LEARNED)
+        best = &p->learned[p->n_learned++];
     best->addr = a->addr;
     best->expires = expires;
     memcpy(best->name, name, sizeof(best->name));

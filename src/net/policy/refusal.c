@@ -34,8 +34,8 @@ static void name_of(struct policy *p, const struct net_addr *a, char ret[static 
 {
     ret[0] = '\0';
     MUTEX_GUARD(&p->lock);
-    for (size_t i = 0; i < MAX_LEARNED; i++)
-        if (p->learned[i].expires && net_addr_equal(&p->learned[i].addr, a)) {
+    for (size_t i = 0; i < p->n_learned; i++)
+        if (net_addr_equal(&p->learned[i].addr, a)) {
             memcpy(ret, p->learned[i].name, NET_NAME_MAX);
             return;
         }
