@@ -78,6 +78,8 @@ int inventory_from_spec(struct inventory *inv, const struct sandbox_spec *s, str
         r = add_checked(inv, s->group_fds[i], group_file_names[i].name, f);
     if (r == 0)
         r = add_checked(inv, s->machine_fd, "machine", f);
+    if (r == 0)
+        r = add_checked(inv, s->net_fd, "net", f);
     for (size_t i = 0; i < s->n_mounts && r == 0; i++) {
         r = add_checked(inv, s->mounts[i].tree_fd, "tree", f);
         if (r == 0)

@@ -122,6 +122,11 @@ static int fill(int ruleset, const struct sandbox_spec *s, uint64_t known, struc
         if (r < 0)
             return fail_errno(f, -r, "writing a Landlock rule for the tree of processors");
     }
+    if (s->net_fd >= 0) {
+        r = allow_tree(ruleset, s->net_fd, false, known);
+        if (r < 0)
+            return fail_errno(f, -r, "writing a Landlock rule for the settings of the network");
+    }
     for (int fd = 0; fd < 3; fd++) {
         r = allow_stdio(ruleset, fd, known);
         if (r < 0)

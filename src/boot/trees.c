@@ -24,15 +24,17 @@
 #define AT_RECURSIVE 0x8000
 #endif
 
-/* ---- what /sys tells about the machine ---- */
+/* ---- what /sys and /proc tell about the machine and the network ---- */
 
 #define MACHINE_PATH "/sys/devices/system"
+#define NET_PATH     "/proc/sys/net"
 
 /*
- * Processors and memory nodes as the host describes them: a tree that ends there, read-only. Where
- * it cannot be had, /sys inside knows numbers of processors and no more.
+ * A tree of the host's kernel that ends there, read-only, when a mount of this kind is to tell of
+ * it. Where it cannot be had, what is shown inside says less.
  */
-static void open_machine(struct sandbox_spec *s)
+static void open_facts(const struct sandbox_spec *s, enum mount_kind kind, const char *path,
+                       int *ret_fd)
 {
     struct mount_attr a = {
         .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
@@ -43,19 +45,19 @@ static void open_machine(struct sandbox_spec *s)
     int fd, r;
 
     for (size_t i = 0; i < s->n_mounts; i++)
-        wanted |= s->mounts[i].kind == MOUNT_SYS;
+        wanted |= s->mounts[i].kind == kind;
     if (!wanted)
         return;
-    fd = host_open_tree(AT_FDCWD, MACHINE_PATH, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    fd = host_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     r = fd < 0 ? fd : host_mount_setattr(fd, "", AT_EMPTY_PATH, &a, sizeof(a));
     if (r < 0) {
         close_fd(fd);
-        log_info("boot 0: no tree of " MACHINE_PATH " (%s): the container's /sys tells little",
+        log_info("boot 0: no tree of %s (%s): the container is told little of it", path,
                  strerror(-r));
         return;
     }
-    log_debug("boot 0: " MACHINE_PATH " cloned as descriptor %d, read-only", fd);
-    s->machine_fd = fd;
+    log_debug("boot 0: %s cloned as descriptor %d, read-only", path, fd);
+    *ret_fd = fd;
 }
 
 int trees_open(struct sandbox_spec *s, struct fail *f)
@@ -83,7 +85,9 @@ int trees_open(struct sandbox_spec *s, struct fail *f)
                   m->flags & MOUNT_F_RECURSIVE ? " with the mounts below" : "", fd, m->dest);
         m->tree_fd = fd;
     }
-    open_machine(s);
+    /* Processors and memory nodes; settings of the network namespace, of whichever one looks. */
+    open_facts(s, MOUNT_SYS, MACHINE_PATH, &s->machine_fd);
+    open_facts(s, MOUNT_PROC, NET_PATH, &s->net_fd);
     return uppers_open(s, f);
 }
 

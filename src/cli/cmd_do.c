@@ -27,8 +27,10 @@
 #include "host/volume.h"
 #include "oci/caps.h"
 
+#define HOSTNAME_MAX 64 /* uname(2) */
+
 struct do_options {
-    const char *root, *cwd, *network, *overlay_size, *keep;
+    const char *root, *cwd, *network, *hostname, *overlay_size, *keep;
     bool ro, rw, overlay, strace, terminal, no_terminal;
     struct string_list env, volumes, cap_add, cap_drop, allow_net;
 };
@@ -53,6 +55,8 @@ static const struct option do_option_table[] = {
      "working directory inside (default: the caller's, if it is there)", O(cwd)},
     {"env", 'e', OPTION_LIST, false, "K=V", "set a variable of its environment; may be repeated",
      O(env)},
+    {"hostname", 0, OPTION_STRING, false, "NAME", "its host name (default: the host's)",
+     O(hostname)},
     {"cap-add", 0, OPTION_LIST, false, "CAP",
      "a capability more, or ALL: within the sandbox only; may be repeated", O(cap_add)},
     {"cap-drop", 0, OPTION_LIST, false, "CAP", "a capability less, or ALL; may be repeated",
@@ -235,6 +239,8 @@ static int check_options(struct do_options *o, struct volumes *ret, struct fail 
 {
     int r = 0;
 
+    if (o->hostname && (!*o->hostname || strlen(o->hostname) > HOSTNAME_MAX))
+        return fail(f, EINVAL, "option --hostname: expected 1 to %d bytes", HOSTNAME_MAX);
     if (o->terminal && o->no_terminal)
         return fail(f, EINVAL, "options --terminal and --no-terminal exclude each other");
     for (size_t i = 0; i < o->volumes.n && r == 0; i++)
@@ -289,7 +295,8 @@ static int build_spec(const struct cli *cli, struct do_options *o, char **argv,
         return r;
     snprintf(id, sizeof(id), "do-%d", (int) getpid());
     s->id = strdup(id);
-    if (!s->id)
+    s->hostname = o->hostname ? strdup(o->hostname) : NULL;
+    if (!s->id || (o->hostname && !s->hostname))
         return fail(f, ENOMEM, "out of memory");
     s->rootless = geteuid() != 0;
     s->start_now = true;

@@ -147,6 +147,11 @@ int bundle_load(const char *dir, const char *id, const char *network, struct bun
         r = choose_cgroup(&b, id, f);
     if (r == 0)
         r = network_choose(network, b.config, &b.network, f);
+    if (r == 0 && b.network.mode == NETWORK_HOST && b.config->n_sysctls)
+        r = fail(f, EPERM,
+                 "linux.sysctl: %s: the container has the host's network namespace, whose settings "
+                 "are not its own",
+                 b.config->sysctls[0]);
     if (r < 0) {
         bundle_free(&b);
         return r;
@@ -195,6 +200,7 @@ int bundle_make_spec(struct bundle *b, const char *id, struct sandbox_spec **ret
     s->hostname = take_ptr(&c->hostname);
     s->domainname = take_ptr(&c->domainname);
     s->network = b->network.mode;
+    s->sysctls = take_ptr(&c->sysctls);
     s->rootless = !b->privileged;
     pids = c->resources.value[LIMIT_PIDS];
     s->pids_max = pids > 0 && pids < UINT32_MAX ? (uint32_t) pids : 0;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <sched.h>
@@ -14,6 +15,8 @@
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
+#include "base/sysctl.h"
 
 #ifndef NSFS_MAGIC
 #define NSFS_MAGIC 0x6e736673
@@ -108,6 +111,33 @@ int network_enter(int fd, int *ret_back, struct fail *f)
                                            "belongs to, and in our own)"
                                          : "");
     *ret_back = take_fd(&back);
+    return 0;
+}
+
+#define LOW_PORTS "net.ipv4.ip_unprivileged_port_start"
+
+static bool sets(const struct sandbox_spec *s, const char *name)
+{
+    const size_t n = strlen(name);
+
+    for (size_t i = 0; s->sysctls && s->sysctls[i]; i++)
+        if (strncmp(s->sysctls[i], name, n) == 0 && s->sysctls[i][n] == '=')
+            return true;
+    return false;
+}
+
+int network_prepare(const struct sandbox_spec *s, struct fail *f)
+{
+    const bool low_ports = s->process.cap_bounding & (UINT64_C(1) << CAP_NET_BIND_SERVICE);
+    const char *failed;
+    int r = sysctl_set_all(s->sysctls, &failed);
+
+    if (r < 0)
+        return fail_errno(f, -r, "linux.sysctl: setting %s", failed);
+    r = low_ports && !sets(s, LOW_PORTS) ? sysctl_set(LOW_PORTS, "0") : 0;
+    if (r < 0)
+        log_info("the container cannot have ports below the namespace's " LOW_PORTS ": %s",
+                 strerror(-r));
     return 0;
 }
 

@@ -24,4 +24,9 @@ int network_choose(const char *option, const struct oci_config *config, struct n
 
 /* Takes this thread into the namespace; *ret_back leads back by network_leave(), which takes it. */
 int network_enter(int fd, int *ret_back, struct fail *f) must_check;
+/*
+ * In the joined namespace: the settings that the config wants, and, as the sandbox has no privilege
+ * there, that low ports are the guest's own privileged's to take.
+ */
+int network_prepare(const struct sandbox_spec *s, struct fail *f) must_check;
 int network_leave(int back, struct fail *f) must_check;

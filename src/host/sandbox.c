@@ -305,8 +305,14 @@ int sandbox_clone(struct sandbox_params *p, struct sandbox *ret, struct fail *f)
         return fail_errno(f, -r, "writing the sandbox's specification");
     if (p->spec->network == NETWORK_JOINED)
         r = network_enter(p->network_fd, &back, f);
-    if (r < 0)
-        return r;
+    if (back >= 0)
+        r = network_prepare(p->spec, f);
+    if (r < 0) {
+        struct fail ignored = {0};
+
+        return back >= 0 && network_leave(back, &ignored) < 0 ? fail_wrap(f, r, "%s", ignored.text)
+                                                              : r;
+    }
     pid = host_clone3(&a, sizeof(a));
     if (pid == 0) {
         close(ours);

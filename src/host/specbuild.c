@@ -19,6 +19,7 @@ struct sandbox_spec *spec_new(void)
     s->log_fd = -1;
     s->self_fd = -1;
     s->machine_fd = -1;
+    s->net_fd = -1;
     for (size_t i = 0; i < N_GROUP_FILES; i++)
         s->group_fds[i] = -1;
     s->process.umask = 022;

@@ -13,4 +13,5 @@ struct host_facts {
     char *uid_map, *gid_map; /* of the sandbox's user namespace */
     char *huge_pages;        /* /sys/kernel/mm/transparent_hugepage/enabled */
     int machine_fd;          /* tree of the host's /sys/devices/system, or -1 */
+    int net_fd;              /* tree of the host's /proc/sys/net, or -1 */
 };

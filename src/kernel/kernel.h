@@ -31,9 +31,11 @@ struct specials;
 #define KERNEL_PID_MAX     32768
 #define KERNEL_MAX_TASKS   (KERNEL_PID_MAX / 2) /* without a limit */
 /* inotify(7), /proc/sys/fs/inotify: of one queue; of one user */
-#define KERNEL_INOTIFY_EVENTS    16384u
-#define KERNEL_INOTIFY_INSTANCES 128u
-#define KERNEL_INOTIFY_WATCHES   65536u
+#define KERNEL_INOTIFY_EVENTS     16384u
+#define KERNEL_INOTIFY_INSTANCES  128u
+#define KERNEL_INOTIFY_WATCHES    65536u
+#define KERNEL_UNIX_DGRAM_BACKLOG 10u /* net.unix.max_dgram_qlen */
+#define KERNEL_NAME_MAX           64  /* of the host and domain name: uname(2) */
 
 struct kernel {
     struct platform *platform;       /* immutable */
@@ -57,9 +59,9 @@ struct kernel {
     uint32_t max_tasks;      /* [tasks_lock] */
     _Atomic uint32_t paused; /* 1: no guest code may run; task/pause.h */
 
-    uint32_t login_sessions;           /* [tasks_lock] given so far: /proc/PID/sessionid */
-    char hostname[65], domainname[65]; /* [tasks_lock] */
-    struct timespec boot_mono;         /* immutable: CLOCK_MONOTONIC at start, for start times */
+    uint32_t login_sessions; /* [tasks_lock] given so far: /proc/PID/sessionid */
+    char hostname[KERNEL_NAME_MAX + 1], domainname[KERNEL_NAME_MAX + 1]; /* [tasks_lock] */
+    struct timespec boot_mono; /* immutable: CLOCK_MONOTONIC at start, for start times */
     struct timespec boot_real;
     struct mutex epoll_nest;   /* RANK_EPOLL_NEST: held while epoll sets become members of others */
     uint64_t epoll_mark;       /* [epoll_nest] number of the last walk over them */

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/sysctl.h"
 #include "base/textio.h"
 #include "oci/caps.h"
 #include "oci/json.h"
@@ -412,6 +414,49 @@ static int read_root_propagation(struct json_reader *r, json_object *v, void *ta
     return json_fail(r, EINVAL, "unknown propagation \"%s\"", text);
 }
 
+static int add_sysctl(struct json_reader *r, struct oci_config *c, const char *name,
+                      const char *value)
+{
+    char **v = reallocarray(c->sysctls, c->n_sysctls + 2, sizeof(*v));
+
+    if (!v)
+        return json_fail(r, ENOMEM, "out of memory");
+    c->sysctls = v;
+    v[c->n_sysctls] = NULL;
+    if (asprintf(&v[c->n_sysctls], "%s=%s", name, value) < 0) {
+        v[c->n_sysctls] = NULL;
+        return json_fail(r, ENOMEM, "out of memory");
+    }
+    v[++c->n_sysctls] = NULL;
+    return 0;
+}
+
+/* Those of a network namespace can be set; the rest is the application kernel's own, or the
+ * machine's. */
+static int read_sysctls(struct json_reader *r, json_object *v, void *target)
+{
+    struct oci_config *c = target;
+
+    if (!json_object_is_type(v, json_type_object))
+        return json_fail_type(r, "an object", v);
+    json_object_object_foreach(v, name, item)
+    {
+        const char *value;
+        int e = json_get_text(r, item, &value);
+
+        if (e < 0)
+            return e;
+        if (sysctl_is_net(name))
+            e = strchr(name, '=') ? json_fail(r, EINVAL, "\"%s\" is not a name", name)
+                                  : add_sysctl(r, c, name, value);
+        else
+            sb_addf(&r->noted, "%slinux.sysctl[\"%s\"]", r->noted.len ? ", " : "", name);
+        if (e < 0)
+            return e;
+    }
+    return 0;
+}
+
 static const struct json_field linux_fields[] = {
     {.name = "namespaces",
      .kind = JSON_ARRAY,
@@ -441,7 +486,7 @@ static const struct json_field linux_fields[] = {
      .count = C(n_devices),
      .size = sizeof(struct oci_device),
      .table = &device_table},
-    {.name = "sysctl", .kind = JSON_NOTED},
+    {.name = "sysctl", .kind = JSON_CUSTOM, .read = read_sysctls},
     {.name = "seccomp", .kind = JSON_NOTED},
     {.name = "rootfsPropagation", .kind = JSON_CUSTOM, .read = read_root_propagation},
     {.name = "mountLabel", .kind = JSON_NOTED},
@@ -645,6 +690,7 @@ void oci_config_free(struct oci_config *c)
     limits_free(&c->resources);
     free_strv(c->masked_paths);
     free_strv(c->readonly_paths);
+    free_strv(c->sysctls);
     free(c->noted);
     free(c);
 }

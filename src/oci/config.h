@@ -86,6 +86,8 @@ struct oci_config {
     char *cgroups_path;
     struct limits resources;
     char **masked_paths, **readonly_paths;
+    char **sysctls; /* linux.sysctl, those of a network namespace: "net.NAME=VALUE"; may be NULL */
+    size_t n_sysctls;
     struct oci_device *devices;
     size_t n_devices;
     bool root_slave; /* linux.rootfsPropagation: mounts made on the host later should be seen */

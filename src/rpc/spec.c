@@ -204,6 +204,8 @@ static void put_spec(struct writer *w, const struct sandbox_spec *s)
         put_u32(w, (uint32_t) s->group_fds[i]);
     put_u32(w, s->group_v2);
     put_u32(w, (uint32_t) s->machine_fd);
+    put_u32(w, (uint32_t) s->net_fd);
+    put_strv(w, s->sysctls);
     put_u32(w, s->rootless);
     put_u32(w, s->start_now);
     put_u32(w, s->die_with_parent);
@@ -516,6 +518,8 @@ static void get_spec(struct reader *r, struct sandbox_spec *s)
         s->group_fds[i] = get_fd(r);
     s->group_v2 = get_bool(r);
     s->machine_fd = get_fd(r);
+    s->net_fd = get_fd(r);
+    s->sysctls = get_strv(r);
     s->rootless = get_bool(r);
     s->start_now = get_bool(r);
     s->die_with_parent = get_bool(r);
@@ -654,6 +658,7 @@ void sandbox_spec_free(struct sandbox_spec *s)
     free_strv(s->nameservers);
     free(s->hostname);
     free(s->domainname);
+    free_strv(s->sysctls);
     process_spec_clear(&s->process);
     free(s);
 }

@@ -170,6 +170,8 @@ struct sandbox_spec {
     bool group_v2;                /* which version's files they are */
     int machine_fd; /* boot's: tree of the host's /sys/devices/system, for what MOUNT_SYS tells of
                        processors and memory nodes; -1: none */
+    int net_fd;     /* boot's: tree of /proc/sys/net, for what MOUNT_PROC tells of it; -1: none */
+    char **sysctls; /* "net.NAME=VALUE", for the network namespace; NULL-terminated, or NULL */
     int self_fd;    /* detached tree of the sentry's own binary (real root), or -1 */
     bool rootless;  /* no privileges on the host: sources are opened inside the user namespace */
     bool start_now; /* false: wait for COMMIT (rpc/sync.h), then for START on the control socket */

@@ -26,6 +26,7 @@
 #include "kernel/vfs/special.h"
 #include "kernel/wait/poller.h"
 #include "net/inet/egress.h"
+#include "net/links.h"
 #include "net/unix/unix.h"
 #include "sentry/copy_tree.h"
 #include "sentry/mount_options.h"
@@ -375,6 +376,7 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     set_names(k, s);
     take_facts(&p->facts, &c->handoff);
     p->facts.machine_fd = s->machine_fd;
+    p->facts.net_fd = s->net_fd;
     k->host = &p->facts;
     p->specials.fs_types = fs_types;
     p->specials.fifo_open = fifo_open;
@@ -383,6 +385,7 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     p->specials.terminal_open = terminal_open;
     p->specials.has_console = terminal_has_console;
     p->specials.unix_show = unix_show;
+    p->specials.links = &host_links;
     k->specials = &p->specials;
     r = take_ids(k, &p->facts);
     if (r == 0)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+from cases_run import both
 from frame import Place, Skip, fake, plain_user, real
 
 SERVER = "import socket; s = socket.create_server(('', 80)); print('ready', flush=True); c, a = s.accept(); " \
@@ -184,3 +185,127 @@ def test_joining_takes_a_right(p):
             assert q.ok("do", "--network", "none", "--", "true") == ""
         finally:
             q.close()
+
+
+@host_place
+def test_joined_namespace_in_files(p):
+    """/sys/class/net and /proc/sys/net are the joined namespace's; statistics move."""
+    with Pair() as n:
+        def inside(script):
+            return p.ok("do", "--network", n.path, "--", "sh", "-c", script).split()
+        def there(script):
+            return ip("netns", "exec", n.inner, "sh", "-c", script).split()
+        files = "cd /sys/class/net/in0; cat address mtu ifindex iflink operstate carrier flags type tx_queue_len speed duplex; " \
+                "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/in0/forwarding /proc/sys/net/ipv6/conf/in0/disable_ipv6"
+        assert inside("ls /sys/class/net /sys/devices/virtual/net") == ["/sys/class/net:", "in0", "lo",
+                                                                       "/sys/devices/virtual/net:", "in0", "lo"]
+        ip("netns", "exec", n.inner, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        ip("-n", n.inner, "link", "set", "in0", "mtu", "1400")
+        assert inside(files) == there(files)
+        before, after = inside("cat /sys/class/net/in0/statistics/tx_packets; "
+                               "python3 -c \"import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('10.77.0.1', 9))\"; "
+                               "cat /sys/class/net/in0/statistics/tx_packets")
+        assert int(after) > int(before)
+        script = "echo 5 > /sys/class/net/in0/mtu"
+        r = p.cl("do", "--network", n.path, "--", "sh", "-c", script)
+        assert r.code != 0 and "1400" in ip("-n", n.inner, "link"), r
+
+
+@host_place
+def test_low_ports_of_a_joined_namespace(p):
+    """The container's own capability decides; in a namespace that is joined, too."""
+    bind = "import socket; socket.create_server(('', 80)); print('bound')"
+    with Pair() as n:
+        assert p.ok("do", "--network", n.path, "--", "python3", "-c", bind) == "bound\n"
+        r = p.cl("do", "--network", n.path, "--cap-drop", "NET_BIND_SERVICE", "--", "python3", "-c", bind)
+        assert r.code == 1 and "Permission denied" in r.err, r
+
+
+SYSCTLS = {"net.ipv4.ip_default_ttl": "77", "net/ipv4/tcp_fin_timeout": "33", "net.ipv4.ip_local_port_range": "30000 40000"}
+SHOW = ["/bin/cat", "/proc/sys/net/ipv4/ip_default_ttl", "/proc/sys/net/ipv4/tcp_fin_timeout",
+        "/proc/sys/net/ipv4/ip_local_port_range"]
+
+
+def with_sysctls(p):
+    p.config["linux"]["sysctl"] = SYSCTLS
+    p.config["process"]["args"] = SHOW
+
+
+@both
+def test_sysctls_of_an_own_namespace(p):
+    with_sysctls(p)
+    use_network(p)
+    assert p.ok("run", "-b", p.bundle, "a").split() == ["77", "33", "30000", "40000"]
+    p.config["linux"]["sysctl"] = {"net.ipv4.ip_forward": "x"}
+    p.write()
+    p.fails(125, ["linux.sysctl", "net.ipv4.ip_forward=x", "Invalid argument"], "run", "-b", p.bundle, "a")
+    p.config["linux"]["sysctl"] = {"net.no.such": "1"}
+    p.write()
+    p.fails(125, ["linux.sysctl", "net.no.such=1", "No such file"], "run", "-b", p.bundle, "a")
+    p.config["linux"]["sysctl"] = {"net.ipv4.ip_forward": "1"}
+    use_network(p, listed=False)
+    p.fails(125, ["linux.sysctl", "net.ipv4.ip_forward=1", "host's network namespace"], "run", "-b", p.bundle, "a")
+    p.nothing_left()
+
+
+@real
+def test_sysctls_of_a_joined_namespace(p):
+    with Pair() as n:
+        with_sysctls(p)
+        use_network(p, n.path)
+        assert p.ok("run", "-b", p.bundle, "a").split() == ["77", "33", "30000", "40000"]
+        assert ip("netns", "exec", n.inner, "cat", "/proc/sys/net/ipv4/ip_default_ttl") == "77\n"
+        with open("/proc/sys/net/ipv4/ip_default_ttl") as f:
+            assert f.read() != "77\n", "the host's own setting was changed"
+
+
+@fake
+def test_sysctls_that_are_no_names(p):
+    for name in ("net..ipv4", "net.ipv4.", "net/../kernel/hostname", "net/./x", "net.a=b"):
+        p.config["linux"]["sysctl"] = {name: "1"}
+        p.write()
+        r = p.cl("create", "-b", p.bundle, "a")
+        assert r.code == 1 and "linux.sysctl" in r.err or "left out" in r.err, (name, r)
+        p.cl("delete", "--force", "a")
+    p.config["linux"]["sysctl"] = {"net.ipv4.ip_forward": 1}
+    p.write()
+    p.fails(1, ["linux.sysctl", "expected a string"], "create", "-b", p.bundle, "a")
+
+
+NAMES = "hostname; uname -n; cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname"
+
+
+@both
+def test_names_of_a_container(p):
+    p.config.update(hostname="box", domainname="example.org")
+    p.write(args=["/bin/sh", "-c", NAMES])
+    assert p.ok("run", "-b", p.bundle, "a").split() == ["box", "box", "box", "example.org"]
+    p.write(args=["/bin/sh", "-c", "hostname new"])
+    r = p.cl("run", "-b", p.bundle, "a")
+    assert r.code != 0, "a name was changed without CAP_SYS_ADMIN"
+    for kind in ("bounding", "permitted", "effective"):
+        p.config["process"].setdefault("capabilities", {})[kind] = ["CAP_SYS_ADMIN"]
+    p.write(args=["/bin/sh", "-c", f"hostname new; {NAMES}; echo newer > /proc/sys/kernel/hostname; "
+                                   f"echo d > /proc/sys/kernel/domainname; {NAMES}"])
+    assert p.ok("run", "-b", p.bundle, "a").split() == ["new"] * 3 + ["example.org"] + ["newer"] * 3 + ["d"]
+
+
+@host_place
+def test_names_of_do(p):
+    own = os.uname().nodename
+    for user in (None, plain_user()):
+        q = Place(user=user) if user else p
+        try:
+            assert q.ok("do", "--", "sh", "-c", NAMES).split()[:3] == [own] * 3
+            assert q.ok("do", "--hostname", "box", "--", "sh", "-c", NAMES).split()[:3] == ["box"] * 3
+            for name in ("", "x" * 65):
+                q.fails(125, ["--hostname"], "do", "--hostname", name, "--", "true")
+            for question in (["hostname", "-f"], ["getent", "hosts", own],
+                             ["python3", "-c", "import socket; print(socket.gethostbyname(socket.gethostname()))"]):
+                r = subprocess.run(question, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                if r.returncode == 0:
+                    assert q.ok("do", "--", *question) == r.stdout, question
+        finally:
+            if user:
+                q.close()
+    assert os.uname().nodename == own

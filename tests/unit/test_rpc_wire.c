@@ -63,6 +63,7 @@ static struct mount_spec mounts[] = {
      .upper_fd = -1,
      .upper_source = WORD("/var/layers/3")},
 };
+static char *sysctls[] = {WORD("net.ipv4.ip_forward=1"), NULL};
 static struct device_spec devices[] = {
     {.path = WORD("/dev/fuse"),
      .mode = S_IFCHR | 0660,
@@ -112,6 +113,8 @@ static struct sandbox_spec example(void)
         .group_fds = {11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, -1},
         .group_v2 = true,
         .machine_fd = 24,
+        .net_fd = 25,
+        .sysctls = sysctls,
         .start_now = true,
         .strace = true,
         .mediate_data = true,
@@ -199,6 +202,9 @@ static void compare(const struct sandbox_spec *a, const struct sandbox_spec *b)
     assert_memory_equal(a->group_fds, b->group_fds, sizeof(a->group_fds));
     assert_int_equal(a->group_v2, b->group_v2);
     assert_int_equal(a->machine_fd, b->machine_fd);
+    assert_int_equal(a->net_fd, b->net_fd);
+    assert_string_equal(a->sysctls[0], b->sysctls[0]);
+    assert_null(b->sysctls[1]);
     assert_int_equal(a->rootless, b->rootless);
     assert_int_equal(a->start_now, b->start_now);
     assert_int_equal(a->die_with_parent, b->die_with_parent);

@@ -102,6 +102,9 @@ int proc_show_vmstat(const struct pseudo_ctx *c, struct strbuf *out);
         return 0;                                                         \
     }
 
+/* net_sysctl.c */
+extern const struct pseudo_entry proc_sys_net_table[];
+
 /* ipc.c */
 extern const struct pseudo_entry proc_sysvipc_table[], proc_mqueue_table[];
 int proc_show_msgmax(const struct pseudo_ctx *c, struct strbuf *out);

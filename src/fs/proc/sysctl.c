@@ -50,9 +50,30 @@ static int show_hostname(const struct pseudo_ctx *c, struct strbuf *out)
 static int show_domainname(const struct pseudo_ctx *c, struct strbuf *out)
 {
     mutex_lock(&c->k->tasks_lock);
-    sb_addf(out, "%s\n", c->k->domainname[0] ? c->k->domainname : "(none)");
+    sb_addf(out, "%s\n", c->k->domainname);
     mutex_unlock(&c->k->tasks_lock);
     return 0;
+}
+
+/* Up to the first newline, and no longer than a name may be. */
+static int store_name(const struct pseudo_ctx *c, char dst[KERNEL_NAME_MAX + 1], const char *text)
+{
+    size_t n = MIN(strcspn(text, "\n"), (size_t) KERNEL_NAME_MAX);
+    mutex_lock(&c->k->tasks_lock);
+    memset(dst, 0, KERNEL_NAME_MAX + 1);
+    memcpy(dst, text, n);
+    mutex_unlock(&c->k->tasks_lock);
+    return 0;
+}
+
+static int store_hostname(const struct pseudo_ctx *c, const char *text, size_t n unused_)
+{
+    return store_name(c, c->k->hostname, text);
+}
+
+static int store_domainname(const struct pseudo_ctx *c, const char *text, size_t n unused_)
+{
+    return store_name(c, c->k->domainname, text);
 }
 
 static int show_osrelease(const struct pseudo_ctx *c, struct strbuf *out)
@@ -99,7 +120,6 @@ PROC_CONST(show_nr_open, "1048576\n")
 PROC_CONST(show_file_max, "9223372036854775807\n")
 PROC_CONST(show_pipe_max, "1048576\n")
 PROC_CONST(show_pipe_pages, "16384\n")
-PROC_CONST(show_somaxconn, "4096\n")
 
 static const struct pseudo_entry random_table[] = {
     PSEUDO_FILE("boot_id", 0444, show_boot_id),
@@ -112,8 +132,8 @@ static const struct pseudo_entry random_table[] = {
 static const struct pseudo_entry kernel_table[] = {
     PSEUDO_FILE("cap_last_cap", 0444, show_last_cap),
     PSEUDO_FILE("core_pattern", 0444, show_core_pattern),
-    PSEUDO_FILE("domainname", 0444, show_domainname),
-    PSEUDO_FILE("hostname", 0444, show_hostname),
+    PSEUDO_RW("domainname", 0644, show_domainname, store_domainname),
+    PSEUDO_RW("hostname", 0644, show_hostname, store_hostname),
     PSEUDO_FILE("msgmax", 0444, proc_show_msgmax),
     PSEUDO_FILE("msgmnb", 0444, proc_show_msgmnb),
     PSEUDO_FILE("msgmni", 0444, proc_show_msgmni),
@@ -197,14 +217,10 @@ static const struct pseudo_entry vm_table[] = {
     {0},
 };
 
-static const struct pseudo_entry core_table[] = {PSEUDO_FILE("somaxconn", 0444, show_somaxconn),
-                                                 {0}};
-static const struct pseudo_entry net_table[] = {PSEUDO_DIR("core", 0555, core_table), {0}};
-
 const struct pseudo_entry proc_sys_table[] = {
     PSEUDO_DIR("fs", 0555, fs_table),
     PSEUDO_DIR("kernel", 0555, kernel_table),
-    PSEUDO_DIR("net", 0555, net_table),
+    PSEUDO_DIR("net", 0555, proc_sys_net_table),
     PSEUDO_DIR("vm", 0555, vm_table),
     {0},
 };

@@ -14,9 +14,9 @@
 #include "abi/linux/stat.h"
 #include "fs/sys/cpulist.h"
 #include "fs/sys/machine.h"
-#include "fs/sys/names.h"
 #include "kernel/group/group.h"
 #include "kernel/kernel.h"
+#include "kernel/vfs/pseudo_names.h"
 
 #define MAX_CACHES 16
 
@@ -123,18 +123,18 @@ static bool has_topology(const struct pseudo_ctx *c, const char *name)
 }
 
 static const struct pseudo_entry topology_file = PSEUDO_FILE("", 0444, show_topology);
-static const struct sys_names topology = {topology_names, has_topology, &topology_file};
+static const struct pseudo_names topology = {topology_names, has_topology, &topology_file};
 
 #define NAMES_DIR(which)                                                                         \
     static const struct pseudo_entry *which##_lookup(struct pseudo_ctx *c, const char *name,     \
                                                      size_t len)                                 \
     {                                                                                            \
-        return sys_names_lookup(&which, c, name, len);                                           \
+        return pseudo_names_lookup(&which, c, name, len);                                        \
     }                                                                                            \
     static int which##_list(const struct pseudo_ctx *c, uint64_t cursor,                         \
                             bool (*emit)(void *arg, const char *name, uint64_t next), void *arg) \
     {                                                                                            \
-        return sys_names_list(&which, c, cursor, emit, arg);                                     \
+        return pseudo_names_list(&which, c, cursor, emit, arg);                                  \
     }                                                                                            \
     static const struct pseudo_dynamic which##_dynamic = {.lookup = which##_lookup,              \
                                                           .list = which##_list};
@@ -169,7 +169,7 @@ static bool has_cache(const struct pseudo_ctx *c, const char *name)
 }
 
 static const struct pseudo_entry cache_file = PSEUDO_FILE("", 0444, show_cache);
-static const struct sys_names cache = {cache_names, has_cache, &cache_file};
+static const struct pseudo_names cache = {cache_names, has_cache, &cache_file};
 NAMES_DIR(cache)
 static const struct pseudo_entry cache_dir = {.name = "",
                                               .mode = LX_S_IFDIR | 0555,
@@ -183,7 +183,7 @@ static bool has_index(const struct pseudo_ctx *c, unsigned index)
 
 static const struct pseudo_entry *caches_lookup(struct pseudo_ctx *c, const char *name, size_t len)
 {
-    int index = sys_number_behind("index", name, len);
+    int index = pseudo_number_behind("index", name, len);
     if (index < 0 || !has_index(c, (unsigned) index))
         return NULL;
     c->index = INDEX_WITH_CACHE(c->index, index);
@@ -220,7 +220,7 @@ static const struct pseudo_entry one_cpu_dir = PSEUDO_DIR("", 0555, cpu_entries)
 
 static const struct pseudo_entry *cpu_lookup(struct pseudo_ctx *c, const char *name, size_t len)
 {
-    int n = sys_number_behind("cpu", name, len);
+    int n = pseudo_number_behind("cpu", name, len);
     cpu_set_t set;
     group_cpus(c->k, &set);
     if (n < 0 || n >= CPU_SETSIZE || !CPU_ISSET(n, &set))
@@ -281,7 +281,7 @@ static bool has_weak(const struct pseudo_ctx *c, const char *name)
 }
 
 static const struct pseudo_entry weak_file = PSEUDO_FILE("", 0444, show_weak);
-static const struct sys_names weak = {weak_names, has_weak, &weak_file};
+static const struct pseudo_names weak = {weak_names, has_weak, &weak_file};
 NAMES_DIR(weak)
 
 static int has_vulnerabilities(const struct pseudo_ctx *c)

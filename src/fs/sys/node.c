@@ -12,9 +12,9 @@
 #include "abi/linux/stat.h"
 #include "fs/sys/cpulist.h"
 #include "fs/sys/machine.h"
-#include "fs/sys/names.h"
 #include "kernel/group/group.h"
 #include "kernel/kernel.h"
+#include "kernel/vfs/pseudo_names.h"
 
 #define MAX_NODES 1024
 
@@ -48,17 +48,17 @@ static int show_file(const struct pseudo_ctx *c, struct strbuf *out)
 }
 
 static const struct pseudo_entry node_file = PSEUDO_FILE("", 0444, show_file);
-static const struct sys_names files = {names, has_file, &node_file};
+static const struct pseudo_names files = {names, has_file, &node_file};
 
 static const struct pseudo_entry *file_lookup(struct pseudo_ctx *c, const char *name, size_t len)
 {
-    return sys_names_lookup(&files, c, name, len);
+    return pseudo_names_lookup(&files, c, name, len);
 }
 
 static int file_list(const struct pseudo_ctx *c, uint64_t cursor,
                      bool (*emit)(void *arg, const char *name, uint64_t next), void *arg)
 {
-    return sys_names_list(&files, c, cursor, emit, arg);
+    return pseudo_names_list(&files, c, cursor, emit, arg);
 }
 
 static const struct pseudo_dynamic file_dynamic = {.lookup = file_lookup, .list = file_list};
@@ -68,7 +68,7 @@ static const struct pseudo_entry one_node_dir = {.name = "",
 
 static const struct pseudo_entry *node_lookup(struct pseudo_ctx *c, const char *name, size_t len)
 {
-    int n = sys_number_behind("node", name, len);
+    int n = pseudo_number_behind("node", name, len);
     if (n < 0 || !has_node(c, (unsigned) n))
         return NULL;
     c->index = (uint32_t) n;

@@ -6,6 +6,7 @@
 #include "abi/linux/stat.h"
 #include "abi/linux/statfs.h"
 #include "fs/sys/cpu.h"
+#include "fs/sys/net.h"
 #include "fs/sys/node.h"
 #include "kernel/host_facts.h"
 #include "kernel/kernel.h"
@@ -33,7 +34,12 @@ static const struct pseudo_entry devices_system[] = {
      .dynamic = &sys_node_dynamic},
     {.name = NULL},
 };
+static const struct pseudo_entry virtual[] = {
+    {.name = "net", .mode = LX_S_IFDIR | 0555, .dynamic = &sys_net_devices},
+    {.name = NULL},
+};
 static const struct pseudo_entry devices[] = {PSEUDO_DIR("system", 0555, devices_system),
+                                              PSEUDO_DIR("virtual", 0555, virtual),
                                               {.name = NULL}};
 static const struct pseudo_entry fs[] = {PSEUDO_DIR("cgroup", 0555, none), {.name = NULL}};
 static const struct pseudo_entry thp[] = {PSEUDO_FILE("enabled", 0444, show_thp), {.name = NULL}};
@@ -41,10 +47,10 @@ static const struct pseudo_entry mm[] = {PSEUDO_DIR("transparent_hugepage", 0555
                                          {.name = NULL}};
 static const struct pseudo_entry kernel[] = {PSEUDO_DIR("mm", 0555, mm), {.name = NULL}};
 
-/* Where programs look for devices, of which there are none to see. */
+/* Where programs look for devices, of which there are none to see but network interfaces. */
 static const struct pseudo_entry class[] = {
     PSEUDO_DIR("block", 0555, none),
-    PSEUDO_DIR("net", 0555, none),
+    {.name = "net", .mode = LX_S_IFDIR | 0555, .dynamic = &sys_net_links},
     PSEUDO_DIR("tty", 0555, none),
     {.name = NULL},
 };

@@ -12,6 +12,7 @@
 
 struct file;
 struct kernel;
+struct link_ops;
 struct node;
 struct open_args;
 struct pipes;
@@ -49,7 +50,8 @@ struct specials {
     struct unix_net *unix_net; /* net/unix/unix.h */
     /* The lines of /proc/net/unix. */
     int (*unix_show)(struct kernel *k, struct strbuf *out);
-    struct super *memfds; /* what files of memfd_create(2) live on */
+    const struct link_ops *links; /* network interfaces: kernel/links.h */
+    struct super *memfds;         /* what files of memfd_create(2) live on */
     /* An empty one, open for reading and writing. flags: LX_MFD_*; without LX_MFD_CLOEXEC, and
      * checked. */
     int (*memfd_new)(struct kernel *k, const char *name, uint32_t flags, struct file **ret);

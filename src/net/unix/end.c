@@ -79,7 +79,7 @@ int unix_end_new(struct unix_net *net, int type, struct unix_end **ret)
     e->relay.mask = LX_POLL_WRITABLE;
     e->relay.notify = relay_room;
     e->peercred.u = (struct lx_ucred){0, UINT32_MAX, UINT32_MAX};
-    e->backlog = UNIX_DGRAM_BACKLOG;
+    e->backlog = KERNEL_UNIX_DGRAM_BACKLOG;
     e->peek_off = -1;
     atomic_init(&e->sndbuf, UNIX_SNDBUF_DEFAULT);
     atomic_init(&e->rcvbuf, UNIX_SNDBUF_DEFAULT);

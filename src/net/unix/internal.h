@@ -25,7 +25,6 @@ struct cred;
 #define UNIX_RCVBUF_MIN     2304u
 #define UNIX_MSG_OVERHEAD   768u /* what an empty message counts */
 #define UNIX_CHUNK          32768u
-#define UNIX_DGRAM_BACKLOG  10u /* net.unix.max_dgram_qlen */
 
 /* The name an end is bound to; immutable but for the links. */
 struct unix_name {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Directories of names out of a table: see names.h. */
-#include "fs/sys/names.h"
+/* Directories of names out of a table: see pseudo_names.h. */
+#include "kernel/vfs/pseudo_names.h"
 
 #include <string.h>
 
-const struct pseudo_entry *sys_names_lookup(const struct sys_names *n, struct pseudo_ctx *c,
-                                            const char *name, size_t len)
+const struct pseudo_entry *pseudo_names_lookup(const struct pseudo_names *n, struct pseudo_ctx *c,
+                                               const char *name, size_t len)
 {
     for (unsigned i = 0; n->names[i]; i++) {
         if (strlen(n->names[i]) != len || memcmp(n->names[i], name, len) != 0)
@@ -18,8 +18,8 @@ const struct pseudo_entry *sys_names_lookup(const struct sys_names *n, struct ps
     return NULL;
 }
 
-int sys_names_list(const struct sys_names *n, const struct pseudo_ctx *c, uint64_t cursor,
-                   bool (*emit)(void *arg, const char *name, uint64_t next), void *arg)
+int pseudo_names_list(const struct pseudo_names *n, const struct pseudo_ctx *c, uint64_t cursor,
+                      bool (*emit)(void *arg, const char *name, uint64_t next), void *arg)
 {
     size_t count = 0;
 
@@ -31,7 +31,7 @@ int sys_names_list(const struct sys_names *n, const struct pseudo_ctx *c, uint64
     return 0;
 }
 
-int sys_number_behind(const char *prefix, const char *text, size_t len)
+int pseudo_number_behind(const char *prefix, const char *text, size_t len)
 {
     size_t n = strlen(prefix);
     int v = 0;
