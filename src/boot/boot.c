@@ -187,7 +187,7 @@ int boot_confine(int handoff_fd, struct confinement *c, struct fail *f)
     if (r == 0)
         r = split_network(c, f);
     if (r == 0)
-        r = caps_confine(c->handoff.one_id, c->spec->die_with_parent, f);
+        r = caps_confine(c->handoff.one_id, c->spec, f);
     if (r == 0)
         r = caps_set_limits(f);
     if (r == 0)
@@ -199,7 +199,7 @@ int boot_confine(int handoff_fd, struct confinement *c, struct fail *f)
     if (r == 0)
         r = outer_confine(c->outer, f);
     if (r == 0)
-        r = seccomp_confine(f);
+        r = seccomp_confine(caps_raw_sockets(c->spec), f);
     if (r < 0)
         return r;
     r = platform_start(c->platform);

@@ -18,7 +18,12 @@
 
 #define CAP_BIT(cap) (1ull << (cap))
 
-uint64_t caps_kept(bool one_id)
+bool caps_raw_sockets(const struct sandbox_spec *s)
+{
+    return s->network == NETWORK_OWN && (s->process.cap_bounding & CAP_BIT(CAP_NET_RAW));
+}
+
+uint64_t caps_kept(bool one_id, bool raw)
 {
     /*
      * - CHOWN, FOWNER: chown and chmod on behalf of a guest's root, within the mapped ids.
@@ -27,6 +32,7 @@ uint64_t caps_kept(bool one_id)
      * - SETUID, SETGID: files made for a guest user get their owner by fsuid and fsgid; with one
      *   mapped id there is nothing to change to.
      * - SETFCAP: file capabilities, which guests give who may; no more than a set-user-id bit does.
+     * - NET_RAW: raw and packet sockets of a guest that may have them, caps_raw_sockets().
      * - FSETID never: with it a write would leave set-uid bits standing.
      */
     uint64_t kept = CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_DAC_OVERRIDE) |
@@ -34,6 +40,8 @@ uint64_t caps_kept(bool one_id)
 
     if (!one_id)
         kept |= CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID);
+    if (raw)
+        kept |= CAP_BIT(CAP_NET_RAW);
     return kept;
 }
 
@@ -70,7 +78,7 @@ int caps_die_with_parent(struct fail *f)
     return 0;
 }
 
-int caps_confine(bool one_id, bool die_with_parent, struct fail *f)
+int caps_confine(bool one_id, const struct sandbox_spec *s, struct fail *f)
 {
     /*
      * NOROOT: uid 0 means nothing at an exec, so that the zygote starts without capabilities.
@@ -79,7 +87,7 @@ int caps_confine(bool one_id, bool die_with_parent, struct fail *f)
     const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
                                SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
                                SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
-    uint64_t kept = caps_kept(one_id);
+    uint64_t kept = caps_kept(one_id, caps_raw_sockets(s));
     int r;
 
     /* EPERM: a plain user's single-id map denies setgroups. */
@@ -98,7 +106,7 @@ int caps_confine(bool one_id, bool die_with_parent, struct fail *f)
     if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
         return fail_errno(f, errno, "staying readable for ourselves (PR_SET_DUMPABLE)");
     log_debug("boot: capabilities are %#llx, for good", (unsigned long long) kept);
-    return die_with_parent ? caps_die_with_parent(f) : 0;
+    return s->die_with_parent ? caps_die_with_parent(f) : 0;
 }
 
 int caps_set_limits(struct fail *f)

@@ -219,7 +219,8 @@ static void look_at_capabilities(struct look *l, char *status)
 
     sb_add(l->json, ",\"capabilities\":{");
     for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
-        uint64_t expected = sets[i].kept ? caps_kept(l->c->handoff.one_id) : 0;
+        uint64_t expected =
+            sets[i].kept ? caps_kept(l->c->handoff.one_id, caps_raw_sockets(l->c->spec)) : 0;
 
         status_value(status, sets[i].field, value, sizeof(value));
         sb_addf(l->json, "%s\"%s\":\"%s\"", i ? "," : "", sets[i].key, value);

@@ -7,6 +7,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
@@ -157,6 +158,15 @@ static const uint32_t netlink_protocols[] = {NETLINK_ROUTE, NETLINK_SOCK_DIAG, N
 static const uint32_t socket_types[] = {
     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 };
+/* Raw and packet sockets, where the sandbox may have them (caps_raw_sockets()). */
+static const uint32_t raw_levels[] = {SOL_RAW, SOL_ICMPV6};
+static const uint32_t packet_types[] = {
+    SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+};
+/* Never rings, fan-out or headers of offloads: they are most of what was ever wrong with packet sockets. */
+static const uint32_t packet_options[] = {
+    PACKET_ADD_MEMBERSHIP, PACKET_DROP_MEMBERSHIP, PACKET_AUXDATA, PACKET_ORIGDEV, PACKET_IGNORE_OUTGOING,
+};
 static const uint32_t option_levels[] = {SOL_SOCKET, SOL_IP, IPPROTO_TCP, IPPROTO_UDP, SOL_IPV6, SOL_NETLINK};
 
 static const uint32_t prctls[] = {
@@ -188,7 +198,34 @@ static void one_of(struct bpf *b, unsigned arg, const uint32_t *list, size_t n, 
     bpf_goto(b, refuse);
 }
 
-static void place_checks(struct bpf *b, const int *label, int refuse)
+/* A family for packets besides the Internet's, and one type more for those. */
+static void place_raw_sockets(struct bpf *b, int family_ok, int allow, int refuse)
+{
+    int packet = bpf_label(b), internet = bpf_label(b);
+
+    bpf_if(b, BPF_IF_EQ, AF_PACKET, packet, BPF_NEXT);
+    one_of(b, 0, families, ARRAY_LEN(families), internet, refuse);
+    bpf_place(b, packet);
+    one_of(b, 1, packet_types, ARRAY_LEN(packet_types), allow, refuse);
+    bpf_place(b, internet);
+    bpf_load_arg(b, 1, 0);
+    bpf_if(b, BPF_IF_EQ, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, allow, family_ok);
+}
+
+static void place_raw_options(struct bpf *b, int allow, int refuse)
+{
+    int packet = bpf_label(b);
+
+    bpf_load_arg(b, 1, 0);
+    for (size_t i = 0; i < ARRAY_LEN(raw_levels); i++)
+        bpf_if(b, BPF_IF_EQ, raw_levels[i], allow, BPF_NEXT);
+    bpf_if(b, BPF_IF_EQ, SOL_PACKET, packet, BPF_NEXT);
+    one_of(b, 1, option_levels, ARRAY_LEN(option_levels), allow, refuse);
+    bpf_place(b, packet);
+    one_of(b, 2, packet_options, ARRAY_LEN(packet_options), allow, refuse);
+}
+
+static void place_checks(struct bpf *b, const int *label, int refuse, bool raw)
 {
     bpf_place(b, label[IOCTL]);
     one_of(b, 1, ioctls, ARRAY_LEN(ioctls), label[ANY], refuse);
@@ -197,7 +234,10 @@ static void place_checks(struct bpf *b, const int *label, int refuse)
     bpf_place(b, label[SOCKET]);
     bpf_load_arg(b, 0, 0);
     bpf_if(b, BPF_IF_EQ, AF_NETLINK, netlink, BPF_NEXT);
-    one_of(b, 0, families, ARRAY_LEN(families), family_ok, refuse);
+    if (raw)
+        place_raw_sockets(b, family_ok, label[ANY], refuse);
+    else
+        one_of(b, 0, families, ARRAY_LEN(families), family_ok, refuse);
     bpf_place(b, netlink);
     one_of(b, 2, netlink_protocols, ARRAY_LEN(netlink_protocols), netlink_ok, refuse);
     bpf_place(b, netlink_ok);
@@ -206,7 +246,10 @@ static void place_checks(struct bpf *b, const int *label, int refuse)
     bpf_place(b, family_ok);
     one_of(b, 1, socket_types, ARRAY_LEN(socket_types), label[ANY], refuse);
     bpf_place(b, label[OPTION]);
-    one_of(b, 1, option_levels, ARRAY_LEN(option_levels), label[ANY], refuse);
+    if (raw)
+        place_raw_options(b, label[ANY], refuse);
+    else
+        one_of(b, 1, option_levels, ARRAY_LEN(option_levels), label[ANY], refuse);
     bpf_place(b, label[PRCTL]);
     one_of(b, 0, prctls, ARRAY_LEN(prctls), label[ANY], refuse);
     bpf_place(b, label[NO_EXEC]);
@@ -221,7 +264,7 @@ static void place_checks(struct bpf *b, const int *label, int refuse)
     bpf_ret(b, SECCOMP_RET_ERRNO | ENOSYS);
 }
 
-int seccomp_build(struct sock_filter *code, size_t cap)
+int seccomp_build(bool raw, struct sock_filter *code, size_t cap)
 {
     struct bpf_case cases[ARRAY_LEN(rules)];
     int label[N_CHECKS], refuse, ours;
@@ -242,7 +285,7 @@ int seccomp_build(struct sock_filter *code, size_t cap)
     bpf_place(&b, ours);
     bpf_load_nr(&b);
     bpf_switch(&b, cases, ARRAY_LEN(cases), refuse); /* x32 numbers are in no case */
-    place_checks(&b, label, refuse);
+    place_checks(&b, label, refuse, raw);
     bpf_place(&b, refuse);
     bpf_ret(&b, SECCOMP_RET_TRAP);
     return bpf_finish(&b);
@@ -259,12 +302,12 @@ static void on_sigsys(int signo, siginfo_t *info, void *context)
     _exit(128 + SIGSYS);
 }
 
-int seccomp_confine(struct fail *f)
+int seccomp_confine(bool raw, struct fail *f)
 {
     static struct sock_filter code[MAX_CODE];
     struct sigaction sa = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO | SA_NODEFER};
     struct sock_fprog prog = {.filter = code};
-    int r = seccomp_build(code, MAX_CODE);
+    int r = seccomp_build(raw, code, MAX_CODE);
 
     if (r < 0)
         return fail_errno(f, -r, "assembling the sentry's system call filter");

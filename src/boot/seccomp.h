@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/util.h"
@@ -13,7 +14,8 @@
 
 struct sock_filter;
 
-/* The program: number of instructions, or -E2BIG. Separate from its installation for tests. */
-int seccomp_build(struct sock_filter *code, size_t cap) must_check;
+/* The program: number of instructions, or -E2BIG. raw: with raw and packet sockets. Separate from
+ * its installation for tests. */
+int seccomp_build(bool raw, struct sock_filter *code, size_t cap) must_check;
 /* Installs it for the calling process, which must have one thread. Needs no_new_privs. */
-int seccomp_confine(struct fail *f) must_check;
+int seccomp_confine(bool raw, struct fail *f) must_check;

@@ -72,6 +72,7 @@ struct kernel {
         heard_ns; /* coarse clock: the last kernel_heard(); UINT64_MAX: kernel_hears() */
     bool strace, mediate_data; /* immutable; mediate_data: no direct plane */
     bool own_network; /* immutable: what is on its loopback interface is in the sandbox, too */
+    bool raw_sockets; /* immutable; the host gives us raw and packet sockets */
     /* immutable: only one id is mapped outside, so that owners of files are the host's choice */
     bool one_id;
     struct id_maps ids;                           /* immutable */

@@ -11,6 +11,7 @@
 #include "abi/linux/stat.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "boot/caps.h"
 #include "fdobj/pipe.h"
 #include "fs/dev/dev.h"
 #include "fs/host/hostfs.h"
@@ -370,6 +371,7 @@ int kernel_setup(struct confinement *c, struct kernel **ret, struct fail *f)
     k->strace = s->strace;
     k->mediate_data = s->mediate_data;
     k->own_network = s->network == NETWORK_OWN;
+    k->raw_sockets = caps_raw_sockets(s);
     group_init(&k->group, s->group_fds, s->group_v2);
     k->one_id = c->handoff.one_id;
     k->max_tasks = s->pids_max;

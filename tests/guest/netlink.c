@@ -260,4 +260,25 @@ CASE(torn_messages)
     CHECK(count(fd, RTM_NEWLINK, NULL) >= 1);
 }
 
+/* A socket gets its process's number, the next one another; none is the kernel's. */
+CASE(port_numbers)
+{
+    struct sockaddr_nl a = {.nl_family = AF_NETLINK}, b = a;
+    struct request r = {.any.rtgen_family = AF_UNSPEC};
+    socklen_t len = sizeof(a);
+    int first = open_netlink(NETLINK_ROUTE), second = open_netlink(NETLINK_ROUTE);
+    CHECK_OK(getsockname(first, (struct sockaddr *) &a, &len));
+    CHECK_EQ(a.nl_pid, 0u);
+    CHECK_OK(bind(first, (struct sockaddr *) &a, sizeof(a)));
+    CHECK_OK(getsockname(first, (struct sockaddr *) &a, &len));
+    CHECK_EQ(a.nl_pid, (uint32_t) getpid());
+    ask(second, &r, RTM_GETLINK, NLM_F_DUMP, sizeof(r.any)); /* bound by that */
+    CHECK_OK(getsockname(second, (struct sockaddr *) &b, &len));
+    CHECK(b.nl_pid != 0 && b.nl_pid != a.nl_pid);
+    a.nl_pid++;
+    CHECK_ERR(bind(first, (struct sockaddr *) &a, sizeof(a)), EINVAL);
+    a.nl_pid = 0;
+    CHECK_ERR(bind(first, (struct sockaddr *) &a, sizeof(a)), EINVAL);
+}
+
 GUEST_MAIN

@@ -309,3 +309,43 @@ def test_names_of_do(p):
             if user:
                 q.close()
     assert os.uname().nodename == own
+
+
+RAW = """import socket
+for family, kind, protocol in ((socket.AF_INET, socket.SOCK_RAW, 1), (socket.AF_PACKET, socket.SOCK_DGRAM, 0)):
+    try:
+        socket.socket(family, kind, protocol)
+        print("yes")
+    except PermissionError:
+        print("no")
+"""
+
+
+@host_place
+def test_raw_sockets_by_namespace(p):
+    """Where the namespace was made for the sandbox and a guest may have the capability; nowhere else."""
+    with Pair() as n:
+        for options, want in (((), "yes"), (("--network", "sandbox"), "yes"), (("--cap-drop", "NET_RAW"), "no"),
+                              (("--network", "host"), "no"), (("--network", n.path), "no")):
+            assert p.ok("do", *options, "--", "python3", "-c", RAW).split() == [want] * 2, options
+    q = Place(user=plain_user())
+    try:
+        assert q.ok("do", "--", "python3", "-c", RAW).split() == ["no"] * 2
+        assert q.ok("do", "--cap-add", "NET_RAW", "--", "python3", "-c", RAW).split() == ["yes"] * 2
+    finally:
+        q.close()
+
+
+@host_place
+def test_packet_sockets_have_no_rings(p):
+    program = """import errno, socket, struct
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+for option, value in ((5, struct.pack("4I", 4096, 1, 2048, 2)), (13, struct.pack("4I", 4096, 1, 2048, 2)),
+                      (10, struct.pack("i", 2)), (15, struct.pack("i", 1)), (18, struct.pack("i", 1))):
+    try:
+        s.setsockopt(263, option, value)
+        print("set", option)
+    except OSError as e:
+        print(errno.errorcode[e.errno])
+"""
+    assert p.ok("do", "--", "python3", "-c", program).split() == ["ENOPROTOOPT"] * 5

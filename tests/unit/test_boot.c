@@ -36,7 +36,7 @@ static struct sock_filter code[1024];
 static int build(void **state)
 {
     (void) state;
-    return seccomp_build(code, 1024) > 0 ? 0 : -1;
+    return seccomp_build(false, code, 1024) > 0 ? 0 : -1;
 }
 
 static uint32_t answer(uint32_t nr, uint64_t a0, uint64_t a1, uint64_t a2)
@@ -169,6 +169,35 @@ static void test_arguments(void **state)
     assert_int_equal(answer(SYS_prctl, PR_SET_NAME, 0, 0), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_prctl, PR_SET_MM, 0, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_prctl, PR_SET_DUMPABLE, 0, 0), SECCOMP_RET_TRAP);
+}
+
+/* Raw and packet sockets where they are wanted, and nothing else more. */
+static void test_raw_sockets(void **state)
+{
+    const int raw = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const int dgram = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const int packet = 263 /* SOL_PACKET */;
+
+    (void) state;
+    assert_true(seccomp_build(true, code, 1024) > 0);
+    assert_int_equal(answer(SYS_socket, AF_INET, raw, 1), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_socket, AF_INET6, raw, 58), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_socket, AF_INET, dgram, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_socket, AF_PACKET, raw, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_socket, AF_PACKET, dgram, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_socket, AF_PACKET, SOCK_RAW, 0), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socket, AF_INET, SOCK_RAW, 0), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socket, AF_UNIX, raw, 0), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_ROUTE), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_NETFILTER), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_setsockopt, 3, SOL_SOCKET, SO_REUSEADDR), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_setsockopt, 3, 255 /* SOL_RAW */, 1), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_setsockopt, 3, packet, 1 /* membership */), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_setsockopt, 3, packet, 5 /* PACKET_RX_RING */), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_setsockopt, 3, packet, 18 /* PACKET_FANOUT */), SECCOMP_RET_TRAP);
+    assert_true(seccomp_build(false, code, 1024) > 0);
+    assert_int_equal(answer(SYS_socket, AF_PACKET, raw, 0), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_setsockopt, 3, 255 /* SOL_RAW */, 1), SECCOMP_RET_TRAP);
 }
 
 /* ---- the filter of the thread that stays outside ---- */
@@ -323,7 +352,7 @@ int main(void)
         cmocka_unit_test(test_admitted),     cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_handoff),      cmocka_unit_test(test_handoff_malformed),
         cmocka_unit_test(test_outer_filter), cmocka_unit_test(test_inventory),
-        cmocka_unit_test(test_mountinfo),
+        cmocka_unit_test(test_mountinfo),    cmocka_unit_test(test_raw_sockets),
     };
 
     return cmocka_run_group_tests(tests, build, NULL);

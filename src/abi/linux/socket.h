@@ -10,6 +10,7 @@ enum {
     LX_AF_INET = 2,
     LX_AF_INET6 = 10,
     LX_AF_NETLINK = 16,
+    LX_AF_PACKET = 17,
     LX_AF_MAX = 46
 };
 

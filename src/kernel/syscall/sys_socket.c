@@ -10,6 +10,7 @@
 #include "kernel/vfs/fdtable.h"
 #include "net/inet/inet.h"
 #include "net/netlink/netlink.h"
+#include "net/packet/packet.h"
 #include "net/unix/unix.h"
 
 #define TYPE_FLAGS (LX_SOCK_NONBLOCK | LX_SOCK_CLOEXEC)
@@ -56,10 +57,15 @@ long sys_socket(struct task *t, const uint64_t a[static 6])
         break;
     case LX_AF_INET:
     case LX_AF_INET6:
-        r = inet_socket_new(t, family, type, protocol, kind & LX_SOCK_NONBLOCK, &s);
+        r = type == LX_SOCK_RAW
+                ? inet_raw_socket_new(t, family, protocol, kind & LX_SOCK_NONBLOCK, &s)
+                : inet_socket_new(t, family, type, protocol, kind & LX_SOCK_NONBLOCK, &s);
         break;
     case LX_AF_NETLINK:
         r = netlink_socket_new(t, type, protocol, kind & LX_SOCK_NONBLOCK, &s);
+        break;
+    case LX_AF_PACKET:
+        r = packet_socket_new(t, type, protocol, kind & LX_SOCK_NONBLOCK, &s);
         break;
     default:
         r = -EAFNOSUPPORT;

@@ -35,6 +35,7 @@ enum { /* numbers of linux/capability.h that the kernel itself asks for */
        LX_CAP_LINUX_IMMUTABLE = 9,
        LX_CAP_NET_BIND_SERVICE = 10,
        LX_CAP_NET_ADMIN = 12,
+       LX_CAP_NET_RAW = 13,
        LX_CAP_SYS_RAWIO = 17,
        LX_CAP_SYS_CHROOT = 18,
        LX_CAP_SYS_PTRACE = 19,

@@ -17,3 +17,6 @@ struct task;
  */
 int inet_socket_new(struct task *t, int family, int type, int protocol, uint32_t flags,
                     struct socket **ret) must_check;
+/* SOCK_RAW, raw(7): -EPERM without CAP_NET_RAW, or where the sentry cannot have such sockets. */
+int inet_raw_socket_new(struct task *t, int family, int protocol, uint32_t flags,
+                        struct socket **ret) must_check;

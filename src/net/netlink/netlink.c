@@ -18,13 +18,48 @@
 
 /* ---- names ---- */
 
-/* A program's own address; groups tell it of changes. The kernel's is 0. */
-static int netlink_bind(struct socket *s, struct task *t unused_, const struct sockname *n)
+static int bind_host(struct socket *s, const struct lx_sockaddr_nl *a)
 {
-    if (n->len < sizeof(struct lx_sockaddr_nl) || sockname_family(n) != LX_AF_NETLINK)
+    return bind(host_socket_of(s)->fd, (const struct sockaddr *) (const void *) a, sizeof(*a)) < 0
+               ? -errno
+               : 0;
+}
+
+static bool is_bound(struct socket *s)
+{
+    struct lx_sockaddr_nl a = {0};
+    socklen_t len = sizeof(a);
+    return getsockname(host_socket_of(s)->fd, (struct sockaddr *) (void *) &a, &len) == 0 && a.pid;
+}
+
+/*
+ * Without a number of the program's own it gets its process's, or, when that is taken, any. The
+ * host would take the sentry's process for all guests', and so a number that is a guest's own.
+ */
+static int bind_any(struct socket *s, const struct task *t, struct lx_sockaddr_nl a)
+{
+    a.pid = (uint32_t) t->tg->tgid;
+    int r = bind_host(s, &a);
+    if (r != -EADDRINUSE)
+        return r;
+    a.pid = 0;
+    return bind_host(s, &a);
+}
+
+/* A program's own address; groups tell it of changes. The kernel's is 0. */
+static int netlink_bind(struct socket *s, struct task *t, const struct sockname *n)
+{
+    struct lx_sockaddr_nl a;
+    if (n->len < sizeof(a) || sockname_family(n) != LX_AF_NETLINK)
         return -EINVAL;
-    return bind(host_socket_of(s)->fd, host_sockaddr(n), sizeof(struct lx_sockaddr_nl)) < 0 ? -errno
-                                                                                            : 0;
+    memcpy(&a, n->bytes, sizeof(a));
+    return a.pid || is_bound(s) ? bind_host(s, &a) : bind_any(s, t, a);
+}
+
+/* What connects or sends is bound by that. */
+static int bind_by_use(struct socket *s, const struct task *t)
+{
+    return t && !is_bound(s) ? bind_any(s, t, (struct lx_sockaddr_nl){.family = LX_AF_NETLINK}) : 0;
 }
 
 /* Only the kernel is spoken to, and it need not be named. */
@@ -37,10 +72,12 @@ static int check_peer(const struct sockname *n)
     return a.pid ? -ECONNREFUSED : a.groups ? -EPERM : 0;
 }
 
-static int netlink_connect(struct socket *s, struct task *t unused_, const struct sockname *n,
+static int netlink_connect(struct socket *s, struct task *t, const struct sockname *n,
                            struct shared_waitq **wait unused_)
 {
     int r = sockname_family(n) == LX_AF_UNSPEC ? 0 : check_peer(n);
+    if (r == 0 && sockname_family(n) != LX_AF_UNSPEC)
+        r = bind_by_use(s, t);
     if (r < 0)
         return r;
     return connect(host_socket_of(s)->fd, host_sockaddr(n), sizeof(struct lx_sockaddr_nl)) < 0
@@ -83,17 +120,20 @@ static size_t sift(const struct socket *s, const uint8_t *from, size_t len, uint
         if (h.len < sizeof(h) || h.len > len - at)
             break;
         size_t next = MIN((size_t) LX_NLMSG_ALIGN(h.len), len - at);
-        if (!is_question(s, &h, from + at + sizeof(h)))
+        const bool asks = is_question(s, &h, from + at + sizeof(h));
+        if (!asks)
             h.len = MIN(h.len, (uint32_t) sizeof(h) + FAMILY_ONLY);
         memcpy(to + out, &h, sizeof(h));
         memcpy(to + out + sizeof(h), from + at + sizeof(h), h.len - sizeof(h));
+        if (!asks && s->protocol == LX_NETLINK_SOCK_DIAG) /* ENOENT: a kernel without that module */
+            memset(to + out + sizeof(h), LX_AF_UNSPEC, h.len - sizeof(h));
         out += LX_NLMSG_ALIGN(h.len);
         at += next;
     }
     return out;
 }
 
-static ssize_t netlink_send(struct socket *s, struct task *t unused_, struct sock_msg *m,
+static ssize_t netlink_send(struct socket *s, struct task *t, struct sock_msg *m,
                             struct shared_waitq **wait unused_)
 {
     size_t len = m->io->left;
@@ -102,6 +142,9 @@ static ssize_t netlink_send(struct socket *s, struct task *t unused_, struct soc
         return r;
     if (m->flags & LX_MSG_OOB)
         return -EOPNOTSUPP;
+    r = bind_by_use(s, t);
+    if (r < 0)
+        return r;
     if (len > REQUEST_MAX)
         return -EMSGSIZE;
     _cleanup_free_ uint8_t *from = calloc(2, len + sizeof(struct lx_nlmsghdr));
