@@ -146,7 +146,7 @@ static const uint32_t ioctls[] = {
     /* sockets: urgent data, questions about interfaces */
     SIOCATMARK, SIOCGIFCONF, SIOCGIFNAME, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFDSTADDR, SIOCGIFBRDADDR, SIOCGIFNETMASK,
     SIOCGIFMETRIC, SIOCGIFMTU, SIOCGIFHWADDR, SIOCGIFINDEX, SIOCGIFTXQLEN,
-    /* the speed of an interface; what it could change takes CAP_NET_ADMIN */
+    /* questions about an interface's driver; what it could change takes CAP_NET_ADMIN */
     SIOCETHTOOL,
     /* files: attributes, cheap copies */
     FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FICLONE, FICLONERANGE,

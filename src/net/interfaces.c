@@ -3,6 +3,7 @@
 #include "net/interfaces.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "kernel/mem/uaccess.h"
+#include "net/ethtool.h"
 
 #define MAX_INTERFACES 256u
 
@@ -67,6 +69,8 @@ static bool is_question(uint32_t cmd)
 
 long interface_ioctl(struct task *t, uint32_t cmd, uint64_t arg)
 {
+    if (cmd == SIOCETHTOOL)
+        return ethtool_ioctl(t, arg);
     if (cmd != SIOCGIFCONF && !is_question(cmd))
         return -ENOTTY;
     _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

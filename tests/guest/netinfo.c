@@ -6,6 +6,8 @@
 #include "guest.h"
 
 #include <dirent.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -136,6 +138,33 @@ CASE(settings_of_links)
         CHECK(number_of(path) == 0 || number_of(path) == 1);
     }
     CHECK_ERR(open("/proc/sys/net/ipv4/conf/no-such-link/forwarding", O_RDONLY), ENOENT);
+}
+
+static int ask_driver(const char *name, void *question)
+{
+    struct ifreq q = {.ifr_data = question};
+    int fd = (int) CHECK_OK(socket(AF_INET, SOCK_DGRAM, 0));
+    (void) snprintf(q.ifr_name, sizeof(q.ifr_name), "%s", name);
+    int r = ioctl(fd, SIOCETHTOOL, &q), err = errno;
+    close(fd);
+    errno = err;
+    return r;
+}
+
+CASE(driver)
+{
+    struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+    struct ethtool_ts_info ts = {.cmd = ETHTOOL_GET_TS_INFO};
+    struct ethtool_cmd speed = {.cmd = ETHTOOL_GSET};
+    struct ethtool_drvinfo who = {.cmd = ETHTOOL_GDRVINFO};
+    CHECK_OK(ask_driver("lo", &link));
+    CHECK_EQ(link.data, 1u);
+    CHECK_OK(ask_driver("lo", &ts));
+    CHECK_EQ(ts.phc_index, -1);
+    CHECK_ERR(ask_driver("lo", &speed), EOPNOTSUPP);
+    CHECK_ERR(ask_driver("lo", &who), EOPNOTSUPP);
+    CHECK_ERR(ask_driver("no-such-link", &link), ENODEV);
+    CHECK_ERR(ask_driver("lo", (void *) 8), EFAULT);
 }
 
 /* A name is told alike by all who tell it. */
