@@ -29,4 +29,6 @@ int network_enter(int fd, int *ret_back, struct fail *f) must_check;
  * there, that low ports are the guest's own privileged's to take.
  */
 int network_prepare(const struct sandbox_spec *s, struct fail *f) must_check;
+/* In a user namespace one may have the right to go there, and none to come back: then we stay,
+ * which but for hooks makes no difference. */
 int network_leave(int back, struct fail *f) must_check;

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from cases_run import both
-from frame import Place, Skip, fake, plain_user, real
+from frame import CLOISTER, Place, Skip, fake, plain_user, real
 
 SERVER = "import socket; s = socket.create_server(('', 80)); print('ready', flush=True); c, a = s.accept(); " \
          "c.sendall(b'from inside to ' + a[0].encode()); c.close()"
@@ -246,6 +246,24 @@ def test_sysctls_of_an_own_namespace(p):
     use_network(p, listed=False)
     p.fails(125, ["linux.sysctl", "net.ipv4.ip_forward=1", "host's network namespace"], "run", "-b", p.bundle, "a")
     p.nothing_left()
+
+
+@host_place
+def test_joining_in_a_user_namespace(p):
+    """Somebody who is no root, but may do so where he is, joins a namespace that is his."""
+    uid, gid = plain_user()
+    q = Place(user=(uid, gid))
+    script = "unshare -n sleep 60 & sleep 0.5; " \
+             f"{CLOISTER} --root {q.state} do --network /proc/$!/ns/net -- cat /proc/net/dev; kill $!"
+    try:
+        r = subprocess.run(["unshare", "-U", "--map-user=1000", "--map-group=1000", "--keep-caps", "sh", "-c", script],
+                           user=uid, group=gid, extra_groups=[], cwd=q.dir, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, timeout=60)
+    finally:
+        q.close()
+    if "unshare" in r.stderr:
+        raise Skip(r.stderr.strip())
+    assert "lo:" in r.stdout and "eth" not in r.stdout, r
 
 
 @real
