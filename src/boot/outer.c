@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -95,6 +96,7 @@ int outer_build_filter(struct sock_filter *code, size_t cap)
 
     bpf_init(&b, code, cap);
     int allow = bpf_label(&b), refuse = bpf_label(&b), make = bpf_label(&b), type = bpf_label(&b);
+    int tcp = bpf_label(&b), udp = bpf_label(&b);
     const struct bpf_case cases[] = {
         /* in the order of their numbers */
         {SYS_socket, make},           /* what it is there for */
@@ -112,8 +114,14 @@ int outer_build_filter(struct sock_filter *code, size_t cap)
     bpf_if(&b, BPF_IF_EQ, AF_INET6, type, refuse);
     bpf_place(&b, type);
     bpf_load_arg(&b, 1, 0);
-    bpf_if(&b, BPF_IF_EQ, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, allow, BPF_NEXT);
-    bpf_if(&b, BPF_IF_EQ, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, allow, refuse);
+    bpf_if(&b, BPF_IF_EQ, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, tcp, BPF_NEXT);
+    bpf_if(&b, BPF_IF_EQ, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, udp, refuse);
+    bpf_place(&b, tcp);
+    bpf_load_arg(&b, 2, 0);
+    bpf_if(&b, BPF_IF_EQ, IPPROTO_TCP, allow, refuse);
+    bpf_place(&b, udp);
+    bpf_load_arg(&b, 2, 0);
+    bpf_if(&b, BPF_IF_EQ, IPPROTO_UDP, allow, refuse);
     bpf_place(&b, allow);
     bpf_ret(&b, SECCOMP_RET_ALLOW);
     bpf_place(&b, refuse);

@@ -5,7 +5,7 @@
  *
  *   first stage:  outer_make_inner()   makes the inner namespace beside our own
  *   second stage: outer_split()        leaves a thread outside and goes in
- *                 outer_confine()      takes from that thread all but socket(2)
+ *                 outer_confine()      takes from that thread all but socket(2) for TCP and UDP
  */
 #pragma once
 

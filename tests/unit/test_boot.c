@@ -210,25 +210,29 @@ static void test_outer_filter(void **state)
     static struct sock_filter outer[64];
     const struct {
         uint32_t nr;
-        uint64_t a0, a1;
+        uint64_t a0, a1, a2;
         uint32_t answer;
     } cases[] = {
-        {SYS_socket, AF_INET, stream, SECCOMP_RET_ALLOW},
-        {SYS_socket, AF_INET6, datagram, SECCOMP_RET_ALLOW},
-        {SYS_futex, 0, 0, SECCOMP_RET_ALLOW},
-        {SYS_restart_syscall, 0, 0, SECCOMP_RET_ALLOW},
-        {SYS_socket, AF_INET, raw, SECCOMP_RET_KILL_PROCESS},
-        {SYS_socket, AF_INET, SOCK_STREAM, SECCOMP_RET_KILL_PROCESS},
-        {SYS_socket, AF_NETLINK, raw, SECCOMP_RET_KILL_PROCESS},
-        {SYS_socket, AF_PACKET, datagram, SECCOMP_RET_KILL_PROCESS},
-        {SYS_socket, AF_UNIX, stream, SECCOMP_RET_KILL_PROCESS},
-        {SYS_connect, 0, 0, SECCOMP_RET_KILL_PROCESS},
-        {SYS_bind, 0, 0, SECCOMP_RET_KILL_PROCESS},
-        {SYS_sendto, 0, 0, SECCOMP_RET_KILL_PROCESS},
-        {SYS_setns, 0, 0, SECCOMP_RET_KILL_PROCESS},
-        {SYS_write, 0, 0, SECCOMP_RET_KILL_PROCESS},
-        {SYS_mmap, 0, 0, SECCOMP_RET_KILL_PROCESS},
-        {SYS_socket | 0x40000000u, AF_INET, stream, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_INET, stream, 6, SECCOMP_RET_ALLOW},
+        {SYS_socket, AF_INET6, datagram, 17, SECCOMP_RET_ALLOW},
+        {SYS_socket, AF_INET, stream, 0, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_INET, stream, 262 /* MPTCP */, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_INET, datagram, 1 /* ICMP */, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_INET6, datagram, 136 /* UDP-Lite */, SECCOMP_RET_KILL_PROCESS},
+        {SYS_futex, 0, 0, 6, SECCOMP_RET_ALLOW},
+        {SYS_restart_syscall, 0, 0, 6, SECCOMP_RET_ALLOW},
+        {SYS_socket, AF_INET, raw, 6, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_INET, SOCK_STREAM, 6, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_NETLINK, raw, 6, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_PACKET, datagram, 6, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket, AF_UNIX, stream, 6, SECCOMP_RET_KILL_PROCESS},
+        {SYS_connect, 0, 0, 6, SECCOMP_RET_KILL_PROCESS},
+        {SYS_bind, 0, 0, 6, SECCOMP_RET_KILL_PROCESS},
+        {SYS_sendto, 0, 0, 6, SECCOMP_RET_KILL_PROCESS},
+        {SYS_setns, 0, 0, 6, SECCOMP_RET_KILL_PROCESS},
+        {SYS_write, 0, 0, 6, SECCOMP_RET_KILL_PROCESS},
+        {SYS_mmap, 0, 0, 6, SECCOMP_RET_KILL_PROCESS},
+        {SYS_socket | 0x40000000u, AF_INET, stream, 6, SECCOMP_RET_KILL_PROCESS},
     };
 
     (void) state;
@@ -236,7 +240,7 @@ static void test_outer_filter(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct seccomp_data d = {.nr = (int) cases[i].nr,
                                  .arch = AUDIT_ARCH_X86_64,
-                                 .args = {cases[i].a0, cases[i].a1}};
+                                 .args = {cases[i].a0, cases[i].a1, cases[i].a2}};
 
         assert_int_equal(bpf_run(outer, 64, &d), cases[i].answer);
     }
