@@ -129,12 +129,14 @@ static int look_first(struct epoll_item *it, uint32_t events)
     if (!look(it->file, events))
         return 0;
     mutex_lock(&s->lock);
+    bool news = it->in_set && list_empty(&it->ready_link); /* else whoever waits knows */
     if (it->in_set) {
         it->seq++;
         epoll_queue(it);
     }
     mutex_unlock(&s->lock);
-    waitq_wake(&s->wq, LX_POLL_READABLE);
+    if (news)
+        waitq_wake(&s->wq, LX_POLL_READABLE);
     return 0;
 }
 

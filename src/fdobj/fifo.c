@@ -109,7 +109,8 @@ int fifo_open(struct kernel *k, struct node *n, const struct open_args *a, struc
     if (r == 0)
         r = pipe_open_end(p, &fifo_ops, a->flags, &f);
     if (r == 0) {
-        waitq_wake(&p->wq, LX_POLL_READABLE | LX_POLL_WRITABLE);
+        if ((mode != LX_O_WRONLY && !readers) || (mode != LX_O_RDONLY && !writers))
+            waitq_wake(&p->wq, LX_POLL_READABLE | LX_POLL_WRITABLE); /* the first of its kind */
         bool alone = mode == LX_O_RDONLY ? !writers : !readers;
         if (mode != LX_O_RDWR && alone && !nonblock) {
             r = wait_for_partner(p, f, a, seen);

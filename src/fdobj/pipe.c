@@ -399,14 +399,14 @@ static void pipe_release(struct file *f)
         p->readers--;
     if (can_write(f))
         p->writers--;
-    bool r_gone = can_read(f) && !p->readers, w_gone = can_write(f) && !p->writers;
+    bool one_sided = !p->readers != !p->writers;
     if (!p->readers && !p->writers && !p->reading &&
         !p->writing) { /* a FIFO forgets what nobody read */
         p->head = p->tail = 0;
         p->slots.first = p->slots.n = 0;
     }
     mutex_unlock(&p->lock);
-    if (r_gone || w_gone)
+    if (one_sided)
         waitq_wake(&p->wq, LX_POLL_READABLE | LX_POLL_WRITABLE | LX_POLLHUP | LX_POLLERR);
     pipe_put(p);
     free(e);

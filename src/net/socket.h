@@ -54,6 +54,8 @@ struct sock_msg {
     size_t target;      /* streams: what a receive waits for */
     bool nonblock;      /* the caller will not wait: say what there is */
     bool stop;          /* streams, receive: nothing may follow what this attempt has given */
+    bool one_writer;    /* streams, receive: nothing but bytes of `writer` may follow */
+    struct lx_ucred writer;
 };
 
 /*
@@ -70,6 +72,8 @@ struct socket_ops {
     int (*accept)(struct socket *s, struct task *t, struct socket **ret);
     int (*getname)(struct socket *s, bool peer, struct sockname *ret);
     int (*shutdown)(struct socket *s, int how);
+    /* Before a message's control data is looked at. NULL: nothing to check. */
+    int (*check_send)(struct socket *s);
     /* Bytes of this attempt. t: the sender; NULL: unknown. */
     ssize_t (*send)(struct socket *s, struct task *t, struct sock_msg *m,
                     struct shared_waitq **wait);
@@ -121,6 +125,8 @@ int socket_setsockopt(struct task *t, struct socket *s, int level, int name, con
                       size_t len) must_check;
 int socket_getsockopt(struct task *t, struct socket *s, int level, int name, void *v, size_t *len)
     must_check;
+/* A boolean option, SO_x. */
+bool socket_switch(const struct socket *s, int name);
 /* Puts an int into an option's room, shortened to it. */
 int sockopt_put_int(int32_t value, void *v, size_t *len);
 int sockopt_get_int(const void *v, size_t len, int32_t *ret) must_check;

@@ -20,6 +20,11 @@ static bool is_switch(int name)
     return name >= 0 && name < 64 && (SWITCHES & SWITCH(name));
 }
 
+bool socket_switch(const struct socket *s, int name)
+{
+    return atomic_load(&s->options) & SWITCH(name);
+}
+
 int sockopt_put_int(int32_t value, void *v, size_t *len)
 {
     *len = MIN(*len, sizeof(value));
@@ -148,7 +153,7 @@ static int get_generic(struct socket *s, int name, void *v, size_t *len)
 {
     struct lx_linger l;
     if (is_switch(name))
-        return sockopt_put_int((atomic_load(&s->options) & SWITCH(name)) != 0, v, len);
+        return sockopt_put_int(socket_switch(s, name), v, len);
     switch (name) {
     case LX_SO_TYPE:
         return sockopt_put_int(s->type, v, len);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mount(2), umount2(2), pivot_root(2) with the privilege to use them. */
 #include "mounting.h"
+#include <poll.h>
+#include <sys/epoll.h>
 
 static void tree(void)
 {
@@ -489,6 +491,40 @@ CASE(without_privilege)
     CHECK_EQ(waitpid(p, &st, 0), p);
     CHECK(st == 0 || WEXITSTATUS(st) == GUEST_EXIT_SKIP);
     CHECK_EQ(umount("m"), 0);
+}
+
+static short news(int fd)
+{
+    struct pollfd p = {fd, POLLPRI | POLLIN, 0};
+    CHECK(poll(&p, 1, 0) >= 0);
+    return p.revents;
+}
+
+CASE(changes_are_polled)
+{
+    tree();
+    int a = (int) CHECK_OK(open("/proc/self/mountinfo", O_RDONLY));
+    int b = (int) CHECK_OK(open("/proc/self/mounts", O_RDONLY));
+    int ep = (int) CHECK_OK(epoll_create1(0));
+    struct epoll_event e = {.events = EPOLLPRI}, got = {0};
+    CHECK_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, b, &e), 0);
+    CHECK_EQ(news(a), POLLIN);
+    CHECK_EQ(epoll_wait(ep, &got, 1, 0), 0);
+    bind_dir("a", "m");
+    CHECK_EQ(news(a), POLLIN | POLLPRI | POLLERR);
+    CHECK_EQ(news(a), POLLIN); /* told once */
+    CHECK_EQ(epoll_wait(ep, &got, 1, 0), 1);
+    CHECK_EQ(got.events, EPOLLPRI | EPOLLERR);
+    CHECK_EQ(epoll_wait(ep, &got, 1, 0), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        sleep_ms(50);
+        CHECK_EQ(umount("m"), 0);
+        _exit(0);
+    }
+    CHECK_EQ(epoll_wait(ep, &got, 1, 10000), 1);
+    CHECK_EXIT(pid, 0);
+    CHECK_EQ(news(a), POLLIN | POLLPRI | POLLERR);
 }
 
 CASE(pivot_root_errors)

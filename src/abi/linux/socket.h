@@ -140,6 +140,7 @@ enum { LX_SCM_RIGHTS = 1, LX_SCM_CREDENTIALS = 2 };
 #define LX_SIOCGSTAMP   0x8906u
 #define LX_SIOCGSTAMPNS 0x8907u
 #define LX_SIOCOUTQNSD  0x894bu
+#define LX_SIOCUNIXFILE 0x89e0u
 
 struct lx_ucred {
     int32_t pid;

@@ -39,7 +39,9 @@ static struct adopted *adopted(struct file *f)
 
 static uint32_t ready_now(const struct adopted *a)
 {
-    struct pollfd p = {.fd = a->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP};
+    struct pollfd p = {.fd = a->fd,
+                       .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP | POLLRDNORM | POLLRDBAND |
+                                 POLLWRNORM | POLLWRBAND};
     return poll(&p, 1, 0) > 0 ? (uint32_t) p.revents : 0;
 }
 

@@ -67,7 +67,7 @@ static int show(const struct pseudo_ctx *c, const char *path, struct strbuf *out
         (void) snprintf(at, sizeof(at), path "/%s", dir##_names[INDEX_NAME(c->index)]);            \
         return show(c, at, out);                                                                   \
     }                                                                                              \
-    static const struct pseudo_entry dir##_file = PSEUDO_FILE("", 0444, show_##dir);               \
+    static const struct pseudo_entry dir##_file = PSEUDO_SYSCTL("", 0444, show_##dir);             \
     static const struct pseudo_names dir##_files = {dir##_names, has_##dir, &dir##_file};          \
     static const struct pseudo_entry *find_##dir(struct pseudo_ctx *c, const char *name, size_t n) \
     {                                                                                              \
@@ -197,7 +197,7 @@ static int link_is_there(const struct pseudo_ctx *c)
     {                                                                                              \
         return show_of_link(c, family, dir##_names[INDEX_NAME(c->index)], out);                    \
     }                                                                                              \
-    static const struct pseudo_entry dir##_file = PSEUDO_FILE("", 0444, show_##dir);               \
+    static const struct pseudo_entry dir##_file = PSEUDO_SYSCTL("", 0444, show_##dir);             \
     static const struct pseudo_names dir##_files = {dir##_names, has_##dir, &dir##_file};          \
     static const struct pseudo_entry *find_##dir(struct pseudo_ctx *c, const char *name, size_t n) \
     {                                                                                              \
@@ -249,7 +249,7 @@ static const struct pseudo_entry ipv6_table[] = {
     {0},
 };
 static const struct pseudo_entry unix_table[] = {
-    PSEUDO_FILE("max_dgram_qlen", 0444, show_dgram_qlen),
+    PSEUDO_SYSCTL("max_dgram_qlen", 0444, show_dgram_qlen),
     {0},
 };
 

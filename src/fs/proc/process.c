@@ -188,6 +188,19 @@ static int show_mount_table(const struct pseudo_ctx *c, struct strbuf *out,
     return r;
 }
 
+static int mounts_of(const struct pseudo_ctx *c, struct mount_ns **ret)
+{
+    struct fsctx *fs;
+    int r = task_snapshot_fs(c->k, c->tid, &fs);
+    if (r < 0)
+        return r;
+    mutex_lock(&fs->lock);
+    *ret = mount_ns_get(fs->ns);
+    mutex_unlock(&fs->lock);
+    fsctx_put(fs);
+    return 0;
+}
+
 static int show_mounts(const struct pseudo_ctx *c, struct strbuf *out)
 {
     return show_mount_table(c, out, vfs_format_mounts);
@@ -403,8 +416,8 @@ static const struct pseudo_entry ns_table[] = {
     PSEUDO_RW("loginuid", 0644, proc_show_loginuid, proc_store_loginuid),  \
     IMAGE_FILE("maps", 0444, proc_show_maps),                              \
     {.name = "mem", .mode = LX_S_IFREG | 0600, .open = proc_open_mem, .may_open = may_inspect}, \
-    PSEUDO_FILE("mountinfo", 0444, proc_show_mountinfo),                   \
-    PSEUDO_FILE("mounts", 0444, show_mounts),                              \
+    {.name = "mountinfo", .mode = LX_S_IFREG | 0444, .show = proc_show_mountinfo, .mounts = mounts_of}, \
+    {.name = "mounts", .mode = LX_S_IFREG | 0444, .show = show_mounts, .mounts = mounts_of}, \
     PSEUDO_DIR("net", 0555, proc_net_table),                               \
     PSEUDO_DIR("ns", 0511, ns_table),                                      \
     IMAGE_FILE("numa_maps", 0444, proc_show_numa_maps),                    \

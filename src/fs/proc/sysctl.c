@@ -122,36 +122,36 @@ PROC_CONST(show_pipe_max, "1048576\n")
 PROC_CONST(show_pipe_pages, "16384\n")
 
 static const struct pseudo_entry random_table[] = {
-    PSEUDO_FILE("boot_id", 0444, show_boot_id),
-    PSEUDO_FILE("entropy_avail", 0444, show_entropy),
-    PSEUDO_FILE("poolsize", 0444, show_entropy),
-    PSEUDO_FILE("uuid", 0444, show_uuid),
+    PSEUDO_SYSCTL("boot_id", 0444, show_boot_id),
+    PSEUDO_SYSCTL("entropy_avail", 0444, show_entropy),
+    PSEUDO_SYSCTL("poolsize", 0444, show_entropy),
+    PSEUDO_SYSCTL("uuid", 0444, show_uuid),
     {0},
 };
 
 static const struct pseudo_entry kernel_table[] = {
-    PSEUDO_FILE("cap_last_cap", 0444, show_last_cap),
-    PSEUDO_FILE("core_pattern", 0444, show_core_pattern),
-    PSEUDO_RW("domainname", 0644, show_domainname, store_domainname),
-    PSEUDO_RW("hostname", 0644, show_hostname, store_hostname),
-    PSEUDO_FILE("msgmax", 0444, proc_show_msgmax),
-    PSEUDO_FILE("msgmnb", 0444, proc_show_msgmnb),
-    PSEUDO_FILE("msgmni", 0444, proc_show_msgmni),
-    PSEUDO_FILE("ngroups_max", 0444, show_ngroups),
-    PSEUDO_FILE("osrelease", 0444, show_osrelease),
-    PSEUDO_FILE("ostype", 0444, show_ostype),
-    PSEUDO_FILE("overflowgid", 0444, show_overflow),
-    PSEUDO_FILE("overflowuid", 0444, show_overflow),
-    PSEUDO_FILE("pid_max", 0444, show_pid_max),
+    PSEUDO_SYSCTL("cap_last_cap", 0444, show_last_cap),
+    PSEUDO_SYSCTL("core_pattern", 0444, show_core_pattern),
+    PSEUDO_SYSCTL_RW("domainname", 0644, show_domainname, store_domainname),
+    PSEUDO_SYSCTL_RW("hostname", 0644, show_hostname, store_hostname),
+    PSEUDO_SYSCTL("msgmax", 0444, proc_show_msgmax),
+    PSEUDO_SYSCTL("msgmnb", 0444, proc_show_msgmnb),
+    PSEUDO_SYSCTL("msgmni", 0444, proc_show_msgmni),
+    PSEUDO_SYSCTL("ngroups_max", 0444, show_ngroups),
+    PSEUDO_SYSCTL("osrelease", 0444, show_osrelease),
+    PSEUDO_SYSCTL("ostype", 0444, show_ostype),
+    PSEUDO_SYSCTL("overflowgid", 0444, show_overflow),
+    PSEUDO_SYSCTL("overflowuid", 0444, show_overflow),
+    PSEUDO_SYSCTL("pid_max", 0444, show_pid_max),
     PSEUDO_DIR("random", 0555, random_table),
-    PSEUDO_FILE("randomize_va_space", 0444, show_2),
-    PSEUDO_FILE("sem", 0444, proc_show_sem),
-    PSEUDO_FILE("shm_rmid_forced", 0444, show_0),
-    PSEUDO_FILE("shmall", 0444, proc_show_shmall),
-    PSEUDO_FILE("shmmax", 0444, proc_show_shmmax),
-    PSEUDO_FILE("shmmni", 0444, proc_show_shmmni),
-    PSEUDO_FILE("threads-max", 0444, show_threads_max),
-    PSEUDO_FILE("version", 0444, show_osversion),
+    PSEUDO_SYSCTL("randomize_va_space", 0444, show_2),
+    PSEUDO_SYSCTL("sem", 0444, proc_show_sem),
+    PSEUDO_SYSCTL("shm_rmid_forced", 0444, show_0),
+    PSEUDO_SYSCTL("shmall", 0444, proc_show_shmall),
+    PSEUDO_SYSCTL("shmmax", 0444, proc_show_shmmax),
+    PSEUDO_SYSCTL("shmmni", 0444, proc_show_shmmni),
+    PSEUDO_SYSCTL("threads-max", 0444, show_threads_max),
+    PSEUDO_SYSCTL("version", 0444, show_osversion),
     {0},
 };
 
@@ -161,7 +161,7 @@ PROC_CONST(show_20, "20\n")
 PROC_CONST(show_100, "100\n")
 
 static const struct pseudo_entry epoll_table[] = {
-    PSEUDO_FILE("max_user_watches", 0444, show_max_watches),
+    PSEUDO_SYSCTL("max_user_watches", 0444, show_max_watches),
     {0},
 };
 
@@ -184,36 +184,36 @@ static int show_max_user_watches(const struct pseudo_ctx *c unused_, struct strb
 }
 
 static const struct pseudo_entry inotify_table[] = {
-    PSEUDO_FILE("max_queued_events", 0444, show_max_queued),
-    PSEUDO_FILE("max_user_instances", 0444, show_max_instances),
-    PSEUDO_FILE("max_user_watches", 0444, show_max_user_watches),
+    PSEUDO_SYSCTL("max_queued_events", 0444, show_max_queued),
+    PSEUDO_SYSCTL("max_user_instances", 0444, show_max_instances),
+    PSEUDO_SYSCTL("max_user_watches", 0444, show_max_user_watches),
     {0},
 };
 
 static const struct pseudo_entry fs_table[] = {
     PSEUDO_DIR("epoll", 0555, epoll_table),
-    PSEUDO_FILE("file-max", 0444, show_file_max),
+    PSEUDO_SYSCTL("file-max", 0444, show_file_max),
     PSEUDO_DIR("inotify", 0555, inotify_table),
     PSEUDO_DIR("mqueue", 0555, proc_mqueue_table),
-    PSEUDO_FILE("nr_open", 0444, show_nr_open),
-    PSEUDO_FILE("pipe-max-size", 0444, show_pipe_max),
-    PSEUDO_FILE("pipe-user-pages-hard", 0444, show_0),
-    PSEUDO_FILE("pipe-user-pages-soft", 0444, show_pipe_pages),
-    PSEUDO_FILE("protected_hardlinks", 0444, show_1),
-    PSEUDO_FILE("protected_symlinks", 0444, show_1),
+    PSEUDO_SYSCTL("nr_open", 0444, show_nr_open),
+    PSEUDO_SYSCTL("pipe-max-size", 0444, show_pipe_max),
+    PSEUDO_SYSCTL("pipe-user-pages-hard", 0444, show_0),
+    PSEUDO_SYSCTL("pipe-user-pages-soft", 0444, show_pipe_pages),
+    PSEUDO_SYSCTL("protected_hardlinks", 0444, show_1),
+    PSEUDO_SYSCTL("protected_symlinks", 0444, show_1),
     {0},
 };
 
 static const struct pseudo_entry vm_table[] = {
-    PSEUDO_FILE("dirty_background_ratio", 0444, show_10),
-    PSEUDO_FILE("dirty_ratio", 0444, show_20),
-    PSEUDO_FILE("max_map_count", 0444, show_max_map_count),
-    PSEUDO_FILE("mmap_min_addr", 0444, show_mmap_min),
-    PSEUDO_FILE("nr_hugepages", 0444, show_0),
-    PSEUDO_FILE("overcommit_memory", 0444, show_0),
-    PSEUDO_FILE("overcommit_ratio", 0444, show_50),
-    PSEUDO_FILE("swappiness", 0444, show_0),
-    PSEUDO_FILE("vfs_cache_pressure", 0444, show_100),
+    PSEUDO_SYSCTL("dirty_background_ratio", 0444, show_10),
+    PSEUDO_SYSCTL("dirty_ratio", 0444, show_20),
+    PSEUDO_SYSCTL("max_map_count", 0444, show_max_map_count),
+    PSEUDO_SYSCTL("mmap_min_addr", 0444, show_mmap_min),
+    PSEUDO_SYSCTL("nr_hugepages", 0444, show_0),
+    PSEUDO_SYSCTL("overcommit_memory", 0444, show_0),
+    PSEUDO_SYSCTL("overcommit_ratio", 0444, show_50),
+    PSEUDO_SYSCTL("swappiness", 0444, show_0),
+    PSEUDO_SYSCTL("vfs_cache_pressure", 0444, show_100),
     {0},
 };
 

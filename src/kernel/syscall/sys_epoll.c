@@ -109,15 +109,15 @@ static long wait_and_tell(struct task *t, struct epoll_call *c, uaddr_t at)
 static long do_wait(struct task *t, const uint64_t a[static 6], struct epoll_call *c)
 {
     int32_t max = (int32_t) a[2];
-    if (max <= 0 || (size_t) max > INT32_MAX / sizeof(struct lx_epoll_event))
-        return -EINVAL;
-    if (a[1] > GUEST_TASK_SIZE - (uint64_t) max * sizeof(struct lx_epoll_event))
-        return -EFAULT;
     int r = fd_lookup(t->files, (int) a[0], &c->ep);
     if (r < 0)
         return r;
     c->max = (size_t) max;
-    long n = file_is_epoll(c->ep) ? wait_and_tell(t, c, uaddr(a[1])) : -EINVAL;
+    long n = -EINVAL;
+    if (max > 0 && (size_t) max <= INT32_MAX / sizeof(struct lx_epoll_event))
+        n = a[1] > GUEST_TASK_SIZE - (uint64_t) max * sizeof(struct lx_epoll_event) ? -EFAULT
+            : !file_is_epoll(c->ep)                                                 ? -EINVAL
+                                    : wait_and_tell(t, c, uaddr(a[1]));
     if (n >= 0)
         direct_consider(t, (int) a[0], c->ep);
     file_put(c->ep);

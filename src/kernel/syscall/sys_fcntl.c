@@ -23,6 +23,8 @@ static long get_flags(const struct file *f)
 static int check_flags(struct task *t, struct file *f, uint32_t added)
 {
     struct attr a;
+    if ((added & LX_O_DIRECT) && f->ops->socket)
+        return -EINVAL; /* Linux: of anything that has no pages */
     if (!(added & LX_O_NOATIME) || cred_capable(t->cred, LX_CAP_FOWNER))
         return 0;
     int r = file_getattr(f, &a);

@@ -110,7 +110,8 @@ static long vector(struct task *t, const uint64_t a[static 6], const struct move
     if (r < 0)
         return r;
     r = iobuf_guest_iov(&io, t, uaddr(a[1]), a[2], &iov);
-    ssize_t n = r < 0 ? r : move_flagged(t, f, &io, m);
+    bool nothing = r == 0 && !io.left && f->ops->socket; /* never gets to a socket */
+    ssize_t n = r < 0 ? r : nothing ? 0 : move_flagged(t, f, &io, m);
     if (n >= 0 && m->direct)
         direct_consider(t, (int) a[0], f);
     file_put(f);

@@ -14,13 +14,11 @@
 #include "kernel/vfs/file.h"
 #include "kernel/wait/poll_set.h"
 
-#define SELECT_MAX (1u << 20) /* descriptors; more cannot be open */
-
 /* What makes a descriptor readable, writable, exceptional: select(2), "Correspondence". */
 static const uint32_t set_events[3] = {
-    LX_POLLIN | LX_POLLRDNORM | LX_POLLRDBAND | LX_POLLHUP | LX_POLLERR,
-    LX_POLLOUT | LX_POLLWRNORM | LX_POLLWRBAND | LX_POLLERR,
-    LX_POLLPRI,
+    LX_POLLIN | LX_POLLRDNORM | LX_POLLRDBAND | LX_POLLHUP | LX_POLLERR | LX_POLLNVAL,
+    LX_POLLOUT | LX_POLLWRNORM | LX_POLLWRBAND | LX_POLLERR | LX_POLLNVAL,
+    LX_POLLPRI | LX_POLLNVAL,
 };
 
 struct selection {
@@ -31,6 +29,7 @@ struct selection {
     struct poll_item *items;
     int32_t *fds;
     size_t n_items;
+    bool places; /* O_PATH descriptors are open, and never anything to wait for */
 };
 
 static uint32_t wanted(const struct selection *s, size_t fd)
@@ -67,7 +66,10 @@ static int make_items(struct selection *s)
         int r = fd_lookup(s->t->files, (int) fd, &p->f);
         if (r < 0) {
             p->f = NULL;
-            return r;
+            if (fd_file_flags(s->t->files, (int) fd) < 0)
+                return r;
+            p->ready = LX_POLLNVAL;
+            s->places = true;
         }
         p->events = ev;
         s->fds[s->n_items++] = (int32_t) fd;
@@ -106,7 +108,8 @@ static long do_select(struct task *t, const uint64_t a[static 6], enum poll_time
     struct selection s = {.t = t, .at = {a[1], a[2], a[3]}};
     if ((int32_t) a[0] < 0)
         return -EINVAL;
-    s.n = MIN((size_t) (int32_t) a[0], (size_t) SELECT_MAX);
+    s.n = MIN((size_t) (int32_t) a[0],
+              (size_t) fdtable_size(t->files)); /* what is beyond is left alone */
     s.words = (s.n + 63) / 64;
     _cleanup_free_ uint64_t *block = calloc(3 * s.words + 1, 8);
     if (!block)
@@ -117,7 +120,7 @@ static long do_select(struct task *t, const uint64_t a[static 6], enum poll_time
     if (r == 0)
         r = make_items(&s);
     if (r == 0)
-        r = poll_set_wait(t, s.items, s.n_items, how, deadline);
+        r = poll_set_wait(t, s.items, s.n_items, s.places ? POLL_NO_WAIT : how, deadline);
     if (r >= 0)
         r = store_results(&s);
     if (s.items)

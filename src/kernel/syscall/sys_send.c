@@ -67,6 +67,8 @@ static ssize_t send_one(struct task *t, struct socket *s, struct user_msg *u, ui
     }
     if (r == 0)
         r = control_in(t, &u->h, &control);
+    if (r == 0 && control && socket_ops_of(s)->check_send)
+        r = socket_ops_of(s)->check_send(s);
     if (r == 0 && control && s->family == LX_AF_UNIX)
         r = scm_parse(t, control, u->h.controllen, &scm);
     if (r < 0)

@@ -121,6 +121,12 @@ static int grow(struct fdtable *ft, int want)
     return 0;
 }
 
+int fdtable_size(struct fdtable *ft)
+{
+    MUTEX_GUARD(&ft->lock);
+    return ft->n;
+}
+
 /* [lock] NULL: no such descriptor. */
 static struct slot *slot_of(struct fdtable *ft, int fd)
 {

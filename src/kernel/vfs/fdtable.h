@@ -20,6 +20,8 @@ void fdtable_put(struct fdtable *ft, struct task *t); /* last reference closes a
 struct fdtable *fdtable_copy(struct fdtable *ft);     /* fork; NULL without memory */
 void fdtable_close_on_exec(struct fdtable *ft, struct task *t);
 
+/* How many numbers it has room for by now: select(2) sees no others. */
+int fdtable_size(struct fdtable *ft);
 /* -EBADF. *ret is a new reference. O_PATH files are refused by fd_lookup and accepted by the _any
  * form. */
 int fd_lookup(struct fdtable *ft, int fd, struct file **ret) must_check;

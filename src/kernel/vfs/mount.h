@@ -44,6 +44,9 @@ int vfs_root(struct vfs *v, struct path *ret) must_check;
 /* ---- name spaces: a task's is its fsctx's ---- */
 /* Borrowed: the container's own, which stays. */
 struct mount_ns *vfs_first_ns(struct vfs *v);
+/* How often its table has changed; the queue is woken then (POLLERR, POLLPRI). */
+uint64_t mount_ns_changes(struct mount_ns *ns);
+struct waitq *mount_ns_queue(struct mount_ns *ns);
 struct mount_ns *mount_ns_get(struct mount_ns *ns);
 /* The last one takes all of its mounts away. No locks held. */
 void mount_ns_put(struct mount_ns *ns);

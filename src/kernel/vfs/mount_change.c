@@ -264,6 +264,8 @@ int mount_set_flags(struct mount_ns *ns, const struct path *at, uint32_t set, ui
                 return r;
             if (pass)
                 atomic_store(&m->flags, to);
+            if (atomic_load(&m->ns))
+                mount_ns_touch(atomic_load(&m->ns));
         }
     }
     return 0;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "abi/linux/poll.h"
 #include "abi/linux/stat.h"
 #include "kernel/vfs/mount_table.h"
 #include "kernel/vfs/node.h"
@@ -14,11 +15,28 @@ int mount_ns_alloc(struct vfs *v, struct mount_ns **ret)
         return -ENOMEM;
     ref_init(&ns->ref);
     ns->vfs = v;
+    waitq_init(&ns->changed);
     mutex_lock(&v->lock);
     ns->ino = v->last_ns++;
     mutex_unlock(&v->lock);
     *ret = ns;
     return 0;
+}
+
+void mount_ns_touch(struct mount_ns *ns)
+{
+    atomic_fetch_add(&ns->changes, 1);
+    waitq_wake(&ns->changed, LX_POLLERR | LX_POLLPRI);
+}
+
+uint64_t mount_ns_changes(struct mount_ns *ns)
+{
+    return atomic_load(&ns->changes);
+}
+
+struct waitq *mount_ns_queue(struct mount_ns *ns)
+{
+    return &ns->changed;
 }
 
 struct mount_ns *mount_ns_get(struct mount_ns *ns)

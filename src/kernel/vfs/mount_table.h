@@ -21,6 +21,7 @@
 #include "base/ref.h"
 #include "kernel/vfs/dentry.h"
 #include "kernel/vfs/mount.h"
+#include "kernel/wait/waitq.h"
 
 struct locks;
 
@@ -52,8 +53,10 @@ struct mount {
 struct mount_ns {
     struct ref ref;
     struct vfs *vfs;
-    uint64_t ino;       /* immutable: what /proc/PID/ns/mnt shows */
-    struct mount *root; /* [vfs.lock] */
+    uint64_t ino;             /* immutable: what /proc/PID/ns/mnt shows */
+    struct mount *root;       /* [vfs.lock] */
+    _Atomic uint64_t changes; /* of its table, for who polls /proc/mounts */
+    struct waitq changed;
 };
 
 struct vfs {
@@ -132,6 +135,8 @@ int mount_hook(struct mount *m, struct mount *parent, struct dentry *d) must_che
 struct dentry *mount_unhook(struct mount *m);
 /* The next one of the tree below `top`, parents first; NULL: no more. */
 struct mount *mount_next(struct mount *m, const struct mount *top);
+/* What is mounted there, or how, is another than before. */
+void mount_ns_touch(struct mount_ns *ns);
 void mount_tree_join(struct mount *top, struct mount_ns *ns);
 /* Out of the table with all below, each for itself; what is to be buried is added to *dead. */
 void mount_tree_leave(struct mount *top, struct mount **dead);

@@ -228,8 +228,13 @@ struct mount *mount_next(struct mount *m, const struct mount *top)
 
 void mount_tree_join(struct mount *top, struct mount_ns *ns)
 {
+    struct mount_ns *before = atomic_load(&top->ns);
     for (struct mount *m = top; m; m = mount_next(m, top))
         atomic_store(&m->ns, ns);
+    if (before)
+        mount_ns_touch(before);
+    if (ns)
+        mount_ns_touch(ns);
 }
 
 void mount_tree_leave(struct mount *top, struct mount **dead)

@@ -8,11 +8,13 @@
 
 #include "abi/linux/dirent.h"
 #include "abi/linux/fcntl.h"
+#include "abi/linux/poll.h"
 #include "abi/linux/stat.h"
 #include "abi/linux/statfs.h"
 #include "base/cleanup.h"
 #include "base/htab.h"
 #include "kernel/kernel.h"
+#include "kernel/vfs/mount.h"
 #include "kernel/vfs/special.h"
 
 #define STORE_MAX 65536u /* longest text written at once */
@@ -210,10 +212,12 @@ struct text {
 };
 
 struct pseudo_file {
-    struct file file;  /* first */
-    struct node *node; /* referenced */
-    uint64_t subject;  /* immutable: when it was opened */
-    struct text *text; /* [file.pos_lock] NULL before the first read */
+    struct file file;      /* first */
+    struct node *node;     /* referenced */
+    uint64_t subject;      /* immutable: when it was opened */
+    struct mount_ns *ns;   /* immutable, referenced; NULL: not of a mount table */
+    _Atomic uint64_t seen; /* of its changes */
+    struct text *text;     /* [file.pos_lock] NULL before the first read */
 };
 
 static struct pseudo_file *pfile(struct file *f)
@@ -329,6 +333,8 @@ static void pseudo_file_release(struct file *f)
 {
     struct pseudo_file *pf = pfile(f);
     text_put(pf->text);
+    if (pf->ns)
+        mount_ns_put(pf->ns);
     node_put(pf->node);
     free(pf);
 }
@@ -337,6 +343,36 @@ static const struct file_ops text_ops = {
     .read = text_read,
     .write = text_write,
     .seek = file_seek_pos,
+    .release = pseudo_file_release,
+};
+
+static uint32_t setting_poll(struct file *f unused_)
+{
+    return LX_POLL_READABLE | LX_POLL_WRITABLE;
+}
+
+/* Each change is told once to each file, by whoever looks first: proc(5), /proc/mounts. */
+static uint32_t mounts_poll(struct file *f)
+{
+    struct pseudo_file *pf = pfile(f);
+    uint64_t now = mount_ns_changes(pf->ns);
+    bool news = atomic_exchange(&pf->seen, now) != now;
+    return LX_POLL_READABLE | (news ? LX_POLLERR | LX_POLLPRI : 0u);
+}
+
+static const struct file_ops setting_ops = {
+    .read = text_read,
+    .write = text_write,
+    .seek = file_seek_pos,
+    .poll = setting_poll,
+    .release = pseudo_file_release,
+};
+
+static const struct file_ops mounts_ops = {
+    .read = text_read,
+    .write = text_write,
+    .seek = file_seek_pos,
+    .poll = mounts_poll,
     .release = pseudo_file_release,
 };
 
@@ -444,7 +480,21 @@ static int pseudo_open(struct node *n, const struct open_args *a, struct file **
     struct pseudo_file *pf = calloc(1, sizeof(*pf));
     if (!pf)
         return -ENOMEM;
-    file_init(&pf->file, n->type == LX_S_IFDIR ? &dir_ops : &text_ops, a->flags);
+    int r = pn->e->mounts ? pn->e->mounts(&c, &pf->ns) : 0;
+    if (r < 0) {
+        free(pf);
+        return r;
+    }
+    file_init(&pf->file,
+              n->type == LX_S_IFDIR ? &dir_ops
+              : pf->ns              ? &mounts_ops
+              : pn->e->polls        ? &setting_ops
+                                    : &text_ops,
+              a->flags);
+    if (pf->ns) {
+        pf->file.wq = mount_ns_queue(pf->ns);
+        atomic_init(&pf->seen, mount_ns_changes(pf->ns));
+    }
     pf->node = node_get(n);
     pf->subject = subject;
     *ret = &pf->file;

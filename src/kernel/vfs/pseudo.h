@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "kernel/vfs/node.h"
 
+struct mount_ns;
 struct kernel;
 
 /* What a callback knows about where it stands: filled from the directories passed on the way. */
@@ -44,6 +45,11 @@ struct pseudo_entry {
     bool (*grants)(const struct pseudo_ctx *c); /* directories: who may whatever their mode says */
     /* Files: what their text is about. One opened before it changed is empty. NULL: never does. */
     uint64_t (*subject)(const struct pseudo_ctx *c);
+    /* Files: poll(2) finds them ready, and says so; else they are like files on storage, which no
+     * epoll set takes. */
+    bool polls;
+    /* Files that poll(2) tells of changes of a mount table: which one, a new reference. */
+    int (*mounts)(const struct pseudo_ctx *c, struct mount_ns **ret);
     uint64_t rdev;                             /* device nodes: without open, by this number */
     uint32_t uid, gid;                         /* root's unless said */
     const struct pseudo_entry *children;       /* static directories */
@@ -89,6 +95,14 @@ int32_t pseudo_process(const struct node *n);
 #define PSEUDO_FILE(name_, mode_, show_)                           \
     {                                                              \
         .name = name_, .mode = LX_S_IFREG | (mode_), .show = show_ \
+    }
+#define PSEUDO_SYSCTL(name_, mode_, show_)                                        \
+    {                                                                             \
+        .name = name_, .mode = LX_S_IFREG | (mode_), .show = show_, .polls = true \
+    }
+#define PSEUDO_SYSCTL_RW(name_, mode_, show_, store_)                                              \
+    {                                                                                              \
+        .name = name_, .mode = LX_S_IFREG | (mode_), .show = show_, .store = store_, .polls = true \
     }
 #define PSEUDO_RW(name_, mode_, show_, store_)                                      \
     {                                                                               \

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "abi/linux/fcntl.h"
 #include "abi/linux/poll.h"
 #include "kernel/task/task.h"
 #include "net/unix/internal.h"
@@ -30,8 +31,7 @@ int unix_listen(struct socket *s, struct task *t, int backlog)
 
 /* ---- connect: datagrams ---- */
 
-/* e has left `peer`, whose reference is consumed: what it had sent us is gone. */
-static void left(struct unix_end *e, struct unix_end *peer)
+void unix_left(struct unix_end *e, struct unix_end *peer)
 {
     if (!peer)
         return;
@@ -60,7 +60,7 @@ static int connect_dgram(struct unix_end *e, struct task *t, const struct sockna
         old = unix_leave_peer(e);
         e->state = UNIX_UNCONNECTED;
         mutex_unlock(&e->lock);
-        left(e, old);
+        unix_left(e, old);
         return 0;
     }
     bool abstract;
@@ -87,7 +87,7 @@ static int connect_dgram(struct unix_end *e, struct task *t, const struct sockna
         unix_end_put(old);
         old = NULL;
     }
-    left(e, old);
+    unix_left(e, old);
     unix_end_put(other);
     return r;
 }
@@ -99,11 +99,11 @@ static int may_connect(const struct unix_end *e, const struct unix_end *other)
 {
     if (other->dead || other->state != UNIX_LISTENING || (other->shutdown & UNIX_SHUT_RCV))
         return -ECONNREFUSED;
+    if (other->n_pending > other->backlog)
+        return -EAGAIN;
     if (e->state == UNIX_CONNECTED)
         return -EISCONN;
-    if (e->state != UNIX_UNCONNECTED || e->dead)
-        return -EINVAL;
-    return other->n_pending > other->backlog ? -EAGAIN : 0;
+    return e->state != UNIX_UNCONNECTED || e->dead ? -EINVAL : 0;
 }
 
 /* [both locks] The fresh end stands in the listener's queue, which takes its first reference. */
@@ -169,12 +169,13 @@ int unix_accept(struct socket *s, struct task *t, struct socket **ret)
     struct unix_end *e = unix_end_of(s);
     if (e->type == LX_SOCK_DGRAM)
         return -EOPNOTSUPP;
+    bool nonblock = atomic_load(&s->file.flags) & LX_O_NONBLOCK;
     mutex_lock(&e->lock);
     struct list *l = e->state == UNIX_LISTENING ? list_pop(&e->pending) : NULL;
-    int r = e->state != UNIX_LISTENING      ? -EINVAL
-            : l                             ? 0
-            : (e->shutdown & UNIX_SHUT_RCV) ? -EINVAL
-                                            : -EAGAIN;
+    int r = e->state != UNIX_LISTENING                   ? -EINVAL
+            : l                                          ? 0
+            : (e->shutdown & UNIX_SHUT_RCV) && !nonblock ? -EINVAL
+                                                         : -EAGAIN;
     bool was_full = e->n_pending > e->backlog;
     if (l)
         e->n_pending--;

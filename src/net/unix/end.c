@@ -122,6 +122,7 @@ void unix_end_purge(struct unix_end *e)
     mutex_lock(&e->lock);
     list_splice_tail(&e->queue, &gone);
     e->n_queued = 0;
+    e->oob = NULL;
     mutex_unlock(&e->lock);
     while ((l = list_pop(&gone)) != NULL)
         unix_msg_put(container_of(l, struct unix_msg, link));
@@ -150,6 +151,15 @@ static void hang_up(struct unix_end *peer, bool data_lost)
     waitq_wake(&peer->wq, ALL_EVENTS);
 }
 
+/* [lock] What is empty at the head of the queue is no data: the mark of a stream, and a packet. */
+static bool something_left(const struct unix_end *e)
+{
+    const struct list *l = e->queue.next;
+    if (l != &e->queue && !unix_msg_left(container_of(l, const struct unix_msg, link)))
+        l = l->next;
+    return l != &e->queue;
+}
+
 static void refuse_pending(struct list *pending)
 {
     struct list *l;
@@ -167,7 +177,7 @@ void unix_end_close(struct unix_end *e)
     e->dead = true;
     e->shutdown = UNIX_SHUT_BOTH;
     struct unix_end *peer = unix_leave_peer(e);
-    bool data_lost = !list_empty(&e->queue) || !atomic_load(&e->accepted);
+    bool data_lost = something_left(e) || !atomic_load(&e->accepted);
     list_splice_tail(&e->pending, &pending);
     e->n_pending = 0;
     e->state = UNIX_UNCONNECTED;
@@ -213,6 +223,7 @@ static const struct socket_ops stream_ops = {
 
 static const struct socket_ops packet_ops = {
     UNIX_OPS,
+    .check_send = unix_seqpacket_check,
     .send = unix_packet_send,
     .recv = unix_packet_recv,
 };

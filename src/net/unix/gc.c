@@ -79,6 +79,7 @@ static void empty(struct unix_end *e, struct list *garbage)
 {
     list_splice_tail(&e->queue, garbage);
     e->n_queued = 0;
+    e->oob = NULL;
 }
 
 /* [gc_lock] */

@@ -23,8 +23,7 @@ struct cred;
 #define UNIX_SNDBUF_DEFAULT 212992u /* net.core.wmem_default, and _max */
 #define UNIX_SNDBUF_MIN     4608u
 #define UNIX_RCVBUF_MIN     2304u
-#define UNIX_MSG_OVERHEAD   768u /* what an empty message counts */
-#define UNIX_CHUNK          32768u
+#define UNIX_CHUNK          36544u /* 32 KiB of pages, and what fits into the first one */
 
 /* The name an end is bound to; immutable but for the links. */
 struct unix_name {
@@ -50,7 +49,6 @@ struct unix_msg {
     struct ref ref;             /* a queue, and readers at work */
     struct list link;           /* [receiver.lock] */
     struct unix_end *from;      /* reference */
-    struct unix_name *name;     /* reference; the sender's at that time, NULL: none */
     struct unix_rights *rights; /* [receiver.lock] NULL: none */
     bool has_creds;
     struct lx_ucred creds;
@@ -88,6 +86,7 @@ struct unix_end {
     uint32_t shutdown;         /* [lock] UNIX_SHUT_* */
     int error;                 /* [lock] SO_ERROR, positive */
     struct list queue;         /* [lock] unix_msg.link */
+    struct unix_msg *oob;      /* [lock] streams: the one in the queue that is urgent; borrowed */
     uint32_t n_queued;         /* [lock] */
     struct list pending;       /* [lock] listeners: ends not accepted yet, unix_end.pending_link */
     struct list pending_link;  /* [the listener's lock] */
@@ -183,6 +182,8 @@ int unix_connect(struct socket *s, struct task *t, const struct sockname *n,
                  struct shared_waitq **wait);
 int unix_accept(struct socket *s, struct task *t, struct socket **ret);
 int unix_shutdown(struct socket *s, int how);
+/* A datagram end has left `peer`, whose reference is consumed: what it had sent us is gone. */
+void unix_left(struct unix_end *e, struct unix_end *peer);
 /* [both locks] */
 void unix_marry(struct unix_end *a, struct unix_end *b);
 
@@ -210,10 +211,31 @@ ssize_t unix_stream_recv(struct socket *s, struct task *t, struct sock_msg *m);
 ssize_t unix_packet_send(struct socket *s, struct task *t, struct sock_msg *m,
                          struct shared_waitq **wait);
 ssize_t unix_packet_recv(struct socket *s, struct task *t, struct sock_msg *m);
+/* -ENOTCONN, or a pending error, before control messages are looked at. */
+int unix_seqpacket_check(struct socket *s);
 /* [lock] datagrams: more than its backlog waits already */
 bool unix_queue_full(const struct unix_end *e);
 /* [lock] A datagram end leaves its peer: the reference is the caller's. */
 struct unix_end *unix_leave_peer(struct unix_end *e);
+
+static inline size_t unix_msg_left(const struct unix_msg *m)
+{
+    return m->len - m->off;
+}
+
+/* urgent.c */
+enum { UNIX_PEEK = 1, UNIX_INLINE = 2, UNIX_COPIED = 4 };
+/*
+ * [lock] What a reader that has come to msg, which is urgent or was, may have instead; NULL:
+ * nothing. how: UNIX_PEEK, UNIX_INLINE (SO_OOBINLINE), UNIX_COPIED (it has something already).
+ * What leaves the queue is in `gone`.
+ */
+struct unix_msg *unix_urgent_pass(struct unix_end *e, struct unix_msg *msg, uint32_t how,
+                                  struct list *gone);
+/* MSG_OOB. */
+ssize_t unix_urgent_recv(struct unix_end *e, struct sock_msg *m, bool in_line);
+/* SIOCATMARK. */
+bool unix_at_mark(struct unix_end *e);
 
 /* options.c */
 int unix_setsockopt(struct socket *s, struct task *t, int level, int name, const void *v,

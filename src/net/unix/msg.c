@@ -19,6 +19,24 @@ static void set_creds(struct unix_msg *msg, struct task *t, const struct scm *sc
     }
 }
 
+/*
+ * What a message counts in its sender's buffer: as in Linux, where a message is a header of 256
+ * bytes, a block of memory from the allocator's sizes with 320 bytes of administration at its end,
+ * and pages for what is too much for a block.
+ */
+static size_t charge_of(int type, size_t len)
+{
+    const size_t in_page = 4096 - 320, in_four = 4 * 4096 - 320, pages_max = 17 * 4096;
+    size_t most = type == LX_SOCK_STREAM ? in_page : in_four, pages = 0, block = 512;
+    if (len > most) {
+        pages = ALIGN_UP(MIN(len - most, pages_max), 4096);
+        pages = MIN(pages, len);
+    }
+    while (block < len - pages + 320)
+        block *= 2;
+    return 256 + block + ALIGN_UP(pages, 4096);
+}
+
 int unix_msg_new(struct unix_end *from, const struct unix_end *to, struct task *t,
                  struct sock_msg *m, size_t len, struct unix_msg **ret)
 {
@@ -32,14 +50,11 @@ int unix_msg_new(struct unix_end *from, const struct unix_end *to, struct task *
     ref_init(&msg->ref);
     list_init(&msg->link);
     msg->from = unix_end_get(from);
-    msg->charge = len + UNIX_MSG_OVERHEAD;
+    msg->charge = charge_of(from->type, len);
     atomic_fetch_add(&from->used, msg->charge);
     bool wanted = atomic_load(&from->pass_creds) || atomic_load(&to->pass_creds) ||
                   !atomic_load(&to->accepted);
     set_creds(msg, t, m->scm, wanted);
-    mutex_lock(&from->lock);
-    msg->name = unix_name_get(from->name);
-    mutex_unlock(&from->lock);
     if (len && iobuf_take(m->io, msg->data, len) != (ssize_t) len)
         r = -EFAULT;
     if (r == 0 && m->scm && m->scm->n_files)
@@ -59,7 +74,6 @@ void unix_msg_put(struct unix_msg *m)
     struct unix_end *from = m->from;
     if (m->rights)
         unix_rights_drop(from->net, m->rights);
-    unix_name_put(m->name);
     atomic_fetch_sub(&from->used, m->charge);
     free(m);
     if (unix_writable(from))
@@ -80,8 +94,11 @@ struct lx_ucred unix_msg_creds(const struct unix_msg *msg)
 
 void unix_msg_show(struct unix_end *e, struct unix_msg *msg, struct sock_msg *m)
 {
-    if (m->name)
-        *m->name = msg->name ? msg->name->text : (struct sockname){.len = 0};
+    if (m->name) { /* as it is called now, even if it is closed */
+        MUTEX_GUARD(&msg->from->lock);
+        const struct unix_name *n = msg->from->name;
+        *m->name = n ? n->text : (struct sockname){.len = 0};
+    }
     if (m->scm && atomic_load(&e->pass_creds)) {
         m->scm->has_creds = true;
         m->scm->creds = unix_msg_creds(msg);

@@ -176,6 +176,26 @@ static int make_name(struct task *t, struct socket *s, const struct sockname *te
     return r < 0 ? r : publish(n->net, n, unix_end_of(s));
 }
 
+/* A socket that has a name already finds that out only when the new one is made: it goes again. */
+static int bind_twice(struct unix_end *e, struct task *t, struct socket *s,
+                      const struct sockname *text)
+{
+    char path[LX_UN_PATH_MAX + 1];
+    struct walkctx w;
+    struct unix_name *n = name_new(e);
+    if (!n)
+        return -ENOMEM;
+    path_of(text, path);
+    int r = make_node(t, s, path, n);
+    if (r == 0) {
+        walkctx_init(&w, t);
+        r = vfs_unlink(&w, NULL, path, false);
+        walkctx_done(&w);
+    }
+    unix_name_put(n);
+    return r < 0 ? r : -EINVAL;
+}
+
 int unix_bind(struct socket *s, struct task *t, const struct sockname *text)
 {
     struct unix_end *e = unix_end_of(s);
@@ -185,8 +205,10 @@ int unix_bind(struct socket *s, struct task *t, const struct sockname *text)
     int r = unix_name_check(text, &abstract);
     if (r == 0)
         r = bind_begin(e);
-    if (r < 0)
+    else
         return r;
+    if (r < 0)
+        return abstract ? r : bind_twice(e, t, s, text);
     struct unix_name *n = name_new(e);
     r = n ? make_name(t, s, text, abstract, n) : -ENOMEM;
     if (r < 0) {

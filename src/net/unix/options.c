@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/linux/fcntl.h"
 #include "abi/linux/poll.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/fdtable.h"
+#include "kernel/vfs/walk.h"
 #include "net/interfaces.h"
 #include "net/unix/internal.h"
 
-#define BUF_MAX       212992u     /* net.core.wmem_max */
+#define BUF_MAX       (4u << 20)  /* net.core.rmem_max, wmem_max */
 #define BUF_FORCE_MAX (16u << 20) /* a datagram is one piece of our memory */
 
 /* ---- set ---- */
@@ -163,6 +166,29 @@ static int bytes_in(struct unix_end *e, int32_t *ret)
     return 0;
 }
 
+/* SIOCUNIXFILE: a descriptor of the place that the socket is bound to. */
+static long open_name(struct task *t, struct unix_end *e)
+{
+    struct path p = {.dentry = NULL};
+    struct walkctx w;
+    struct file *f;
+    if (!cred_capable(t->cred, LX_CAP_NET_ADMIN))
+        return -EPERM;
+    mutex_lock(&e->lock);
+    if (e->name && e->name->path.dentry) {
+        p = e->name->path;
+        path_get(&p);
+    }
+    mutex_unlock(&e->lock);
+    if (!p.dentry)
+        return -ENOENT;
+    walkctx_init(&w, t);
+    int r = path_open_at(&w, &p, LX_O_PATH, &f);
+    walkctx_done(&w);
+    path_put(&p);
+    return r < 0 ? r : task_fd_install(t, f, true);
+}
+
 long unix_ioctl(struct file *f, struct task *t, uint32_t cmd, uint64_t arg)
 {
     struct unix_end *e = unix_end_of(socket_of(f));
@@ -172,6 +198,10 @@ long unix_ioctl(struct file *f, struct task *t, uint32_t cmd, uint64_t arg)
         r = bytes_in(e, &n);
     else if (cmd == LX_SIOCOUTQ)
         n = (int32_t) MIN(atomic_load(&e->used), (size_t) INT32_MAX);
+    else if (cmd == LX_SIOCATMARK)
+        r = e->type == LX_SOCK_STREAM ? (n = unix_at_mark(e), 0) : -EOPNOTSUPP;
+    else if (cmd == LX_SIOCUNIXFILE)
+        return open_name(t, e);
     else
         return interface_ioctl(t, cmd, arg);
     return r < 0 ? r : copy_out(t, uaddr(arg), &n, sizeof(n));
@@ -195,6 +225,8 @@ static uint32_t common_events(const struct unix_end *e)
         ev |= LX_POLL_READABLE;
     if (e->type != LX_SOCK_DGRAM && e->state == UNIX_UNCONNECTED)
         ev |= LX_POLLHUP;
+    if (e->oob)
+        ev |= LX_POLLPRI;
     return ev;
 }
 

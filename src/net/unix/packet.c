@@ -20,33 +20,60 @@ static int take_error(struct unix_end *e)
     return r;
 }
 
-/* Whom to send to, a new reference. */
-static int find_destination(struct unix_end *e, struct task *t, const struct sock_msg *m,
-                            struct unix_end **ret)
+/* [lock] */
+static int check_connected(struct unix_end *e)
+{
+    if (e->type != LX_SOCK_SEQPACKET)
+        return 0;
+    if (e->error)
+        return take_error(e);
+    return e->state != UNIX_CONNECTED || !e->peer ? -ENOTCONN : 0;
+}
+
+int unix_seqpacket_check(struct socket *s)
+{
+    struct unix_end *e = unix_end_of(s);
+    MUTEX_GUARD(&e->lock);
+    return check_connected(e);
+}
+
+/* [lock] Before anything else: whether there is anybody to send to. */
+static int check_peer(struct unix_end *e, const struct sock_msg *m)
 {
     bool abstract;
-    if (e->type == LX_SOCK_DGRAM && m->name) {
-        int r = unix_name_check(m->name, &abstract);
-        return r < 0 ? r : unix_find(e, t, m->name, ret);
-    }
-    MUTEX_GUARD(&e->lock);
-    if (e->type == LX_SOCK_SEQPACKET && e->error)
-        return take_error(e);
-    if (!e->peer || e->state != UNIX_CONNECTED)
-        return -ENOTCONN;
-    *ret = unix_end_get(e->peer);
+    int r = check_connected(e);
+    if (r < 0)
+        return r;
+    if (m->flags & LX_MSG_OOB)
+        return -EOPNOTSUPP;
+    if (e->type == LX_SOCK_DGRAM && m->name)
+        return unix_name_check(m->name, &abstract);
     return 0;
 }
 
-/* What stands in the way at our own end. */
+/* [lock] What stands in the way at our own end. */
 static int check_own(struct unix_end *e, size_t len)
 {
-    MUTEX_GUARD(&e->lock);
     if (len + 32 > atomic_load(&e->sndbuf))
         return -EMSGSIZE;
     if (e->error)
         return take_error(e);
-    return e->shutdown & UNIX_SHUT_SND ? -EPIPE : 0;
+    if (e->shutdown & UNIX_SHUT_SND)
+        return -EPIPE;
+    return atomic_load(&e->used) >= atomic_load(&e->sndbuf) ? -EAGAIN : 0;
+}
+
+/* Whom to send to, a new reference. */
+static int find_destination(struct unix_end *e, struct task *t, const struct sock_msg *m,
+                            struct unix_end **ret)
+{
+    if (e->type == LX_SOCK_DGRAM && m->name)
+        return unix_find(e, t, m->name, ret);
+    MUTEX_GUARD(&e->lock);
+    if (!e->peer)
+        return -ENOTCONN;
+    *ret = unix_end_get(e->peer);
+    return 0;
 }
 
 /* [to->lock] And at the other one. */
@@ -75,7 +102,7 @@ static void peer_is_gone(struct unix_end *e, struct unix_end *to)
         e->state = UNIX_UNCONNECTED;
     }
     mutex_unlock(&e->lock);
-    unix_end_put(old);
+    unix_left(e, old);
 }
 
 /* The second look is not for room: those who have passed the first may all be served. */
@@ -102,13 +129,18 @@ ssize_t unix_packet_send(struct socket *s, struct task *t, struct sock_msg *m,
     struct unix_end *e = unix_end_of(s), *to = NULL;
     size_t len = m->io->left;
     struct unix_msg *msg;
-    if (m->flags & LX_MSG_OOB)
-        return -EOPNOTSUPP;
-    int r = find_destination(e, t, m, &to);
+    mutex_lock(&e->lock);
+    int r = check_peer(e, m);
+    mutex_unlock(&e->lock);
     if (r == 0)
         r = unix_autobind_for_creds(e);
-    if (r == 0)
+    if (r == 0) {
+        mutex_lock(&e->lock);
         r = check_own(e, len);
+        mutex_unlock(&e->lock);
+    }
+    if (r == 0)
+        r = find_destination(e, t, m, &to);
     if (r == 0) {
         mutex_lock(&to->lock);
         r = check_other(e, to, wait);
@@ -155,6 +187,8 @@ static ssize_t take_msg(struct unix_end *e, struct sock_msg *m, struct unix_msg 
     MUTEX_GUARD(&e->lock);
     if (e->type == LX_SOCK_SEQPACKET && e->state != UNIX_CONNECTED)
         return -ENOTCONN;
+    if (m->flags & LX_MSG_OOB)
+        return -EOPNOTSUPP;
     if (e->error)
         return take_error(e);
     struct unix_msg *msg = pick(e, peek, ret_skip);
@@ -178,8 +212,6 @@ ssize_t unix_packet_recv(struct socket *s, struct task *t unused_, struct sock_m
     bool peek = m->flags & LX_MSG_PEEK;
     struct unix_msg *msg = NULL;
     size_t skip = 0;
-    if (m->flags & LX_MSG_OOB)
-        return -EOPNOTSUPP;
     ssize_t r = take_msg(e, m, &msg, &skip);
     if (r <= 0)
         return r;

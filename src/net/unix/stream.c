@@ -22,7 +22,7 @@ static int find_peer(struct unix_end *e, const struct sock_msg *m, struct unix_e
         return -ENOTCONN;
     if (e->shutdown & UNIX_SHUT_SND)
         return -EPIPE;
-    if (e->error) {
+    if (e->error && m->io->left) {
         int r = -e->error;
         e->error = 0;
         return r;
@@ -31,18 +31,20 @@ static int find_peer(struct unix_end *e, const struct sock_msg *m, struct unix_e
     return 0;
 }
 
-static int deliver(struct unix_end *to, struct unix_msg *msg)
+static int deliver(struct unix_end *to, struct unix_msg *msg, bool urgent)
 {
     mutex_lock(&to->lock);
     bool open = !to->dead && !(to->shutdown & UNIX_SHUT_RCV);
     if (open)
         unix_msg_push(to, msg);
+    if (open && urgent)
+        to->oob = msg;
     mutex_unlock(&to->lock);
     if (!open) {
         unix_msg_put(msg);
         return -EPIPE;
     }
-    waitq_wake(&to->wq, LX_POLL_READABLE);
+    waitq_wake(&to->wq, LX_POLL_READABLE | (urgent ? LX_POLLPRI : 0u));
     return 0;
 }
 
@@ -51,17 +53,21 @@ ssize_t unix_stream_send(struct socket *s, struct task *t, struct sock_msg *m,
 {
     struct unix_end *e = unix_end_of(s), *peer = NULL;
     struct unix_msg *msg;
-    if (m->flags & LX_MSG_OOB)
+    bool urgent = m->flags & LX_MSG_OOB;
+    if (urgent && !m->io->left)
         return -EOPNOTSUPP;
     int r = find_peer(e, m, &peer);
     if (r < 0)
         return r;
     size_t most = MIN((size_t) UNIX_CHUNK, (size_t) atomic_load(&e->sndbuf) / 2 - 64);
     size_t n = MIN(m->io->left, most);
+    if (urgent && m->io->left > 1)
+        n = MIN(n, m->io->left - 1); /* the last byte goes alone */
+    urgent = urgent && m->io->left == 1;
     if (n) {
         r = unix_msg_new(e, peer, t, m, n, &msg);
         if (r == 0)
-            r = deliver(peer, msg);
+            r = deliver(peer, msg, urgent);
     }
     unix_end_put(peer);
     return r < 0 ? r : (ssize_t) n;
@@ -74,6 +80,8 @@ struct reading {
     struct sock_msg *m;
     size_t done, skip;   /* skip: bytes that are not to be shown, when peeking */
     struct unix_msg *at; /* peeking: the last one looked at */
+    struct list gone;    /* messages that nobody will read */
+    bool in_line;        /* SO_OOBINLINE */
 };
 
 static bool is_peek(const struct reading *rd)
@@ -84,25 +92,39 @@ static bool is_peek(const struct reading *rd)
 /* [lock] The next message with something to show; NULL: none. */
 static struct unix_msg *next_msg(struct reading *rd)
 {
-    struct list *head = &rd->e->queue;
-    struct list *l = is_peek(rd) && rd->at ? rd->at->link.next : head->next;
-    for (; l != head; l = l->next) {
-        struct unix_msg *msg = container_of(l, struct unix_msg, link);
-        if (!is_peek(rd) || rd->skip < msg->len - msg->off)
-            return msg;
-        rd->skip -= msg->len - msg->off;
+    struct unix_end *e = rd->e;
+    struct list *l = is_peek(rd) && rd->at ? rd->at->link.next : e->queue.next;
+    if (l == &e->queue)
+        return NULL;
+    struct unix_msg *msg = container_of(l, struct unix_msg, link);
+    if (msg == e->oob || !unix_msg_left(msg)) {
+        bool copied = rd->done || rd->m->done;
+        msg = unix_urgent_pass(e, msg,
+                               (is_peek(rd) ? UNIX_PEEK : 0u) | (rd->in_line ? UNIX_INLINE : 0u) |
+                                   (copied ? UNIX_COPIED : 0u),
+                               &rd->gone);
+        rd->m->stop |= !msg && copied;
     }
-    return NULL;
+    while (msg && rd->skip >= unix_msg_left(msg)) {
+        rd->skip -= unix_msg_left(msg);
+        msg = msg->link.next == &e->queue ? NULL
+                                          : container_of(msg->link.next, struct unix_msg, link);
+    }
+    return msg;
 }
 
-/* Bytes of different writers are not joined where the reader is told who wrote them. */
+/* Bytes of different writers are not joined where readers are told who wrote them. */
 static bool same_writer(const struct reading *rd, const struct unix_msg *msg)
 {
-    const struct scm *scm = rd->m->scm;
-    if (!scm || !scm->has_creds || !(rd->done || rd->m->done))
+    struct sock_msg *m = rd->m;
+    if (!atomic_load(&rd->e->pass_creds))
         return true;
     struct lx_ucred u = unix_msg_creds(msg);
-    return scm->creds.pid == u.pid && scm->creds.uid == u.uid && scm->creds.gid == u.gid;
+    if (!m->one_writer) {
+        m->one_writer = true;
+        m->writer = u;
+    }
+    return m->writer.pid == u.pid && m->writer.uid == u.uid && m->writer.gid == u.gid;
 }
 
 /* [lock] What an empty queue means. */
@@ -146,7 +168,7 @@ static bool read_some(struct reading *rd, ssize_t *ret)
     struct unix_end *e = rd->e;
     struct unix_msg *msg = next_msg(rd);
     if (!msg) {
-        *ret = rd->done ? 0 : nothing_left(e);
+        *ret = rd->done || rd->at ? 0 : nothing_left(e);
         return false;
     }
     if (!same_writer(rd, msg)) {
@@ -163,13 +185,15 @@ static bool read_some(struct reading *rd, ssize_t *ret)
     if (got >= 0) {
         if (!rd->done && !rd->m->done)
             unix_msg_show(e, msg, rd->m);
-        rights = msg->rights && n; /* only readers take them, and we are the one */
+        /* Only readers take them, and we are the one. Who peeks sees those behind what it asked
+         * for. */
+        rights = msg->rights != NULL;
         if (rights)
             got = unix_msg_show_rights(e, msg, rd->m, is_peek(rd)) < 0 ? -ENOMEM : got;
     }
 
     mutex_lock(&e->lock);
-    bool used_up = got > 0 && advance(rd, msg, (size_t) got);
+    bool used_up = (got > 0 || (got == 0 && is_peek(rd))) && advance(rd, msg, (size_t) got);
     mutex_unlock(&e->lock);
     if (used_up)
         unix_msg_put(msg); /* the queue's */
@@ -182,16 +206,20 @@ static bool read_some(struct reading *rd, ssize_t *ret)
     rd->done += (size_t) got;
     if (rights)
         rd->m->stop = true;
-    return !rights && (size_t) got == n && rd->m->io->left;
+    return !rights && (size_t) got == n && (rd->m->io->left || is_peek(rd));
 }
 
 ssize_t unix_stream_recv(struct socket *s, struct task *t unused_, struct sock_msg *m)
 {
     struct unix_end *e = unix_end_of(s);
-    struct reading rd = {.e = e, .m = m};
+    struct reading rd = {.e = e,
+                         .m = m,
+                         .gone = LIST_INIT(rd.gone),
+                         .in_line = socket_switch(s, LX_SO_OOBINLINE)};
+    struct list *l;
     ssize_t r = 0;
     if (m->flags & LX_MSG_OOB)
-        return -EOPNOTSUPP;
+        return unix_urgent_recv(e, m, rd.in_line);
     mutex_lock(&e->lock);
     if (e->state != UNIX_CONNECTED || e->reading) {
         r = e->reading ? -EAGAIN : -EINVAL;
@@ -210,7 +238,13 @@ ssize_t unix_stream_recv(struct socket *s, struct task *t unused_, struct sock_m
     bool others = e->reader_waits;
     e->reader_waits = false;
     mutex_unlock(&e->lock);
+    while ((l = list_pop(&rd.gone)) != NULL)
+        unix_msg_put(container_of(l, struct unix_msg, link));
     if (others)
         waitq_wake(&e->wq, LX_POLL_READABLE);
+    if (!rd.done && !m->done && r == 0 && m->scm && atomic_load(&e->pass_creds)) {
+        m->scm->has_creds = true; /* the end has a sender, too: nobody */
+        m->scm->creds = (struct lx_ucred){.pid = 0};
+    }
     return rd.done ? (ssize_t) rd.done : r;
 }
