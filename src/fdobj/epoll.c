@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "fdobj/anon.h"
 #include "fdobj/epoll_internal.h"
+#include "fdobj/pipe.h"
 
 #define MAX_ITEMS (1u << 20) /* of one set */
 #define BATCH     32         /* members looked at with one grip on the lock */
@@ -327,6 +328,15 @@ static void file_gone(struct file_watch *w)
     epoll_item_put(it);     /* the file's */
 }
 
+/* Both ends of a pipe wake one queue: an end hears of its own side. */
+static uint32_t heard_by(const struct file *f)
+{
+    uint32_t mode = f->flags & LX_O_ACCMODE;
+    if (!file_is_pipe(f) || mode == LX_O_RDWR)
+        return UINT32_MAX;
+    return ~(uint32_t) (mode == LX_O_RDONLY ? LX_POLL_WRITABLE : LX_POLL_READABLE);
+}
+
 static struct epoll_item *item_new(struct epoll_set *s, int fd, struct file *f,
                                    const struct lx_epoll_event *ev)
 {
@@ -342,7 +352,7 @@ static struct epoll_item *item_new(struct epoll_set *s, int fd, struct file *f,
     it->data = ev->data;
     it->host_fd = -1;
     it->nested = file_is_epoll(f) ? set_of(f) : NULL;
-    it->waiter = (struct waiter){.mask = UINT32_MAX, .notify = notify};
+    it->waiter = (struct waiter){.mask = heard_by(f), .notify = notify};
     it->watch.gone = file_gone;
     list_init(&it->waiter.link);
     list_init(&it->watch.link);

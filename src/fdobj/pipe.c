@@ -83,9 +83,10 @@ uint32_t pipe_events_for_readers(struct pipe *p)
 /* Who polls is told when a full pipe is no longer full. */
 uint32_t pipe_events_for_writers(struct pipe *p, bool was_full)
 {
-    if (slots_full(&p->slots) || (!p->writer_waits && !(p->polled && was_full)))
+    bool room = !slots_full(&p->slots) && (p->writer_waits || (p->polled && was_full));
+    if (!room && !p->writer_behind)
         return 0;
-    p->writer_waits = false;
+    p->writer_waits = p->writer_behind = false;
     return LX_POLL_WRITABLE;
 }
 
@@ -193,8 +194,12 @@ static ssize_t write_begin(struct pipe *p, size_t want, size_t *ret_merge)
     if (p->readers == 0)
         return -EPIPE;
     size_t n = slots_room(&p->slots, want, ret_merge);
-    if (p->writing || n == 0)
-        goto full;
+    if (n == 0) {
+        p->writer_waits = true;
+        return -EAGAIN;
+    }
+    if (p->writing)
+        goto behind;
     int r = pipe_ring_grow(p, n);
     if (r == 0 && !p->slots.at)
         r = slots_resize(&p->slots, p->slots.max);
@@ -203,15 +208,15 @@ static ssize_t write_begin(struct pipe *p, size_t want, size_t *ret_merge)
     size_t there = p->size - pipe_used(p);
     if (n > there) { /* a reader at work keeps the ring from growing, and wakes us: whole pages */
         if (there < *ret_merge)
-            goto full;
+            goto behind;
         n = *ret_merge + (there - *ret_merge) / PIPE_PAGE * PIPE_PAGE;
         if (n == 0)
-            goto full;
+            goto behind;
     }
     p->writing = true;
     return (ssize_t) n;
-full:
-    p->writer_waits = true;
+behind:
+    p->writer_behind = true;
     return -EAGAIN;
 }
 
@@ -253,7 +258,7 @@ static ssize_t pipe_write(struct file *f, struct iobuf *io, int64_t pos unused_)
         p->tail += (uint64_t) r;
         events = pipe_events_for_readers(p);
     }
-    if (p->writer_waits)
+    if (p->writer_behind)
         events |= pipe_events_for_writers(p, false);
     mutex_unlock(&p->lock);
     pipe_wake(p, events);

@@ -25,7 +25,8 @@ struct pipe {
     uint64_t head, tail;       /* [lock] */
     bool reading, writing;     /* [lock] */
     bool reader_waits;         /* [lock] a reader was told -EAGAIN since the last wake-up */
-    bool writer_waits;         /* [lock] */
+    bool writer_waits;         /* [lock] because it was full */
+    bool writer_behind;        /* [lock] because of another one at work */
     bool polled;               /* [lock] someone polls: edge-triggered watchers want every change */
     uint32_t readers, writers; /* [lock] open ends */
     uint32_t n_opens_r, n_opens_w;   /* [lock] ends ever opened: wakes openers of the other side */

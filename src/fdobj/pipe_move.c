@@ -72,8 +72,8 @@ static ssize_t move(struct pipe *from, struct pipe *to, size_t n, bool consume)
     if (empty)
         return 0;
     n = measure(from, to, n);
-    if (n == 0 || to->writing) {
-        to->writer_waits = true;
+    if (to->writing) {
+        to->writer_behind = true;
         return -EAGAIN;
     }
     int r = pipe_ring_grow(to, n);
@@ -83,7 +83,7 @@ static ssize_t move(struct pipe *from, struct pipe *to, size_t n, bool consume)
         return r;
     n = MIN(n, (size_t) (to->size - pipe_used(to)));
     if (n == 0) { /* a reader at work keeps the ring small, and wakes us */
-        to->writer_waits = true;
+        to->writer_behind = true;
         return -EAGAIN;
     }
     n = link_pages(from, to, n, consume);

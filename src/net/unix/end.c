@@ -111,7 +111,8 @@ void unix_end_put(struct unix_end *e)
 
 bool unix_writable(const struct unix_end *e)
 {
-    return atomic_load(&e->used) * 4 <= atomic_load(&e->sndbuf);
+    return (atomic_load(&e->used) + 1) * 4 <=
+           atomic_load(&e->sndbuf); /* Linux counts from 1 here */
 }
 
 /* ---- closing ---- */

@@ -155,7 +155,7 @@ int unix_socket_wrap(struct kernel *k, const struct cred *cred, struct unix_end 
 void unix_end_close(struct unix_end *e);
 /* Drops what is in its queue. */
 void unix_end_purge(struct unix_end *e);
-/* Writable as poll(2) means it: half of the buffer is free, and more. */
+/* Writable as poll(2) means it: three quarters of the buffer are free. */
 bool unix_writable(const struct unix_end *e);
 void unix_peercred_set(struct unix_peercred *p, struct task *t);
 void unix_peercred_copy(struct unix_peercred *to, const struct unix_peercred *from);
