@@ -394,8 +394,10 @@ static int enter(struct epoll_item *it)
         r = epoll_host_add(it);
         if (r < 0)
             leave(it);
-    } else if (it->file->wq) {
+    } else if (it->file->wq && (it->events & LX_EPOLLEXCLUSIVE)) {
         waitq_add(it->file->wq, &it->waiter);
+    } else if (it->file->wq) {
+        waitq_add_first(it->file->wq, &it->waiter);
     }
     return r;
 }

@@ -19,6 +19,13 @@ void waitq_add(struct waitq *q, struct waiter *w)
     mutex_unlock(&q->lock);
 }
 
+void waitq_add_first(struct waitq *q, struct waiter *w)
+{
+    mutex_lock(&q->lock);
+    list_add(&w->link, &q->waiters);
+    mutex_unlock(&q->lock);
+}
+
 void waitq_del(struct waitq *q, struct waiter *w)
 {
     mutex_lock(&q->lock);

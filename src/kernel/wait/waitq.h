@@ -24,6 +24,8 @@ struct waitq {
 
 void waitq_init(struct waitq *q);
 void waitq_add(struct waitq *q, struct waiter *w);
+/* Told before all that are there: Linux puts who shares an event in front. */
+void waitq_add_first(struct waitq *q, struct waiter *w);
 /* After return no notify() of w is running, and none will run. */
 void waitq_del(struct waitq *q, struct waiter *w);
 /* Notifies every waiter whose mask meets `events` (LX_POLLERR and LX_POLLHUP always do). */
