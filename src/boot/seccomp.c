@@ -143,8 +143,9 @@ static const uint32_t ioctls[] = {
     /* Terminals of the guest's stdio. Never TIOCSTI, TIOCSCTTY, TIOCLINUX: they act on whoever owns the terminal. */
     TCGETS, TCSETS, TCSETSW, TCSETSF, TCFLSH, TCSBRK, TCXONC, TIOCGWINSZ, TIOCSWINSZ, TIOCOUTQ, FIONREAD,
     TIOCGPGRP, TIOCGSID,
-    /* sockets: urgent data, questions about interfaces */
-    SIOCATMARK, SIOCGIFCONF, SIOCGIFNAME, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFDSTADDR, SIOCGIFBRDADDR, SIOCGIFNETMASK,
+    /* sockets: urgent data, what is not sent, when the last packet came; questions about interfaces */
+    SIOCATMARK, SIOCOUTQNSD, SIOCGSTAMP_OLD, SIOCGSTAMPNS_OLD,
+    SIOCGIFCONF, SIOCGIFNAME, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFDSTADDR, SIOCGIFBRDADDR, SIOCGIFNETMASK,
     SIOCGIFMETRIC, SIOCGIFMTU, SIOCGIFHWADDR, SIOCGIFINDEX, SIOCGIFTXQLEN,
     /* questions about an interface's driver; what it could change takes CAP_NET_ADMIN */
     SIOCETHTOOL,

@@ -130,10 +130,20 @@ int host_socket_arm(struct file *f, uint32_t mask)
     return poller_arm(&host_socket_of(socket_of(f))->source, mask);
 }
 
+/* A close that waits for the peer would hold up whoever dropped the last reference, and Linux does
+ * not wait either when that is the end of a process: what is left goes out by itself. */
+static void do_not_linger(const struct host_socket *hs)
+{
+    const struct linger off = {0};
+    if (atomic_load(&hs->sock.linger_on))
+        (void) setsockopt(hs->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+}
+
 void host_socket_release(struct file *f)
 {
     struct host_socket *hs = host_socket_of(socket_of(f));
     poller_forget(&hs->source);
+    do_not_linger(hs);
     if (atomic_load(&hs->key) > 0)
         close_fd(atomic_load(&hs->key));
     close_fd(hs->fd);

@@ -83,6 +83,11 @@ static int set_switch(struct task *t, struct socket *s, int name, bool on)
     return 0;
 }
 
+static bool may_mark(const struct task *t)
+{
+    return cred_capable(t->cred, LX_CAP_NET_ADMIN) || cred_capable(t->cred, LX_CAP_NET_RAW);
+}
+
 static int set_linger(struct socket *s, const void *v, size_t len)
 {
     struct lx_linger l;
@@ -119,12 +124,12 @@ static int set_generic(struct task *t, struct socket *s, int name, const void *v
     case LX_SO_LINGER:
         return set_linger(s, v, len);
     case LX_SO_PRIORITY:
-        if ((n < 0 || n > 6) && !cred_capable(t->cred, LX_CAP_NET_ADMIN))
+        if ((n < 0 || n > 6) && !may_mark(t))
             return -EPERM;
         atomic_store(&s->priority, n);
         return 0;
     case LX_SO_MARK:
-        if (!cred_capable(t->cred, LX_CAP_NET_ADMIN))
+        if (!may_mark(t))
             return -EPERM;
         atomic_store(&s->mark, n);
         return 0;

@@ -166,6 +166,10 @@ static void test_arguments(void **state)
     assert_int_equal(answer(SYS_setsockopt, 3, 263 /* SOL_PACKET */, 1), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_ioctl, 3, 0x8946 /* SIOCETHTOOL */, 0), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_ioctl, 3, 0x8914 /* SIOCSIFFLAGS */, 0), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_ioctl, 3, 0x8906 /* SIOCGSTAMP */, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_ioctl, 3, 0x8907 /* SIOCGSTAMPNS */, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_ioctl, 3, 0x894b /* SIOCOUTQNSD */, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_ioctl, 3, 0x8902 /* SIOCSPGRP */, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_prctl, PR_SET_NAME, 0, 0), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_prctl, PR_SET_MM, 0, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_prctl, PR_SET_DUMPABLE, 0, 0), SECCOMP_RET_TRAP);

@@ -136,6 +136,7 @@ enum { /* level SOL_TCP */
        LX_TCP_FASTOPEN_KEY = 33,
        LX_TCP_FASTOPEN_NO_COOKIE = 34,
        LX_TCP_INQ = 36,
+       LX_TCP_TX_DELAY = 37,
        LX_TCP_IS_MPTCP = 43,
        LX_TCP_RTO_MAX_MS = 44,
        LX_TCP_RTO_MIN_US = 45,
@@ -148,9 +149,4 @@ enum { /* level SOL_UDP */
        LX_UDP_NO_CHECK6_RX = 102,
        LX_UDP_SEGMENT = 103,
        LX_UDP_GRO = 104,
-};
-
-enum { /* level SOL_UDPLITE */
-       LX_UDPLITE_SEND_CSCOV = 10,
-       LX_UDPLITE_RECV_CSCOV = 11,
 };

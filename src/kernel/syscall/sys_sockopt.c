@@ -48,7 +48,7 @@ static int get_peer_pidfd(struct task *t, struct socket *s, void *v, size_t *len
     struct tgroup *tg = unix_peer_process(s);
     struct file *f;
     if (!tg)
-        return s->family == LX_AF_UNIX ? -ENODATA : -ENOPROTOOPT;
+        return -ENODATA;
     int r = pidfd_new(tg, 0, &f);
     tgroup_put(tg);
     if (r == 0)

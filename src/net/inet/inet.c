@@ -59,12 +59,26 @@ static int inet_shutdown(struct socket *s, int how)
 static int wrap(struct task *t, int fd, int family, int type, int protocol, uint32_t flags,
                 struct socket **ret);
 
+/* What we keep ourselves; the rest the host has passed on. */
+static void inherit(struct socket *to, struct socket *from)
+{
+    for (int dir = SOCK_RCV; dir <= SOCK_SND; dir++)
+        atomic_store(&to->timeout[dir], atomic_load(&from->timeout[dir]));
+    atomic_store(&to->options, atomic_load(&from->options));
+    atomic_store(&to->mark, atomic_load(&from->mark));
+    atomic_store(&to->rcvlowat, atomic_load(&from->rcvlowat));
+    atomic_store(&to->linger_on, atomic_load(&from->linger_on));
+}
+
 static int inet_accept(struct socket *s, struct task *t, struct socket **ret)
 {
     int fd = accept4(host_socket_of(s)->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return -errno;
-    return wrap(t, fd, s->family, s->type, s->protocol, 0, ret);
+    int r = wrap(t, fd, s->family, s->type, s->protocol, 0, ret);
+    if (r == 0)
+        inherit(*ret, s);
+    return r;
 }
 
 static const struct socket_ops inet_ops = {

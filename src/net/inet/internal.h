@@ -11,4 +11,6 @@ ssize_t inet_send(struct socket *s, struct task *t, struct sock_msg *m, struct s
 int inet_setsockopt(struct socket *s, struct task *t, int level, int name, const void *v,
                     size_t len);
 int inet_getsockopt(struct socket *s, struct task *t, int level, int name, void *v, size_t *len);
+
+/* requests.c */
 long inet_ioctl(struct file *f, struct task *t, uint32_t cmd, uint64_t arg);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "abi/linux/inet.h"
 #include "base/cleanup.h"
 #include "kernel/task/task.h"
 #include "net/inet/egress.h"
@@ -18,25 +19,41 @@ static bool is_stream(const struct socket *s)
     return s->type == LX_SOCK_STREAM;
 }
 
-/* What may be sent beside the data: addresses, times to live, segment sizes. */
+/* What may be sent beside the data: addresses, times to live, segment sizes. What takes a
+ * capability the host refuses. */
 static const struct {
     int32_t level, type;
 } sendable[] = {
-    {LX_SOL_IP, 1},    /* IP_TOS */
-    {LX_SOL_IP, 2},    /* IP_TTL */
-    {LX_SOL_IP, 8},    /* IP_PKTINFO */
-    {LX_SOL_IPV6, 50}, /* IPV6_PKTINFO */
-    {LX_SOL_IPV6, 52}, /* IPV6_HOPLIMIT */
-    {LX_SOL_IPV6, 67}, /* IPV6_TCLASS */
-    {LX_SOL_UDP, 103}, /* UDP_SEGMENT */
+    {LX_SOL_SOCKET, LX_SO_MARK},
+    {LX_SOL_SOCKET, LX_SO_PRIORITY},
+    {LX_SOL_SOCKET, LX_SO_TXTIME},
+    {LX_SOL_SOCKET, LX_SO_TIMESTAMPING},
+    {LX_SOL_IP, LX_IP_TOS},
+    {LX_SOL_IP, LX_IP_TTL},
+    {LX_SOL_IP, LX_IP_PKTINFO},
+    {LX_SOL_IPV6, LX_IPV6_PKTINFO},
+    {LX_SOL_IPV6, LX_IPV6_2292PKTINFO},
+    {LX_SOL_IPV6, LX_IPV6_FLOWINFO},
+    {LX_SOL_IPV6, LX_IPV6_HOPLIMIT},
+    {LX_SOL_IPV6, LX_IPV6_2292HOPLIMIT},
+    {LX_SOL_IPV6, LX_IPV6_TCLASS},
+    {LX_SOL_IPV6, LX_IPV6_DONTFRAG},
+    {LX_SOL_UDP, LX_UDP_SEGMENT},
 };
+
+/* Other levels mean nothing to the host, and it says nothing. */
+static bool is_known_level(int32_t level)
+{
+    return level == LX_SOL_SOCKET || level == LX_SOL_IP || level == LX_SOL_IPV6 ||
+           level == LX_SOL_UDP;
+}
 
 static bool may_send(const struct cmsg *c)
 {
     for (size_t i = 0; i < ARRAY_LEN(sendable); i++)
         if (sendable[i].level == c->level && sendable[i].type == c->type)
             return true;
-    return false;
+    return !is_known_level(c->level);
 }
 
 /* Descriptors and credentials mean nothing to these sockets; no number of ours is ever named. */
@@ -81,6 +98,8 @@ ssize_t inet_send(struct socket *s, struct task *t unused_, struct sock_msg *m,
     struct host_socket *hs = host_socket_of(s);
     ssize_t n = hs->side && !is_stream(s) ? egress_send(hs, m, buf, want, (size_t) control)
                                           : host_socket_send(s, m, buf, want, (size_t) control);
+    if (n == -EINPROGRESS && !m->nonblock) /* TCP_FASTOPEN_CONNECT: connected first, after all */
+        n = -EAGAIN;
     if (n < (ssize_t) want) { /* not all of it: the rest is still to be taken */
         *m->io = before;
         if (n > 0)
