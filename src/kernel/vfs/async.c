@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "abi/linux/epoll.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/poll.h"
 #include "kernel/task/pid.h"
@@ -33,9 +34,11 @@ struct async {
     struct mutex lock;  /* RANK_FILE */
     struct owner owner; /* [lock] */
     bool on;            /* [lock] w is queued */
-    struct waiter w;
+    bool minds_urgent;  /* [lock] urgent is queued */
+    struct waiter w, urgent;
     struct ktimer timer;
-    _Atomic uint32_t events; /* seen and not yet told */
+    _Atomic uint32_t events;    /* seen and not yet told */
+    _Atomic bool urgent_is_old; /* the urgent data that are there were told of */
 };
 
 /* ---- telling ---- */
@@ -87,6 +90,19 @@ static void tell(struct kernel *k, const struct owner *o, const struct lx_siginf
     }
 }
 
+/* Of urgent data the owner hears whether or not it wants to hear of others: socket(7). */
+static void tell_urgent(struct kernel *k, const struct owner *o, bool chosen)
+{
+    struct lx_siginfo info = {.signo = LX_SIGURG, .code = LX_SI_KERNEL};
+    tell(k, o, &info);
+    if (!chosen || !o->signo)
+        return;
+    info = (struct lx_siginfo){.signo = o->signo, .code = 5 /* POLL_PRI */};
+    info.poll.band = LX_POLLPRI | LX_POLLRDBAND;
+    info.poll.fd = o->fd;
+    tell(k, o, &info);
+}
+
 static void on_timer(struct ktimer *timer)
 {
     struct async *a = container_of(timer, struct async, timer);
@@ -95,9 +111,12 @@ static void on_timer(struct ktimer *timer)
     struct owner o = a->owner;
     if (o.cred)
         cred_get(o.cred);
-    bool news = a->on && events && o.pid;
+    bool on = a->on;
     mutex_unlock(&a->lock);
-    if (news) {
+    if (o.pid && (events & LX_POLLPRI))
+        tell_urgent(a->k, &o, on);
+    events &= ~LX_POLLPRI;
+    if (o.pid && on && events) {
         struct lx_siginfo info = describe(&o, events);
         tell(a->k, &o, &info);
     }
@@ -109,6 +128,15 @@ static void on_event(struct waiter *w, uint32_t events)
 {
     struct async *a = container_of(w, struct async, w);
     atomic_fetch_or(&a->events, events & (w->mask | LX_POLLERR | LX_POLLHUP));
+    ktimer_arm(a->k, &a->timer, AT_ONCE);
+}
+
+static void on_urgent(struct waiter *w, uint32_t events)
+{
+    struct async *a = container_of(w, struct async, urgent);
+    if (!(events & LX_POLLPRI) || atomic_exchange(&a->urgent_is_old, true))
+        return;
+    atomic_fetch_or(&a->events, LX_POLLPRI);
     ktimer_arm(a->k, &a->timer, AT_ONCE);
 }
 
@@ -141,6 +169,9 @@ static struct async *async_of(struct task *t, struct file *f)
     a->w.mask = news_of(f);
     a->w.notify = on_event;
     list_init(&a->w.link);
+    a->urgent.mask = LX_POLLPRI;
+    a->urgent.notify = on_urgent;
+    list_init(&a->urgent.link);
     ktimer_init(&a->timer, on_timer);
     if (atomic_compare_exchange_strong(&f->async, &other, a))
         return a;
@@ -155,6 +186,8 @@ void async_release(struct file *f)
         return;
     if (a->on)
         waitq_del(f->wq, &a->w);
+    if (a->minds_urgent)
+        waitq_del(f->wq, &a->urgent);
     ktimer_cancel_sync(a->k, &a->timer);
     if (a->owner.cred)
         cred_put(a->owner.cred);
@@ -163,7 +196,10 @@ void async_release(struct file *f)
 
 void async_again(struct file *f)
 {
+    struct async *a = atomic_load(&f->async);
     uint32_t ready = file_poll(f); /* drivers make a note that somebody watches */
+    if (a && !(ready & LX_POLLPRI))
+        atomic_store(&a->urgent_is_old, false);
     if (f->ops->poll_arm && (NEWS & ~ready))
         (void) !f->ops->poll_arm(f, NEWS & ~ready);
 }
@@ -193,6 +229,25 @@ int async_switch(struct task *t, struct file *f, int fd, bool on)
 
 /* ---- fcntl(2) ---- */
 
+/* From the first owner on; data that came before are no news. */
+static void mind_urgent(struct async *a)
+{
+    struct file *f = a->f;
+    if (!f->ops->socket || !f->wq)
+        return;
+    bool old = file_poll(f) & LX_POLLPRI;
+    mutex_lock(&a->lock);
+    bool first = !a->minds_urgent;
+    a->minds_urgent = true;
+    if (first) {
+        atomic_store(&a->urgent_is_old, old);
+        waitq_add(f->wq, &a->urgent);
+    }
+    mutex_unlock(&a->lock);
+    if (first && f->ops->poll_arm)
+        (void) !f->ops->poll_arm(f, LX_POLLPRI | LX_EPOLLET);
+}
+
 static int set_owner(struct task *t, struct file *f, int type, pid_t pid)
 {
     const struct cred *old;
@@ -212,6 +267,8 @@ static int set_owner(struct task *t, struct file *f, int type, pid_t pid)
     mutex_unlock(&a->lock);
     if (old)
         cred_put(old);
+    if (pid)
+        mind_urgent(a);
     return 0;
 }
 

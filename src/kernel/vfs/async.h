@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Signal-driven I/O: fcntl(2), "Managing signals". An open file with O_ASYNC tells its owner by
- * SIGIO, or the signal it has chosen, when it has become readable or writable.
+ * SIGIO, or the signal it has chosen, when it has become readable or writable. A socket's owner is
+ * told of urgent data by SIGURG without it, too.
  */
 #pragma once
 

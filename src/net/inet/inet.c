@@ -89,7 +89,7 @@ static const struct socket_ops inet_ops = {
     .getname = host_socket_getname,
     .shutdown = inet_shutdown,
     .send = inet_send,
-    .recv = host_socket_recv,
+    .recv = inet_recv,
     .setsockopt = inet_setsockopt,
     .getsockopt = inet_getsockopt,
 };

@@ -5,6 +5,7 @@
 #include "net/inet/inet.h"
 
 /* transfer.c */
+ssize_t inet_recv(struct socket *s, struct task *t, struct sock_msg *m);
 ssize_t inet_send(struct socket *s, struct task *t, struct sock_msg *m, struct shared_waitq **wait);
 
 /* options.c */

@@ -3,6 +3,7 @@
  * message must be whole and control messages are checked. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "abi/linux/inet.h"
 #include "base/cleanup.h"
@@ -105,5 +106,15 @@ ssize_t inet_send(struct socket *s, struct task *t unused_, struct sock_msg *m,
         if (n > 0)
             iobuf_skip(m->io, (size_t) n);
     }
+    return n;
+}
+
+/* Who waits for more gets no byte from behind urgent data together with those before. */
+ssize_t inet_recv(struct socket *s, struct task *t, struct sock_msg *m)
+{
+    ssize_t n = host_socket_recv(s, t, m);
+    if (n > 0 && is_stream(s) && m->done + (size_t) n < m->target &&
+        sockatmark(host_socket_of(s)->fd) == 1)
+        m->stop = true;
     return n;
 }
