@@ -233,8 +233,8 @@ int socket_connect(struct task *t, struct socket *s, const struct sockname *name
     if ((r != -EINPROGRESS && r != -EALREADY) || is_nonblock(s))
         return (int) r;
     c.attempt = try_connected;
-    r = run_call(&c, false);
-    return r == -EAGAIN ? -EINPROGRESS : (int) r;
+    ssize_t end = run_call(&c, false);
+    return (int) (end == -EAGAIN ? r : end);
 }
 
 static ssize_t try_accept(struct sock_call *c)
