@@ -168,7 +168,7 @@ static const uint32_t packet_types[] = {
 static const uint32_t packet_options[] = {
     PACKET_ADD_MEMBERSHIP, PACKET_DROP_MEMBERSHIP, PACKET_AUXDATA, PACKET_ORIGDEV, PACKET_IGNORE_OUTGOING,
 };
-static const uint32_t option_levels[] = {SOL_SOCKET, SOL_IP, IPPROTO_TCP, IPPROTO_UDP, SOL_IPV6, SOL_NETLINK};
+static const uint32_t option_levels[] = {SOL_SOCKET, SOL_IP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, SOL_IPV6, SOL_NETLINK};
 
 static const uint32_t prctls[] = {
     PR_SET_NAME, /* threads are told apart in ps */

@@ -112,6 +112,18 @@ CASE(switches_of_udp)
     toggles(of_ipv6(SOCK_DGRAM), IPPROTO_UDP, 101); /* UDP_NO_CHECK6_TX */
 }
 
+CASE(switches_of_udp_lite)
+{
+    struct sockaddr_in a = here(0);
+    int fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE);
+    if (fd < 0 && errno == EPROTONOSUPPORT)
+        SKIP("a kernel without UDP-Lite");
+    keeps(fd, IPPROTO_UDPLITE, 10, 8); /* UDPLITE_SEND_CSCOV */
+    keeps(fd, IPPROTO_UDPLITE, 11, 20);
+    CHECK_EQ(int_option(fd, SO_PROTOCOL), IPPROTO_UDPLITE);
+    CHECK_EQ(bind(fd, (void *) &a, sizeof(a)), 0);
+}
+
 CASE(values_of_sockets)
 {
     int fd = tcp();

@@ -163,6 +163,7 @@ static void test_arguments(void **state)
     assert_int_equal(answer(SYS_socket, AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_socket, AF_INET, raw, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_setsockopt, 3, SOL_SOCKET, SO_REUSEADDR), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_setsockopt, 3, 136 /* SOL_UDPLITE */, 10), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_setsockopt, 3, 263 /* SOL_PACKET */, 1), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_ioctl, 3, 0x8946 /* SIOCETHTOOL */, 0), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_ioctl, 3, 0x8914 /* SIOCSIFFLAGS */, 0), SECCOMP_RET_TRAP);

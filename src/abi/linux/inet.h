@@ -150,3 +150,8 @@ enum { /* level SOL_UDP */
        LX_UDP_SEGMENT = 103,
        LX_UDP_GRO = 104,
 };
+
+enum { /* level SOL_UDPLITE */
+       LX_UDPLITE_SEND_CSCOV = 10,
+       LX_UDPLITE_RECV_CSCOV = 11,
+};

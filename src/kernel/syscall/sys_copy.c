@@ -167,7 +167,18 @@ static ssize_t send_file(struct task *t, struct copy *c)
     return r < 0 ? r : n;
 }
 
-/* The two files one after the other: which error comes first depends on it. */
+static bool goes_to_pipe(struct task *t, int fd)
+{
+    struct file *f;
+    if (fd_lookup(t->files, fd, &f) < 0)
+        return false;
+    bool pipe = file_is_pipe(f);
+    file_put(f);
+    return pipe;
+}
+
+/* From a socket into a pipe it is a splice. The two files one after the other: which error comes
+ * first depends on it. */
 long sys_sendfile(struct task *t, const uint64_t a[static 6])
 {
     struct copy c = {.in.off = uaddr(a[2]), .left = MIN(a[3], GUEST_RW_MAX)};
@@ -176,6 +187,10 @@ long sys_sendfile(struct task *t, const uint64_t a[static 6])
         r = fd_lookup(t->files, (int) a[1], &c.in.f);
     if (r < 0)
         return r;
+    if (c.in.f->ops->socket && uaddr_is_null(c.in.off) && goes_to_pipe(t, (int) a[0])) {
+        file_put(c.in.f);
+        return sys_splice(t, (uint64_t[6]){a[1], 0, a[0], 0, a[3], 0});
+    }
     if (uaddr_is_null(c.in.off) && c.in.f->ops->seek)
         c.in.pos = file_seek(c.in.f, 0, LX_SEEK_CUR);
     r = check_source(&c);

@@ -124,8 +124,10 @@ static int get_offset(struct task *t, struct file *f, uaddr_t from, int64_t *ret
     *ret = -1;
     if (uaddr_is_null(from))
         return 0;
-    if (file_is_pipe(f) || !f->ops->seek)
+    if (file_is_pipe(f))
         return -ESPIPE;
+    if (!f->ops->seek)
+        return -EINVAL;
     if (copy_in(t, ret, from, sizeof(*ret)) < 0)
         return -EFAULT;
     return *ret < 0 ? -EINVAL : 0;

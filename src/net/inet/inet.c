@@ -9,7 +9,7 @@
 #include "net/inet/egress.h"
 #include "net/inet/internal.h"
 
-enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58 };
+enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58, PROTO_UDPLITE = 136 };
 
 #define PORT_AT           2 /* offset in both kinds of address */
 #define UNPRIVILEGED_PORT 1024
@@ -129,6 +129,8 @@ static int choose_protocol(int family, int type, int protocol)
     case LX_SOCK_DGRAM:
         if (protocol == 0 || protocol == PROTO_UDP)
             return PROTO_UDP;
+        if (protocol == PROTO_UDPLITE)
+            return PROTO_UDPLITE;
         return protocol == icmp ? icmp : -EPROTONOSUPPORT;
     default:
         return -ESOCKTNOSUPPORT;

@@ -83,6 +83,7 @@ static const struct host_option options[] = {
     O(TCP, GET, TCP_IS_MPTCP),
     O(UDP, BOTH, UDP_CORK), O(UDP, BOTH, UDP_NO_CHECK6_TX), O(UDP, BOTH, UDP_NO_CHECK6_RX), O(UDP, BOTH, UDP_SEGMENT),
     O(UDP, BOTH, UDP_GRO),
+    O(UDPLITE, BOTH, UDPLITE_SEND_CSCOV), O(UDPLITE, BOTH, UDPLITE_RECV_CSCOV),
 };
 /* clang-format on */
 
@@ -169,8 +170,10 @@ static bool has_level(const struct socket *s, int level)
         return true;
     case LX_SOL_IPV6:
         return s->family == LX_AF_INET6;
+    case LX_SOL_UDP:
+        return s->protocol == LX_SOL_UDP || s->protocol == LX_SOL_UDPLITE;
     default:
-        return level == s->protocol && (level == LX_SOL_TCP || level == LX_SOL_UDP);
+        return level == s->protocol && (level == LX_SOL_TCP || level == LX_SOL_UDPLITE);
     }
 }
 

@@ -3,7 +3,10 @@
  * message must be whole and control messages are checked. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#include <linux/sockios.h>
 
 #include "abi/linux/inet.h"
 #include "base/cleanup.h"
@@ -109,10 +112,27 @@ ssize_t inet_send(struct socket *s, struct task *t unused_, struct sock_msg *m,
     return n;
 }
 
+static bool has_more(const struct socket *s)
+{
+    int n = 0;
+    return ioctl(host_socket_of((struct socket *) s)->fd, SIOCINQ, &n) == 0 && n > 0;
+}
+
+/* All that is there, as far as there is room for it; an error behind it stays for the next call. */
+static ssize_t recv_pieces(struct socket *s, struct task *t, struct sock_msg *m)
+{
+    ssize_t n = host_socket_recv(s, t, m), sum = n;
+    while (n >= (ssize_t) PIECE && m->io->left && !m->stop && has_more(s)) {
+        n = host_socket_recv(s, t, m);
+        sum += MAX(n, (ssize_t) 0);
+    }
+    return sum;
+}
+
 /* Who waits for more gets no byte from behind urgent data together with those before. */
 ssize_t inet_recv(struct socket *s, struct task *t, struct sock_msg *m)
 {
-    ssize_t n = host_socket_recv(s, t, m);
+    ssize_t n = is_stream(s) ? recv_pieces(s, t, m) : host_socket_recv(s, t, m);
     if (n > 0 && is_stream(s) && m->done + (size_t) n < m->target &&
         sockatmark(host_socket_of(s)->fd) == 1)
         m->stop = true;
