@@ -13,6 +13,7 @@
 struct host_socket {
     struct socket sock; /* first */
     int fd;             /* immutable: the number, not what it stands for */
+    _Atomic bool shut;  /* for reading, by shutdown(2) */
     /* The same under a number that stubs can have, too: platform.h. 0: not yet asked for, -1: none
      * to be had. Never changed once it is neither 0. */
     _Atomic int key;

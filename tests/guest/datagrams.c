@@ -153,7 +153,7 @@ CASE(errors_of_ipv6)
 
 CASE(too_long_for_the_path)
 {
-    static char big[60000];
+    static char big[65600];
     struct in i;
     int sv[2];
     udp_pair(sv);
@@ -161,7 +161,7 @@ CASE(too_long_for_the_path)
     set_option(sv[0], IPPROTO_IP, IP_RECVERR, 1);
     set_option(sv[0], IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
     CHECK(option(sv[0], IPPROTO_IP, IP_MTU) >= 65535);
-    CHECK_EQ(send(sv[0], big, sizeof(big), 0), sizeof(big));
+    CHECK_EQ(send(sv[0], big, 60000, 0), 60000);
     CHECK_ERR(send(sv[0], big, 65508, 0), EMSGSIZE);
 }
 
@@ -423,6 +423,33 @@ CASE(group_of_a_source)
     CHECK_ERR(setsockopt(fd, IPPROTO_IP, MCAST_LEAVE_GROUP, &any, 8), EINVAL);
 }
 
+CASE(sources_of_a_group)
+{
+    struct ip_mreq_source from = {.imr_multiaddr.s_addr = htonl(GROUP + 2),
+                                  .imr_interface.s_addr = htonl(INADDR_LOOPBACK)};
+    struct {
+        struct in_addr group, interface;
+        uint32_t mode, n;
+        struct in_addr sources[8];
+    } f = {.group = from.imr_multiaddr, .interface = from.imr_interface, .n = 8};
+    socklen_t len = sizeof(f);
+    int fd = udp();
+    for (uint32_t i = 1; i <= 3; i++) {
+        from.imr_sourceaddr.s_addr = htonl(INADDR_LOOPBACK + i);
+        CHECK_EQ(setsockopt(fd, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &from, sizeof(from)), 0);
+    }
+    CHECK_EQ(getsockopt(fd, IPPROTO_IP, IP_MSFILTER, &f, &len), 0);
+    CHECK_EQ(f.mode, MCAST_INCLUDE);
+    CHECK_EQ(f.n, 3);
+    CHECK_EQ(len, 16 + 3 * 4);
+    f.n = 1;
+    CHECK_EQ(setsockopt(fd, IPPROTO_IP, IP_MSFILTER, &f, 20), 0);
+    f.n = 8;
+    len = sizeof(f);
+    CHECK_EQ(getsockopt(fd, IPPROTO_IP, IP_MSFILTER, &f, &len), 0);
+    CHECK_EQ(f.n, 1);
+}
+
 CASE(group_of_ipv6)
 {
     struct ipv6_mreq join = {.ipv6mr_interface = if_nametoindex("lo")};
@@ -536,6 +563,7 @@ CASE(shut_datagrams)
     CHECK_ERR(send(sv[0], "x", 1, MSG_NOSIGNAL), EPIPE);
     int fd = udp();
     CHECK_ERR(shutdown(fd, SHUT_RD), ENOTCONN);
+    CHECK_EQ(recv(fd, &b, 1, 0), 0); /* it is, all the same */
 }
 
 static void many(struct mmsghdr *m, struct iovec *iov, char (*b)[8], int n)

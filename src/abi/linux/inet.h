@@ -136,7 +136,6 @@ enum { /* level SOL_TCP */
        LX_TCP_FASTOPEN_KEY = 33,
        LX_TCP_FASTOPEN_NO_COOKIE = 34,
        LX_TCP_INQ = 36,
-       LX_TCP_TX_DELAY = 37,
        LX_TCP_IS_MPTCP = 43,
        LX_TCP_RTO_MAX_MS = 44,
        LX_TCP_RTO_MIN_US = 45,

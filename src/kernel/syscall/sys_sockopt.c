@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "abi/linux/inet.h"
 #include "base/cleanup.h"
 #include "fdobj/pidfd.h"
 #include "kernel/syscall/sock.h"
@@ -56,6 +57,21 @@ static int get_peer_pidfd(struct task *t, struct socket *s, void *v, size_t *len
     return r < 0 ? r : sockopt_put_int(r, v, len);
 }
 
+/* Those that are asked by what lies in the room for the answer. */
+static bool is_question(int level, int name)
+{
+    switch (name) {
+    case LX_IP_MSFILTER:
+        return level == LX_SOL_IP;
+    case LX_MCAST_MSFILTER:
+        return level == LX_SOL_IP || level == LX_SOL_IPV6;
+    case LX_IPV6_FLOWLABEL_MGR:
+        return level == LX_SOL_IPV6;
+    default:
+        return false;
+    }
+}
+
 static int get(struct task *t, struct socket *s, const uint64_t a[static 6])
 {
     _cleanup_free_ uint8_t *heap = NULL;
@@ -72,6 +88,8 @@ static int get(struct task *t, struct socket *s, const uint64_t a[static 6])
         if (!heap)
             return -ENOMEM;
     }
+    if (is_question(level, name) && copy_in(t, v, uaddr(a[3]), n) < 0)
+        return -EFAULT;
     int r = level == LX_SOL_SOCKET && name == LX_SO_PEERPIDFD
                 ? get_peer_pidfd(t, s, v, &n)
                 : socket_getsockopt(t, s, level, name, v, &n);

@@ -53,7 +53,10 @@ static int inet_listen(struct socket *s, struct task *t unused_, int backlog)
 
 static int inet_shutdown(struct socket *s, int how)
 {
-    return shutdown(host_socket_of(s)->fd, how) < 0 ? -errno : 0;
+    struct host_socket *is = host_socket_of(s);
+    if (how != LX_SHUT_WR) /* even if the host says ENOTCONN: that shuts, too */
+        atomic_store(&is->shut, true);
+    return shutdown(is->fd, how) < 0 ? -errno : 0;
 }
 
 static int wrap(struct task *t, int fd, int family, int type, int protocol, uint32_t flags,
@@ -143,6 +146,8 @@ int inet_socket_new(struct task *t, int family, int type, int protocol, uint32_t
     int chosen = choose_protocol(family, type, protocol);
     if (chosen < 0)
         return chosen;
+    if (chosen == PROTO_UDPLITE && t->k->egress) /* no rule of a policy speaks of it */
+        return -EPROTONOSUPPORT;
     int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, chosen);
     if (fd < 0)
         return -errno;

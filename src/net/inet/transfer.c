@@ -129,10 +129,17 @@ static ssize_t recv_pieces(struct socket *s, struct task *t, struct sock_msg *m)
     return sum;
 }
 
+/* One that would wait for a datagram and never get it: recv(2) of a socket that is shut. */
+static ssize_t recv_datagram(struct socket *s, struct task *t, struct sock_msg *m)
+{
+    ssize_t n = host_socket_recv(s, t, m);
+    return n == -EAGAIN && !m->nonblock && atomic_load(&host_socket_of(s)->shut) ? 0 : n;
+}
+
 /* Who waits for more gets no byte from behind urgent data together with those before. */
 ssize_t inet_recv(struct socket *s, struct task *t, struct sock_msg *m)
 {
-    ssize_t n = is_stream(s) ? recv_pieces(s, t, m) : host_socket_recv(s, t, m);
+    ssize_t n = is_stream(s) ? recv_pieces(s, t, m) : recv_datagram(s, t, m);
     if (n > 0 && is_stream(s) && m->done + (size_t) n < m->target &&
         sockatmark(host_socket_of(s)->fd) == 1)
         m->stop = true;
