@@ -99,7 +99,7 @@ struct socket {
     _Atomic uint64_t options;   /* boolean options, bit SO_x, kept but of no effect */
     _Atomic int32_t priority, mark, rcvlowat;
     _Atomic int32_t linger_on, linger; /* of host sockets the first alone: close(2) would wait */
-    _Atomic bool given; /* some stub may have its host descriptor */
+    _Atomic bool given;                /* some stub may have its host descriptor */
 };
 
 enum { SOCK_RCV = 0, SOCK_SND = 1 };
