@@ -49,9 +49,9 @@ def make_work(top, wanted):
     return work
 
 
-def make_bundle(top, work):
+def make_bundle(top, work, name="programs"):
     """The host's programs below /usr; what is linked there in its root is linked there in ours."""
-    bundle = os.path.join(top, "programs")
+    bundle = os.path.join(top, name)
     rootfs = os.path.join(bundle, "rootfs")
     for d in ("bench", "dev", "etc", "proc", "sys", "tmp", "usr", "work"):
         os.makedirs(os.path.join(rootfs, d))
