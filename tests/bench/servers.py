@@ -6,7 +6,7 @@ the time for one request (of all connections together), or for one MB: the less 
 import os
 import shutil
 
-from programs import Do, make_bundle
+from programs import CAPS, Do, make_bundle
 from runtimes import Native, Unusable, attempt, cloister_command, write_config
 
 LIMIT = 300
@@ -48,7 +48,7 @@ def run_one(r, bundle, binds, work, script, settings):
     elif isinstance(r, Native):
         argv = command
     else:
-        write_config(bundle, command, binds, "/work")
+        write_config(bundle, command, binds, "/work", CAPS)
         argv = r.argv(bundle=bundle)
     run = attempt(argv, LIMIT, work)
     found = {}
