@@ -17,7 +17,7 @@ SCRIPTS = {
     "redis": (("redis_set_p1", "redis_get_p1", "redis_set_p16", "redis_get_p16"), """
         redis-server --port 7311 --save '' --dir /tmp --logfile /tmp/redis.log & server=$!
         until_ok redis-cli -p 7311 ping
-        for p in 1 16; do redis-benchmark -p 7311 -n $((N * (p + 3) / 4)) -P $p -t set,get --csv |
+        for p in 1 16; do redis-benchmark -p 7311 -n $((N * p)) -P $p -t set,get --csv |
             tr -d '"' | awk -F, -v p=$p '/^(SET|GET),/ { print "redis_" tolower($1) "_p" p, $2 }'; done
         kill $server; wait"""),
     "nginx": (("nginx_1", "nginx_32"), """
