@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Options of Internet sockets. What is in the table passes to the host's socket as it is: the host
- * judges lengths and values, and refuses what takes a capability, for the sandbox has none over its
- * network. docs/sockets.md says what each group does and why others are not there; `scripts/lint
- * sockets` compares the two.
+ * judges lengths and values, and refuses what takes CAP_NET_ADMIN, for the sandbox has none over
+ * its network. docs/sockets.md says what each group does and why others are not there;
+ * `scripts/lint sockets` compares the two.
  */
 #include <errno.h>
 #include <string.h>
@@ -150,11 +150,14 @@ static int set_socket_option(struct socket *s, struct task *t, int name, const v
 int inet_setsockopt(struct socket *s, struct task *t, int level, int name, const void *v,
                     size_t len)
 {
+    int r = inet_may_set(s, t, level, name, v, len);
+    if (r < 0)
+        return r;
     if (level == LX_SOL_SOCKET)
         return set_socket_option(s, t, name, v, len);
     if (level == LX_SOL_TCP && name == LX_TCP_ULP && s->protocol == LX_SOL_TCP)
         return len ? -ENOENT : -EINVAL; /* as a kernel has it that knows none */
-    int r = host_option_set(s, options, ARRAY_LEN(options), level, name, v, len);
+    r = host_option_set(s, options, ARRAY_LEN(options), level, name, v, len);
     /* TCP and UDP want an int before they look at the name. */
     return r == -ENOPROTOOPT && level == s->protocol && len < sizeof(int32_t) ? -EINVAL : r;
 }

@@ -67,7 +67,7 @@ static bool means_nothing(const struct cmsg *c)
 }
 
 /* How many bytes of it may go on: all, or none. */
-static ssize_t check_control(const struct sock_msg *m)
+static ssize_t check_control(const struct task *t, const struct sock_msg *m)
 {
     struct cmsg c;
     size_t at = 0;
@@ -78,16 +78,18 @@ static ssize_t check_control(const struct sock_msg *m)
             drop = true;
         else if (!may_send(&c))
             return -EINVAL;
+        else if ((r = inet_may_accompany(t, &c)) < 0)
+            return r;
     }
     return r < 0 ? r : drop || !m->control ? 0 : (ssize_t) m->control_len;
 }
 
-ssize_t inet_send(struct socket *s, struct task *t unused_, struct sock_msg *m,
+ssize_t inet_send(struct socket *s, struct task *t, struct sock_msg *m,
                   struct shared_waitq **wait unused_)
 {
     size_t want = is_stream(s) ? MIN(m->io->left, (size_t) PIECE) : m->io->left;
     struct iobuf before = *m->io;
-    ssize_t control = check_control(m);
+    ssize_t control = check_control(t, m);
     if (control < 0)
         return control;
     if (want > MSG_MAX)
