@@ -46,22 +46,6 @@ static struct timespec in_ms(clockid_t clock, long ms)
     return ts;
 }
 
-static bool is_asleep(pid_t pid, pid_t tid)
-{
-    char name[64], text[512];
-    snprintf(name, sizeof(name), "/proc/%d/task/%d/stat", pid, tid);
-    int fd = open(name, O_RDONLY);
-    if (fd < 0)
-        return false;
-    ssize_t n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    if (n <= 0)
-        return false;
-    text[n] = 0;
-    char *p = strrchr(text, ')');
-    return p && p[2] == 'S';
-}
-
 /* Until the wakes tell that all sleep: a wait in a child. */
 static pid_t wait_in_child(volatile uint32_t *w, int op, uint32_t val)
 {

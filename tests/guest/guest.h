@@ -363,6 +363,23 @@ static int guest_main(int argc, char **argv, char **envp)
     return good ? 0 : 1;
 }
 
+/* Whether a thread sleeps, in a call or for a futex. */
+static UNUSED bool is_asleep(pid_t pid, pid_t tid)
+{
+    char name[64], text[512];
+    snprintf(name, sizeof(name), "/proc/%d/task/%d/stat", pid, tid);
+    int fd = open(name, O_RDONLY);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (n <= 0)
+        return false;
+    text[n] = 0;
+    char *p = strrchr(text, ')');
+    return p && p[2] == 'S';
+}
+
 #define GUEST_MAIN                               \
     int main(int argc, char **argv, char **envp) \
     {                                            \

@@ -211,7 +211,8 @@ CASE(time_and_signals)
         pid_t me = getpid(), pid = (pid_t) CHECK_OK(fork());
         caught = 0;
         if (pid == 0) {
-            usleep(20000);
+            while (!is_asleep(me, me))
+                usleep(1000);
             _exit(kill(me, SIGUSR1) != 0);
         }
         CHECK_ERR(epoll_wait(s.ep, &ev, 1, i ? -1 : 5000), EINTR); /* never restarted */

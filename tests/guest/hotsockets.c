@@ -179,15 +179,23 @@ CASE(a_reset_is_told_once)
     CHECK_ERR(write(sv[0], &c, 1), EPIPE);
 }
 
-static pid_t signal_later(int signo, int ms, int then_write)
+/* Until it sleeps: it has nothing else to sleep in than the call that is meant. */
+static void until_asleep(pid_t pid, pid_t tid)
+{
+    while (!is_asleep(pid, tid))
+        usleep(1000);
+}
+
+/* Once this thread sleeps. */
+static pid_t signal_later(int signo, int then_write)
 {
     pid_t me = getpid(), pid = (pid_t) CHECK_OK(fork());
     if (pid)
         return pid;
-    usleep((useconds_t) ms * 1000);
+    until_asleep(me, me);
     kill(me, signo);
     if (then_write >= 0) {
-        usleep((useconds_t) ms * 1000);
+        usleep(20000);
         if (write(then_write, "w", 1) != 1)
             _exit(1);
     }
@@ -201,12 +209,12 @@ CASE(a_signal_ends_a_wait)
     hot_pair(sv);
     for (int i = 0; i < 3; i++) {
         count_signals(SIGUSR1, 0);
-        pid_t pid = signal_later(SIGUSR1, 20, -1);
+        pid_t pid = signal_later(SIGUSR1, -1);
         CHECK_ERR(read(sv[0], &c, 1), EINTR);
         CHECK_EQ(caught, 1);
         CHECK_EXIT(pid, 0);
         count_signals(SIGUSR1, SA_RESTART);
-        pid = signal_later(SIGUSR1, 20, sv[1]);
+        pid = signal_later(SIGUSR1, sv[1]);
         CHECK_EQ(read(sv[0], &c, 1), 1);
         CHECK_EQ(c, 'w');
         CHECK_EQ(caught, 1);
@@ -221,7 +229,7 @@ CASE(a_signal_ends_a_long_write)
     hot_pair(sv);
     for (int i = 0; i < 2; i++) {
         count_signals(SIGUSR1, i ? SA_RESTART : 0);
-        pid_t pid = signal_later(SIGUSR1, 50, -1);
+        pid_t pid = signal_later(SIGUSR1, -1);
         ssize_t n = write(sv[0], big, sizeof(big)); /* what was written counts */
         CHECK(n > 0 && n < (ssize_t) sizeof(big));
         CHECK_EQ(caught, 1);
@@ -325,10 +333,14 @@ CASE(children_share_it)
     CHECK_EQ(read(sv[1], &c, 1), 0);
 }
 
+static _Atomic pid_t reader;
+
 static void *read_one(void *arg)
 {
     char c;
-    return (void *) (intptr_t) read(*(int *) arg, &c, 1);
+    int fd = *(int *) arg;
+    reader = gettid();
+    return (void *) (intptr_t) read(fd, &c, 1);
 }
 
 CASE(another_thread_closes_it)
@@ -338,7 +350,9 @@ CASE(another_thread_closes_it)
     void *r;
     hot_pair(sv);
     CHECK_EQ(pthread_create(&th, NULL, read_one, &sv[0]), 0);
-    usleep(20000);
+    while (!reader)
+        usleep(1000);
+    until_asleep(getpid(), reader);
     CHECK_EQ(close(sv[0]), 0);
     CHECK_EQ(write(sv[1], "t", 1), 1);
     CHECK_EQ(pthread_join(th, &r), 0);
@@ -375,7 +389,7 @@ CASE(stop_and_continue)
     pid_t pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(read(sv[0], &c, 1) == 1 && c == 'k' ? 0 : 1);
-    usleep(20000);
+    until_asleep(pid, pid);
     CHECK_EQ(kill(pid, SIGSTOP), 0);
     CHECK_EQ(waitpid(pid, &st, WUNTRACED), pid);
     CHECK(WIFSTOPPED(st));
@@ -386,7 +400,7 @@ CASE(stop_and_continue)
     pid = (pid_t) CHECK_OK(fork());
     if (pid == 0)
         _exit(read(sv[0], &c, 1) == 1);
-    usleep(20000);
+    until_asleep(pid, pid);
     CHECK_EQ(kill(pid, SIGKILL), 0);
     CHECK_EQ(waitpid(pid, &st, 0), pid);
     CHECK(WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL);
