@@ -227,7 +227,7 @@ ssize_t egress_send(struct host_socket *hs, const struct sock_msg *m, uint8_t *d
 {
     struct sock_msg out = *m;
     struct sockname clean;
-    struct destination d;
+    struct destination d = {.protocol = 0};
     int r = 1;
 
     MUTEX_GUARD(&hs->side->lock);
