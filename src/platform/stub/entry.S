@@ -118,13 +118,7 @@ stub_exchange_fixup:
     syscall
     .endm
 
-    .globl stub_wait_interruptible, stub_wait_begin, stub_wait_end, stub_wait_abort
-    .type stub_wait_interruptible, @function
-stub_wait_interruptible:
-    push %rbx
-    mov %rdi, %rbx
-    mask_kick 1              /* SIG_UNBLOCK */
-stub_wait_begin:
+    .macro make_call         /* rbx: its number and arguments */
     mov 8(%rbx), %rdi
     mov 16(%rbx), %rsi
     mov 24(%rbx), %rdx
@@ -133,6 +127,16 @@ stub_wait_begin:
     mov 48(%rbx), %r9
     mov 0(%rbx), %rax
     syscall
+    .endm
+
+    .globl stub_wait_interruptible, stub_wait_begin, stub_wait_end, stub_wait_abort
+    .type stub_wait_interruptible, @function
+stub_wait_interruptible:
+    push %rbx
+    mov %rdi, %rbx
+    mask_kick 1              /* SIG_UNBLOCK */
+stub_wait_begin:
+    make_call
 stub_wait_end:
     jmp 2f
 stub_wait_abort:
@@ -154,14 +158,7 @@ stub_sleep:
 stub_sleep_begin:
     cmpl $0, (%r11)
     jne stub_sleep_abort
-    mov 8(%rbx), %rdi
-    mov 16(%rbx), %rsi
-    mov 24(%rbx), %rdx
-    mov 32(%rbx), %r10
-    mov 40(%rbx), %r8
-    mov 48(%rbx), %r9
-    mov 0(%rbx), %rax
-    syscall
+    make_call
 stub_sleep_end:
     pop %rbx
     ret
