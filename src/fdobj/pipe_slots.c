@@ -54,7 +54,7 @@ void slots_push(struct pipe_slots *s, struct pipe_slot slot)
 
 void slots_write(struct pipe_slots *s, size_t n, size_t merge, uint8_t flags)
 {
-    if (merge) {
+    if (merge && s->n) {
         slots_at(s, s->n - 1)->len += (uint16_t) merge;
         n -= merge;
     }

@@ -40,7 +40,8 @@ static inline bool slots_full(const struct pipe_slots *s)
 
 /* How many bytes of a write of `want` there is room for; *ret_merge of them go to the last page. */
 size_t slots_room(const struct pipe_slots *s, size_t want, size_t *ret_merge);
-/* n bytes were written, of which `merge` went to the last page. */
+/* n bytes were written, of which `merge` go to the last page; if that has been read meanwhile, it
+ * has left room for another. */
 void slots_write(struct pipe_slots *s, size_t n, size_t merge, uint8_t flags);
 void slots_push(struct pipe_slots *s, struct pipe_slot slot);
 

@@ -70,6 +70,37 @@ CASE(big_write_into_a_pipe_that_is_partly_full)
     CHECK_EQ(write(p[1], bytes, 73722), 15 * 4096); /* its odd 4090 do not fit behind 10 */
 }
 
+/* The page that a write goes on in may be read away while it is at work. */
+CASE(small_writes_beside_a_reader)
+{
+    static char got[sizeof(bytes)];
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char) (i * 7919 >> 8);
+    for (int round = 0; round < 40; round++) {
+        const size_t piece = round % 2 ? 512 : 5000, total = sizeof(bytes);
+        int p[2];
+        CHECK_EQ(pipe2(p, 0), 0);
+        pid_t pid = (pid_t) CHECK_OK(fork());
+        if (pid == 0) {
+            close(p[0]);
+            for (size_t at = 0; at < total; at += piece) {
+                size_t n = total - at < piece ? total - at : piece;
+                if (write(p[1], bytes + at, n) != (ssize_t) n)
+                    _exit(1);
+            }
+            _exit(0);
+        }
+        close(p[1]);
+        size_t n = 0;
+        for (ssize_t r; (r = read(p[0], got + n, total - n)) > 0;)
+            n += (size_t) r;
+        close(p[0]);
+        CHECK_EXIT(pid, 0);
+        CHECK_EQ(n, total);
+        CHECK_EQ(memcmp(got, bytes, total), 0);
+    }
+}
+
 CASE(packets_end_a_read)
 {
     int p[2];
