@@ -16,10 +16,10 @@
 
 #define END_OF_FILE 4   /* ^D, VEOF of a fresh terminal */
 #define DRAIN_MS    100 /* how long the output may pause before it counts as over */
-#define DRAIN_BYTES                                                                      \
-    (1u << 20)        /* more than a terminal holds: who still writes is not the process \
-                       */
-#define TTY_CHUNK 256 /* what a terminal that is ready takes without waiting */
+/* More than is under way: 64 KiB with the host, at most 128 KiB with the sentry. Who writes more is
+ * not the process. */
+#define DRAIN_BYTES (256u << 10)
+#define TTY_CHUNK   256 /* what a terminal that is ready takes without waiting */
 
 /* ---- the pty ---- */
 

@@ -61,7 +61,7 @@ class Screen:
         end = time.monotonic() + seconds
         while text not in self.seen:
             if time.monotonic() > end:
-                raise AssertionError(f"{text!r} does not appear: {self.seen!r}")
+                raise AssertionError(f"{text!r} does not appear: {self.seen[-2000:]!r}")
             self.read(0.2)
         at = self.seen.index(text) + len(text)
         before, self.seen = self.seen[:at], self.seen[at:]
@@ -74,7 +74,7 @@ class Screen:
         end = time.monotonic() + seconds
         while self.proc.poll() is None:
             if time.monotonic() > end:
-                raise AssertionError(f"the command does not end: {self.seen!r}")
+                raise AssertionError(f"the command does not end: {self.seen[-2000:]!r}")
             self.read(0.05)
         while self.read(0.05):
             pass
