@@ -359,13 +359,11 @@ CASE(calls_of_all_threads_are_seen)
         let_go(tids[i], PTRACE_SYSCALL, 0);
     }
     pid_t other = tids[0] == pid ? tids[1] : tids[0];
-    CHECK_EQ(next_stop(other), SIGTRAP | 0x80);
-    while (regs_of(other).orig_rax !=
-           SYS_getuid) { /* it is new, and has other things to do first */
-        let_go(other, PTRACE_SYSCALL, 0);
+    for (bool begun = false; !begun;) { /* it is new, and has other things to do first */
         CHECK_EQ(next_stop(other), SIGTRAP | 0x80);
+        begun = regs_of(other).orig_rax == SYS_getuid;
+        let_go(other, PTRACE_SYSCALL, 0);
     }
-    let_go(other, PTRACE_SYSCALL, 0);
     for (int i = 0; i < 6; i++) {
         CHECK_EQ(next_stop(other), SIGTRAP | 0x80);
         CHECK_EQ(regs_of(other).orig_rax, SYS_getuid);
