@@ -40,6 +40,7 @@ enum check {
     NO_EXEC,  /* third argument: protection without PROT_EXEC; no new code in the sentry */
     THREAD,   /* a thread of this process, no new process and no new namespace */
     NOT_HERE, /* ENOSYS: glibc then falls back to a form whose arguments can be checked */
+    PAIR,     /* a pair of unix sockets that are each other's for ever: no name, no other peer */
     SOCKET,   /* Internet sockets, stream or datagram, that do not wait */
     OPTION,   /* second argument: a level of options that is the socket's own or its protocol's */
     IOCTL,    /* second argument on the list of requests below */
@@ -129,6 +130,8 @@ static const struct rule rules[] = {
     {SYS_getrandom, ANY}, {SYS_sysinfo, ANY}, {SYS_uname, ANY}, {SYS_getrusage, ANY}, {SYS_times, ANY},
     {SYS_getuid, ANY}, {SYS_geteuid, ANY}, {SYS_getgid, ANY}, {SYS_getegid, ANY}, {SYS_getppid, ANY},
 
+    {SYS_socketpair, PAIR},                                        /* descriptors for a stub, with its reply */
+
     /* Internet sockets of the guest, in the sandbox's own network namespace. */
     {SYS_socket, SOCKET}, {SYS_bind, ANY}, {SYS_connect, ANY}, {SYS_listen, ANY}, {SYS_setsockopt, OPTION},
 
@@ -153,6 +156,9 @@ static const uint32_t ioctls[] = {
     FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FICLONE, FICLONERANGE,
 };
 
+static const uint32_t pair_family[] = {AF_UNIX};
+/* One whose ends cannot be connected, or send, to anybody else. */
+static const uint32_t pair_type[] = {SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC};
 static const uint32_t families[] = {AF_INET, AF_INET6};
 /* Netlink: questions alone, net/netlink sees to it; without capabilities nothing else is answered. */
 static const uint32_t netlink_protocols[] = {NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_AUDIT, NETLINK_KOBJECT_UEVENT};
@@ -231,6 +237,7 @@ static void place_checks(struct bpf *b, const int *label, int refuse, bool raw)
     bpf_place(b, label[IOCTL]);
     one_of(b, 1, ioctls, ARRAY_LEN(ioctls), label[ANY], refuse);
     int family_ok = bpf_label(b), netlink = bpf_label(b), netlink_ok = bpf_label(b);
+    int pair_ok = bpf_label(b);
 
     bpf_place(b, label[SOCKET]);
     bpf_load_arg(b, 0, 0);
@@ -246,6 +253,10 @@ static void place_checks(struct bpf *b, const int *label, int refuse, bool raw)
     bpf_if(b, BPF_IF_EQ, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, label[ANY], refuse);
     bpf_place(b, family_ok);
     one_of(b, 1, socket_types, ARRAY_LEN(socket_types), label[ANY], refuse);
+    bpf_place(b, label[PAIR]);
+    one_of(b, 0, pair_family, ARRAY_LEN(pair_family), pair_ok, refuse);
+    bpf_place(b, pair_ok);
+    one_of(b, 1, pair_type, ARRAY_LEN(pair_type), label[ANY], refuse);
     bpf_place(b, label[OPTION]);
     if (raw)
         place_raw_options(b, label[ANY], refuse);

@@ -154,6 +154,8 @@ int platform_clone(struct stub_thread *parent, const struct stub_clone_args *a,
 
     channel_reply(parent, REP_CLONE);
     r = await_child(parent, a->kind);
+    if (a->kind != STUB_THREAD)
+        post_end(parent->proc);
 
     mutex_lock(&p->lock);
     bool arrived = atomic_load(&parent->clone.state) == CLONE_ARRIVED;

@@ -43,11 +43,19 @@ void platform_direct_give(struct stub_thread *st, int fd, int host_fd, enum dire
 {
     bool is_key = host_fd >= (int) DIRECT_KEYS && host_fd < (int) STUB_DESCRIPTORS &&
                   (kind == DIRECT_KIND_STREAM || kind == DIRECT_KIND_STREAM_WAITS);
-    uint32_t as = is_key ? (uint32_t) host_fd : 0;
-    struct stub_call c = {.nr = STUB_CALL_DIRECT,
-                          .args = {(uint64_t) fd, epoch, kind, st->p->direct_mark, as},
-                          .donate = MAX(as, 1u)};
-    (void) !channel_calls(st, &c, 1, host_fd);
+    if (is_key) {
+        struct stub_call c = {.nr = STUB_CALL_DIRECT,
+                              .args = {(uint64_t) fd, epoch, kind, st->p->direct_mark,
+                                       (uint64_t) host_fd},
+                              .donate = (uint32_t) host_fd};
+        (void) !channel_calls(st, &c, 1, host_fd);
+    } else {
+        struct stub_gift g = {.fd = (uint32_t) fd,
+                              .epoch = epoch,
+                              .kind = kind,
+                              .mark = st->p->direct_mark};
+        st->gifts += post_send(st, &g, host_fd);
+    }
 }
 
 /* [platform.lock] */

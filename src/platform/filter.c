@@ -181,13 +181,16 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
      * trap; a guest that jumps there reaches what descriptors its process holds. All of them were
      * given by the sentry, opened with what the guest's own opening was allowed: a file of which it
      * has a descriptor (stub/direct.c), one to be mapped, a channel of its own that it has mapped,
-     * a connected stream socket or an epoll set of its own. Nobody else waits for what it does with
-     * them; a signal that it gets by it (SIGPIPE) is its own end. rt_sigprocmask: a guest that
-     * masks its own SIGSYS or kick only kills itself. */
+     * a connected stream socket or an epoll set of its own, and its post, into which nothing can be
+     * written (post.c). Nobody else waits for what it does with them. fstat: what the guest may ask
+     * of a file, and of the others numbers that mean nothing. sendfile: reads one and writes
+     * another, both as they were opened. rt_sigprocmask: a guest that masks its own SIGSYS or kick
+     * only kills itself. */
     const struct bpf_case cases[] = {
         {SYS_read, l.only_stub},
         {SYS_write, l.only_stub},
         {SYS_close, l.only_stub},
+        {SYS_fstat, l.only_stub},
         {SYS_lseek, l.only_stub},
         {SYS_mprotect, l.allow},
         {SYS_munmap, l.allow},
@@ -203,6 +206,7 @@ int stub_filter_build(struct sock_filter *out, size_t cap)
         {SYS_msync, l.allow},
         {SYS_mincore, l.allow},
         {SYS_madvise, l.madvise},
+        {SYS_sendfile, l.only_stub},
         {SYS_recvfrom, l.only_stub},
         {SYS_sendmsg, l.send},
         {SYS_recvmsg, l.only_stub},

@@ -45,6 +45,10 @@ struct stub_proc {
     _Atomic bool natives_trapped;  /* the second filter is in force: natives.c; never cleared */
     _Atomic uint32_t direct_epoch; /* [platform.lock] for writes: direct.c */
     int dead_signal;               /* written before dead */
+    struct mutex post_lock;        /* RANK_STUB */
+    int post;                      /* [post_lock] our end: post.c; -1: none */
+    uint32_t post_age;             /* [post_lock] how often it has ended */
+    _Atomic bool post_making;
 };
 
 enum clone_state { CLONE_IDLE, CLONE_ORDERED, CLONE_CONTINUED, CLONE_ARRIVED };
@@ -75,6 +79,7 @@ struct stub_thread {
     uint32_t out_len[STUB_SEGMENTS];
     uint64_t patch;    /* what the stub would patch after this call, 0: nothing */
     uint64_t direct;   /* DIRECT_* */
+    uint32_t gifts;    /* in the post, to be told with the resume */
     bool expect_ready; /* a newcomer whose REQ_READY has not been read yet */
     bool owed_done;    /* the answer to a clone order is still to come (vfork) */
 
@@ -172,6 +177,12 @@ int channel_calls(struct stub_thread *st, struct stub_call *calls, unsigned n, i
 /* One call for which the listener must be served until served(st). */
 int channel_calls_notified(struct stub_thread *st, struct stub_call *call, bool (*served)(void *st))
     must_check;
+
+/* post.c: descriptors that come with the resume. Owner thread; the stub is trapped. False: it was
+ * not sent. */
+bool post_send(struct stub_thread *st, const struct stub_gift *g, int host_fd) must_check;
+/* Another process may have the stub's end. Any thread. */
+void post_end(struct stub_proc *proc);
 
 /* memory.c: straight to the other process, as far as its protections let. Any thread. */
 ssize_t process_write(struct stub_thread *st, uint64_t dst, const void *src, size_t n) must_check;

@@ -236,7 +236,8 @@ enum direct_kind {
     DIRECT_KIND_STREAM_WAITS, /* likewise, of a guest's that does */
     DIRECT_KIND_EPOLL,        /* an epoll set, with events as the guest wants them, and the mark */
 };
-/* For read(2) and its kin, as the call is handled: the stub says that the descriptor is busy. */
+/* For read(2) and its kin, as the call is handled: the stub says that the descriptor is busy, or
+ * for open(2), that what is opened mostly becomes so. */
 bool platform_direct_wanted(const struct stub_thread *st);
 /* For close(2), dup2(2), dup3(2): true, *ret_epoch: the number was direct as of that epoch, and has
  * been dropped. */

@@ -43,6 +43,8 @@ static void put_resume(struct stub_thread *st, const struct resume *how)
         ch->patch_answer = patches_judge(st, st->patch, &chunk);
         ch->new_chunk = chunk;
     }
+    ch->gifts = st->gifts;
+    st->gifts = 0;
     if (how->signal)
         put_signal(ch, how->signal);
 }

@@ -100,14 +100,23 @@ struct stub_segment { /* a piece of guest memory that stands in the bounce buffe
 
 /* Likewise of the direct plane: the descriptor that comes by STUB_NR_DONATE is the host's side of
  * the guest's descriptor args[0] from now on, as of epoch args[1]; args[2]: enum stub_direct,
- * args[3]: the mark of epoll sets, args[4]: the number it will have, 0: any. */
+ * args[3]: the mark of epoll sets, args[4]: the number it will have. */
 #define STUB_CALL_DIRECT 0x100000002ull
+/* The descriptor that comes is the process's post: its end of a socket of sequenced packets, by
+ * which from now on gifts come that may have any number. It replaces the one before. */
+#define STUB_CALL_POST 0x100000003ull
 enum stub_direct {                /* mirrors enum direct_kind */
                    DIRECT_FILE,   /* a regular file's data and offset */
                    DIRECT_STREAM, /* a connected stream socket that the guest has made O_NONBLOCK */
                    DIRECT_STREAM_WAITS, /* one that it has not; the host's never waits */
                    DIRECT_EPOLL, /* an epoll set; an event with the mark as data: the sentry has
                                     more */
+};
+
+/* A packet of the post; with it comes the descriptor. channel.gifts: how many came with a reply. */
+struct stub_gift {
+    uint32_t fd, epoch, kind, pad;
+    uint64_t mark;
 };
 
 /* What a stub may do natively to its streams besides moving data. */
@@ -118,7 +127,7 @@ enum stub_direct {                /* mirrors enum direct_kind */
 #define STUB_TCP_QUICKACK 12u
 
 /* channel.direct: written by the stub for the calls of stub/direct.c. */
-#define DIRECT_WANT    (1ull << 32) /* this descriptor is busy */
+#define DIRECT_WANT    (1ull << 32) /* this descriptor is busy, or what is opened now will be */
 #define DIRECT_DROPPED (2ull << 32) /* | epoch: it was direct, and is no more */
 /*
  * How many host descriptors a guest process may hold under numbers of its own, and those of passage
@@ -210,6 +219,7 @@ struct channel {
     uint32_t has_signal, come_back; /* come_back: without a signal, REQ_KICKED at once */
     uint32_t patch_answer;          /* enum stub_patch, to `patch` */
     uint64_t new_chunk;             /* PATCH_GRANTED: a piece has been mapped there; or 0 */
+    uint32_t gifts;                 /* that wait in the post; the stub takes it back to 0 */
 
     /* the rest of both */
     _Alignas(CHANNEL_LINE) struct stub_regs regs;

@@ -53,6 +53,8 @@ struct stub_proc *proc_new(struct platform *p, struct stub_mm *mm)
     proc->p = p;
     proc->mm = mm;
     ref_get(&mm->ref);
+    mutex_init(&proc->post_lock, RANK_STUB);
+    proc->post = -1;
     list_init(&proc->threads);
     list_init(&proc->leaving);
     return proc;
@@ -62,6 +64,7 @@ void proc_put(struct stub_proc *proc)
 {
     if (!proc || !ref_put(&proc->ref))
         return;
+    post_end(proc);
     mm_put(proc->mm);
     free(proc);
 }

@@ -12,6 +12,8 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #define HOT       120
 #define HOST_FDS  4096
@@ -27,9 +29,11 @@ static int hot_file(const char *name, const char *text, int flags)
     return fd;
 }
 
+/* A file: the post has no offset. */
 static bool is_open(long host)
 {
-    return raw_stub(CALL(SYS_lseek, {host, 0, SEEK_CUR})) != -EBADF;
+    long r = raw_stub(CALL(SYS_lseek, {host, 0, SEEK_CUR}));
+    return r != -EBADF && r != -ESPIPE;
 }
 
 static int count_open(void)
@@ -275,6 +279,81 @@ CASE(forged_words)
     char text[16];
     get_file("victim", text, sizeof(text));
     CHECK_STR(text, "untouched");
+    still_sane();
+}
+
+static void visit(const char *name)
+{
+    char c;
+    struct stat st;
+    int fd = (int) CHECK_OK(open(name, O_RDONLY | O_CLOEXEC));
+    CHECK_EQ(fstat(fd, &st), 0);
+    CHECK_EQ(pread(fd, &c, 1, 0), 1);
+    close(fd);
+}
+
+/* So often that each is given as it is opened. */
+static void visit_often(void)
+{
+    for (int i = 0; i < 40; i++)
+        visit("visited");
+}
+
+static struct msghdr *one_byte(int *fd_space, size_t n)
+{
+    static char byte;
+    static struct iovec iov = {&byte, 1};
+    static struct msghdr h;
+    h = (struct msghdr){.msg_iov = &iov,
+                        .msg_iovlen = 1,
+                        .msg_control = fd_space,
+                        .msg_controllen = n};
+    return &h;
+}
+
+/* The socket by which descriptors come takes nothing: neither bytes nor descriptors wait in it for
+ * a sentry that will never look. */
+CASE(nothing_goes_into_the_post)
+{
+    int seen = 0;
+    need_stub();
+    put_file("visited", "x", 0600);
+    visit_often();
+    for (long host = 0; host < HOST_FDS; host++) {
+        long r = raw_stub(
+            CALL(SYS_sendmsg, {host, (long) one_byte(NULL, 0), MSG_DONTWAIT | MSG_NOSIGNAL}));
+        seen += r == -EPIPE;
+        CHECK(r == -EPIPE || r == -EBADF || r == -ENOTSOCK);
+        r = raw_stub(CALL(SYS_write, {host, (long) "x", 1}));
+        CHECK(r < 0);
+    }
+    CHECK_EQ(seen, 1);
+    still_sane();
+}
+
+/* A child keeps its parent's post, because the stub has lost sight of it: what the parent opens
+ * later does not come to it. */
+CASE(the_post_of_a_parent)
+{
+    need_stub();
+    put_file("visited", "x", 0600);
+    visit_often();
+    memset((void *) STUB_HEAP, 0, STUB_FULL - STUB_HEAP);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        int space[16];
+        for (int round = 0; round < 20; round++)
+            for (long host = 0; host < 64; host++)
+                if (raw_stub(CALL(SYS_recvmsg,
+                                  {host, (long) one_byte(space, sizeof(space)), MSG_DONTWAIT})) > 0)
+                    _exit(1);
+        _exit(7);
+    }
+    int st = -1;
+    while (waitpid(pid, &st, WNOHANG) == 0)
+        visit_often();
+    CHECK_EQ(st, 7 << 8);
     still_sane();
 }
 

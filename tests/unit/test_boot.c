@@ -156,6 +156,12 @@ static void test_arguments(void **state)
     assert_int_equal(answer(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
                      SECCOMP_RET_TRAP);
     const int raw = SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const int packets = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    const int datagrams = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    assert_int_equal(answer(SYS_socketpair, AF_UNIX, packets, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET, 0), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socketpair, AF_UNIX, datagrams, 0), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_socketpair, AF_INET, packets, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_ROUTE), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_SOCK_DIAG), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_NETFILTER), SECCOMP_RET_TRAP);

@@ -16,6 +16,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/attr.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
 
@@ -197,6 +198,10 @@ long sys_sendfile(struct task *t, const uint64_t a[static 6])
     if (r == 0)
         r = fd_lookup(t->files, (int) a[0], &c.out.f);
     ssize_t n = r < 0 ? r : send_file(t, &c);
+    if (n >= 0) {
+        direct_consider(t, (int) a[0], c.out.f);
+        direct_consider(t, (int) a[1], c.in.f);
+    }
     file_put(c.in.f);
     file_put(c.out.f);
     return n;

@@ -7,6 +7,7 @@
 #include "kernel/syscall/fd_limit.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
 
@@ -40,7 +41,7 @@ static long open_name(struct task *t, int dirfd, uint64_t name, const struct ope
     r = path_open_walk(&w, at_name_start(&n), n.text, o->flags, mode, o->walk_flags, &f);
     walkctx_done(&w);
     at_name_done(&n);
-    return r < 0 ? r : task_fd_install(t, f, o->flags & LX_O_CLOEXEC);
+    return r < 0 ? r : direct_install(t, f, o->flags & LX_O_CLOEXEC);
 }
 
 /* The old calls ignore what they do not know. */

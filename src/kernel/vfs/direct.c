@@ -53,6 +53,18 @@ void direct_consider(struct task *t, int fd, struct file *f)
         platform_direct_give(t->st, fd, host_fd, kind, epoch);
 }
 
+int direct_install(struct task *t, struct file *steal, bool cloexec)
+{
+    if (likely(!platform_direct_wanted(t->st)))
+        return task_fd_install(t, steal, cloexec);
+    struct file *f = file_get(steal); /* another thread may close it at once */
+    int fd = task_fd_install(t, steal, cloexec);
+    if (fd >= 0)
+        direct_consider(t, fd, f);
+    file_put(f);
+    return fd;
+}
+
 void direct_revoke_all(struct kernel *k)
 {
     platform_direct_revoke_all(k->platform);

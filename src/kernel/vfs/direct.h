@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+#include "base/util.h"
+
 struct fdtable;
 struct file;
 struct kernel;
@@ -19,6 +21,8 @@ struct task;
 /* After t has moved data of f, which was its descriptor fd when the call began: gives it to the
  * stub if it asks and nothing speaks against it. Own thread, no locks. */
 void direct_consider(struct task *t, int fd, struct file *f);
+/* task_fd_install() of what t has just opened: consumes `steal`, and considers it likewise. */
+int direct_install(struct task *t, struct file *steal, bool cloexec) must_check;
 /* Whoever has just brought a reason against it, of any kind. */
 void direct_revoke_all(struct kernel *k);
 /* Files below sb got other names: marks on directories may be about them now. */

@@ -89,6 +89,8 @@ static int64_t run_call(struct channel *ch, const struct stub_call *c)
         return stub_cmpxchg((uint32_t *) c->args[0], (uint32_t) c->args[1], (uint32_t) c->args[2]);
     if (c->nr == STUB_CALL_DIRECT)
         return direct_install(c->args);
+    if (c->nr == STUB_CALL_POST)
+        return direct_take_post();
     if (!c->donate)
         return stub_syscall((long) c->nr, (long) c->args[0], (long) c->args[1], (long) c->args[2],
                             (long) c->args[3], (long) c->args[4], (long) c->args[5]);
@@ -177,6 +179,8 @@ void ask(struct channel *ch, const struct stub_regs *r, uint32_t request)
     ch->rip = r->rip;
     ch->rsp = r->rsp;
     hand_over(ch);
+    if (ch->gifts)
+        direct_accept(ch);
 }
 
 /* 0 when the guest may run, else the request to make next. */

@@ -31,17 +31,25 @@
 
 #define SYS_READ        0
 #define SYS_WRITE       1
+#define SYS_OPEN        2
 #define SYS_CLOSE       3
+#define SYS_FSTAT       5
 #define SYS_LSEEK       8
 #define SYS_PREAD64     17
 #define SYS_PWRITE64    18
 #define SYS_READV       19
 #define SYS_WRITEV      20
 #define SYS_DUP2        33
+#define SYS_SENDFILE    40
+#define SYS_RECVMSG     47
 #define SYS_FUTEX       202
+#define SYS_OPENAT      257
+#define SYS_NEWFSTATAT  262
 #define SYS_DUP3        292
+#define SYS_PREADV      295
 #define SYS_PWRITEV     296
 #define SYS_CLOSE_RANGE 436
+#define SYS_OPENAT2     437
 
 #define FUTEX_WAIT_PRIVATE 128
 #define FUTEX_WAKE_PRIVATE 129
@@ -57,16 +65,23 @@
 #define KIND    30         /* enum stub_direct */
 
 /*
- * What makes a descriptor busy. A gift takes some 60 us, most of it waiting for the sentry to see
- * the notification; a small call on a file saves about 1 us by it if its site is patched, 64 KiB
- * some
- * 10. A call on a stream or a set is mostly one of two processes that wait for each other, where
- * each hand-over less is a switch less.
+ * What makes a descriptor busy. A gift takes some 5 us, one to a number of its own 60, most of it
+ * waiting for the sentry to see the notification; a small call on a file saves about 1 us by it if
+ * its site is patched, 64 KiB some 10. A call on a stream or a set is mostly one of two processes
+ * that wait for each other, where each hand-over less is a switch less.
  */
 #define BUSY        50u
 #define HEAT_64K    8u
 #define HEAT_LIMIT  24u
 #define HEAT_SWITCH 4u
+
+/*
+ * Of a process that goes from file to file none becomes busy. When those that it opens are mostly
+ * asked something before they are closed, it is given each as it opens it: a file that was used
+ * counts for it, one that was not against it.
+ */
+#define EAGER     12u
+#define EAGER_MAX 24u
 
 _Static_assert(TABLE < UINT16_MAX, "a guest number fits gone_from");
 _Static_assert(STUB_DESCRIPTORS < HOST, "a host descriptor fits a word");
@@ -78,6 +93,8 @@ static struct {
     uint32_t live;  /* [lock] words with a host descriptor that may be used */
     uint32_t top;   /* [lock] all words from here on are 0 */
     uint32_t hand;  /* [lock] where the search for a victim goes on */
+    uint32_t post;  /* [lock] host descriptor + 1 of STUB_CALL_POST, 0: none */
+    uint32_t eager; /* how well gifts at the opening would have paid; nobody minds a lost count */
     uint64_t mark;  /* of epoll sets; the same in all gifts */
     uint32_t word[TABLE];
     uint8_t heat[TABLE];        /* calls that went to the sentry; nobody minds a lost one */
@@ -134,14 +151,19 @@ static void drop_all(void)
     }
 }
 
-/* The table is of the epoch that the sentry has begun. */
+/* [lock] The table is of the epoch that the sentry has begun. */
+static void begin(uint32_t epoch)
+{
+    if ((int32_t) (epoch - direct.epoch) <= 0)
+        return;
+    drop_all();
+    __atomic_store_n(&direct.epoch, epoch, __ATOMIC_RELEASE);
+}
+
 static void catch_up(uint32_t epoch)
 {
     lock();
-    if ((int32_t) (epoch - direct.epoch) > 0) {
-        drop_all();
-        __atomic_store_n(&direct.epoch, epoch, __ATOMIC_RELEASE);
-    }
+    begin(epoch);
     unlock();
 }
 
@@ -166,33 +188,109 @@ static bool is_taken(uint32_t host)
     return false;
 }
 
+/* [lock] May this number be given as of this epoch? There is room then. */
+static bool make_room(uint64_t fd, uint32_t epoch)
+{
+    if (fd >= TABLE || epoch != direct.epoch || (direct.word[fd] & HOST))
+        return false;
+    if (direct.live >= DIRECT_MAX)
+        evict();
+    return true;
+}
+
+/* [lock] `host` stands for fd. */
+static void place(uint32_t fd, uint32_t kind, long host)
+{
+    if (direct.top <= fd)
+        direct.top = fd + 1;
+    direct.live++;
+    direct.gone_from[fd] = 0;
+    __atomic_store_n(&direct.word[fd], ((uint32_t) host + 1) | (kind & 3) << KIND,
+                     __ATOMIC_RELEASE);
+}
+
+static bool fits_word(long host)
+{
+    return host >= 0 && host < (long) HOST - 1;
+}
+
 long direct_install(const uint64_t args[6])
 {
     const uint64_t fd = args[0];
-    const uint32_t epoch = (uint32_t) args[1], kind = (uint32_t) args[2] & 3;
+    const uint32_t epoch = (uint32_t) args[1];
     long host = -11; /* EAGAIN */
-    if (fd >= TABLE)
-        return host;
-    catch_up(epoch);
     lock();
+    begin(epoch);
     direct.mark = args[3];
-    if (epoch == direct.epoch && !(direct.word[fd] & HOST) && !is_taken((uint32_t) args[4])) {
-        if (direct.live >= DIRECT_MAX)
-            evict();
+    if (!is_taken((uint32_t) args[4]) && make_room(fd, epoch)) {
         host = stub_syscall(STUB_NR_DONATE, 0, 0, 0, 0, 0, 0);
-        if (host >= 0 && host < (long) HOST - 1) {
-            if (direct.top <= fd)
-                direct.top = (uint32_t) fd + 1;
-            direct.live++;
-            direct.gone_from[fd] = 0;
-            __atomic_store_n(&direct.word[fd], ((uint32_t) host + 1) | kind << KIND,
-                             __ATOMIC_RELEASE);
-        } else if (host >= 0) {
+        if (fits_word(host))
+            place((uint32_t) fd, (uint32_t) args[2], host);
+        else if (host >= 0)
             stub_syscall(SYS_CLOSE, host, 0, 0, 0, 0, 0);
-        }
     }
     unlock();
     return host < 0 ? host : 0;
+}
+
+/* ---- the post ---- */
+
+long direct_take_post(void)
+{
+    long host = stub_syscall(STUB_NR_DONATE, 0, 0, 0, 0, 0, 0);
+    if (host < 0)
+        return host;
+    lock();
+    uint32_t old = direct.post;
+    direct.post = (uint32_t) host + 1;
+    unlock();
+    if (old)
+        stub_syscall(SYS_CLOSE, (long) old - 1, 0, 0, 0, 0, 0);
+    return 0;
+}
+
+/* [lock] The next packet: the descriptor that came with it, or a negative number. */
+static long next_gift(struct stub_gift *ret)
+{
+    struct {
+        uint64_t len;
+        int32_t level, type, fd, pad;
+    } control;
+    struct stub_iovec iov = {(uint64_t) ret, sizeof(*ret)};
+    struct stub_msghdr h = {.iov = (uint64_t) &iov,
+                            .iovlen = 1,
+                            .control = (uint64_t) &control,
+                            .controllen = sizeof(control)};
+    if (!direct.post)
+        return -1;
+    long n =
+        stub_syscall(SYS_RECVMSG, (long) direct.post - 1, (long) &h, MSG_CMSG_CLOEXEC, 0, 0, 0);
+    return n == sizeof(*ret) && h.controllen ? control.fd : -1;
+}
+
+/* It may be another thread's, whose turn comes later: each says itself what it is. */
+static void accept_one(void)
+{
+    struct stub_gift g;
+    lock();
+    long host = next_gift(&g);
+    if (host >= 0)
+        begin(g.epoch);
+    if (fits_word(host) && make_room(g.fd, g.epoch)) {
+        direct.mark = g.mark;
+        place(g.fd, g.kind, host);
+    } else if (host >= 0) {
+        stub_syscall(SYS_CLOSE, host, 0, 0, 0, 0, 0);
+    }
+    unlock();
+}
+
+void direct_accept(struct channel *ch)
+{
+    uint32_t n = ch->gifts;
+    ch->gifts = 0;
+    while (n--)
+        accept_one();
 }
 
 /* The guest closes this number, or puts another file there. */
@@ -204,6 +302,8 @@ static uint64_t forget(uint64_t fd)
     fd = (uint32_t) fd;
     if (direct.heat[fd])
         direct.heat[fd] = 0;
+    else if (direct.eager)
+        direct.eager--;
     if (direct.sentry_next[fd])
         direct.sentry_next[fd] = 0;
     if (direct.gone_from[fd])
@@ -241,13 +341,25 @@ static void last_user_is_done(uint32_t fd, uint32_t w)
 /* What /proc/PID/io counts: read(2), write(2) and their kin. */
 static void count(struct channel *ch, uint64_t nr, long r)
 {
-    if (!(direct_kinds(nr) & 1u << DIRECT_FILE) || nr == SYS_LSEEK)
-        return;
     bool writes = nr == SYS_WRITE || nr == SYS_PWRITE64 || nr == SYS_WRITEV || nr == SYS_PWRITEV;
-    uint64_t *bytes = writes ? &ch->wchar : &ch->rchar, *calls = writes ? &ch->syscw : &ch->syscr;
-    if (r > 0)
-        *bytes += (uint64_t) r;
-    *calls += 1;
+    bool reads = nr == SYS_READ || nr == SYS_PREAD64 || nr == SYS_READV || nr == SYS_PREADV;
+    if (reads || nr == SYS_SENDFILE) {
+        ch->rchar += r > 0 ? (uint64_t) r : 0;
+        ch->syscr++;
+    }
+    if (writes || nr == SYS_SENDFILE) {
+        ch->wchar += r > 0 ? (uint64_t) r : 0;
+        ch->syscw++;
+    }
+}
+
+static void used(uint32_t fd)
+{
+    if (direct.heat[fd])
+        return;
+    direct.heat[fd] = 1;
+    if (direct.eager < EAGER_MAX)
+        direct.eager++;
 }
 
 /* Counts a user of the word, if it is of one of these kinds: *ret. */
@@ -268,6 +380,20 @@ static void leave(uint32_t fd)
     uint32_t w = __atomic_sub_fetch(&direct.word[fd], USER, __ATOMIC_RELEASE);
     if ((w & DEAD) && !(w & USERS))
         last_user_is_done(fd, w);
+}
+
+long direct_file_hold(uint32_t fd)
+{
+    uint32_t w;
+    if (fd >= TABLE || !use(fd, 1u << DIRECT_FILE, &w))
+        return -1;
+    used(fd);
+    return (long) (w & HOST) - 1;
+}
+
+void direct_file_drop(uint32_t fd)
+{
+    leave(fd);
 }
 
 bool direct_member_hold(uint32_t fd, struct direct_member *ret)
@@ -303,14 +429,17 @@ static bool transfer(struct channel *ch, uint32_t fd, struct direct_call *c, lon
     c->sentry_next = &direct.sentry_next[fd];
     bool made = direct_make(c, ret);
     leave(fd);
-    if (made)
+    if (made) {
+        used(fd);
         count(ch, c->nr, *ret);
+    }
     return made;
 }
 
 /* Notes a call that the sentry has to make; true when the descriptor becomes busy by it. */
 static bool heat_up(uint32_t fd, uint64_t nr, const struct stub_regs *r)
 {
+    used(fd);
     bool plain = nr == SYS_READ || nr == SYS_WRITE || nr == SYS_PREAD64 || nr == SYS_PWRITE64;
     bool of_file = direct_kinds(nr) & 1u << DIRECT_FILE;
     uint64_t more = !of_file ? HEAT_SWITCH : 1 + (plain ? (r->rdx >> 16) * HEAT_64K : 0);
@@ -321,30 +450,48 @@ static bool heat_up(uint32_t fd, uint64_t nr, const struct stub_regs *r)
 }
 
 /* Not for who lives in another's memory, whose numbers the table is about. */
-static bool may_transfer(const struct channel *ch, uint32_t slot, const struct stub_regs *r)
+static bool may_transfer(const struct channel *ch, uint32_t slot)
 {
-    return (uint32_t) r->rdi < TABLE && !(ch->facts_flags & FACTS_TRACE) &&
-           !slot_local(slot)->no_direct;
+    return !(ch->facts_flags & FACTS_TRACE) && !slot_local(slot)->no_direct;
+}
+
+/* Of what is used by this call, does something become busy by it? */
+static bool makes_busy(uint64_t nr, const struct stub_regs *r)
+{
+    const uint32_t fd = (uint32_t) r->rdi, in = (uint32_t) r->rsi;
+    if (fd >= TABLE)
+        return false;
+    if (direct_is_busy_call(nr)) {
+        bool source = nr == SYS_SENDFILE && in < TABLE && heat_up(in, nr, r);
+        return heat_up(fd, nr, r) || source;
+    }
+    if (nr != SYS_NEWFSTATAT || direct_is_fstat(nr, r))
+        used(fd);
+    return false;
 }
 
 bool direct_call(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r,
                  bool masked, long *ret)
 {
     struct direct_call c = {.local = slot_local(slot), .r = r, .nr = nr, .masked = masked};
-    return direct_kinds(nr) && may_transfer(ch, slot, r) &&
+    return direct_kinds(nr) && (uint32_t) r->rdi < TABLE && may_transfer(ch, slot) &&
            transfer(ch, (uint32_t) r->rdi, &c, ret);
 }
 
 void direct_note(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r)
 {
     if (direct_kinds(nr)) {
-        if (direct_is_busy_call(nr) && may_transfer(ch, slot, r) &&
-            heat_up((uint32_t) r->rdi, nr, r))
+        if (may_transfer(ch, slot) && makes_busy(nr, r))
             ch->direct = DIRECT_WANT;
         if (slot_local(slot)->left_ms) { /* part of epoll_wait(2)'s time is over */
             ch->args[3] = slot_local(slot)->left_ms - 1;
             slot_local(slot)->left_ms = 0;
         }
+        return;
+    }
+    if (nr == SYS_OPEN || nr == SYS_OPENAT || nr == SYS_OPENAT2) {
+        if (direct.eager >= EAGER && may_transfer(ch, slot))
+            ch->direct = DIRECT_WANT;
         return;
     }
     if ((nr != SYS_CLOSE && nr != SYS_DUP2 && nr != SYS_DUP3 && nr != SYS_CLOSE_RANGE) ||
@@ -376,6 +523,9 @@ void direct_in_child(uint32_t slot)
     bool foreign = slot_local(slot)->no_direct;
     slot_local(slot)->no_direct = 0;
     direct.lock = 0;
+    if (direct.post && !foreign)
+        stub_syscall(SYS_CLOSE, (long) direct.post - 1, 0, 0, 0, 0, 0);
+    direct.post = 0; /* the parent's */
     for (uint32_t fd = 0; fd < direct.top; fd++) {
         uint32_t w = direct.word[fd];
         if (foreign || (w & DEAD)) {

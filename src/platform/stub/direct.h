@@ -5,6 +5,19 @@
 
 #include "platform/stub/stub.h"
 
+#define MSG_CMSG_CLOEXEC 0x40000000ul
+
+struct stub_iovec {
+    uint64_t base, len;
+};
+
+struct stub_msghdr {
+    uint64_t name;
+    uint32_t namelen, pad;
+    uint64_t iov, iovlen, control, controllen;
+    uint32_t flags, pad2;
+};
+
 /* One call on a host descriptor. */
 struct direct_call {
     struct slot_local *local;
@@ -27,9 +40,15 @@ struct direct_member {
 bool direct_member_hold(uint32_t fd, struct direct_member *ret);
 void direct_member_drop(const struct direct_member *m);
 
+/* The host's descriptor of a regular file; held, it keeps its number. Negative: there is none. */
+long direct_file_hold(uint32_t fd);
+void direct_file_drop(uint32_t fd);
+
 /* The kinds with which this call can be made: bits 1 << enum stub_direct. */
 unsigned direct_kinds(uint64_t nr);
 /* Those with which a descriptor becomes busy, and after which the sentry looks whether it is. */
 bool direct_is_busy_call(uint64_t nr);
+/* fstat(2), under either of its names. */
+bool direct_is_fstat(uint64_t nr, const struct stub_regs *r);
 /* The kind is one of them. False: it is the sentry's, nothing has been done. */
 bool direct_make(const struct direct_call *c, long *ret);

@@ -8,12 +8,14 @@
 
 #define SYS_READ          0
 #define SYS_WRITE         1
+#define SYS_FSTAT         5
 #define SYS_LSEEK         8
 #define SYS_PREAD64       17
 #define SYS_PWRITE64      18
 #define SYS_IOCTL         16
 #define SYS_READV         19
 #define SYS_WRITEV        20
+#define SYS_SENDFILE      40
 #define SYS_SENDTO        44
 #define SYS_RECVFROM      45
 #define SYS_SENDMSG       46
@@ -22,17 +24,17 @@
 #define SYS_CLOCK_GETTIME 228
 #define SYS_EPOLL_WAIT    232
 #define SYS_EPOLL_CTL     233
+#define SYS_NEWFSTATAT    262
 #define SYS_PPOLL         271
 #define SYS_EPOLL_PWAIT   281
 #define SYS_PREADV        295
 #define SYS_PWRITEV       296
 
-#define MSG_PEEK         0x2ul
-#define MSG_TRUNC        0x20ul
-#define MSG_DONTWAIT     0x40ul
-#define MSG_NOSIGNAL     0x4000ul
-#define MSG_MORE         0x8000ul
-#define MSG_CMSG_CLOEXEC 0x40000000ul
+#define MSG_PEEK     0x2ul
+#define MSG_TRUNC    0x20ul
+#define MSG_DONTWAIT 0x40ul
+#define MSG_NOSIGNAL 0x4000ul
+#define MSG_MORE     0x8000ul
 /* The flags with which a call is made here. */
 #define RECV_FLAGS (MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC)
 #define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE)
@@ -49,17 +51,9 @@
 #define EPIPE  32
 
 #define IOV_MAX 1024
+#define RW_MAX  0x7ffff000ul /* what one call moves at most */
 
-struct iovec {
-    uint64_t base, len;
-};
-
-struct msghdr {
-    uint64_t name;
-    uint32_t namelen, pad;
-    uint64_t iov, iovlen, control, controllen;
-    uint32_t flags, pad2;
-};
+#define AT_EMPTY_PATH 0x1000
 
 unsigned direct_kinds(uint64_t nr)
 {
@@ -71,6 +65,8 @@ unsigned direct_kinds(uint64_t nr)
     case SYS_READV:
     case SYS_WRITEV:
         return file | stream;
+    case SYS_FSTAT:
+    case SYS_NEWFSTATAT:
     case SYS_LSEEK:
     case SYS_PREAD64:
     case SYS_PWRITE64:
@@ -78,6 +74,7 @@ unsigned direct_kinds(uint64_t nr)
     case SYS_PWRITEV:
         return file;
     case SYS_IOCTL:
+    case SYS_SENDFILE:
     case SYS_SENDTO:
     case SYS_RECVFROM:
     case SYS_SENDMSG:
@@ -95,13 +92,33 @@ unsigned direct_kinds(uint64_t nr)
 
 bool direct_is_busy_call(uint64_t nr)
 {
-    return nr != SYS_IOCTL && nr != SYS_SETSOCKOPT;
+    return nr != SYS_IOCTL && nr != SYS_SETSOCKOPT && nr != SYS_FSTAT && nr != SYS_NEWFSTATAT;
 }
 
 static long make_call(uint64_t nr, long host, const struct stub_regs *r)
 {
     return stub_syscall((long) nr, host, (long) r->rsi, (long) r->rdx, (long) r->r10, (long) r->r8,
                         (long) r->r9);
+}
+
+/* ---- regular files ---- */
+
+/* newfstatat(2) with an empty name and AT_EMPTY_PATH, the only flag. */
+bool direct_is_fstat(uint64_t nr, const struct stub_regs *r)
+{
+    char first;
+    return nr == SYS_FSTAT || (nr == SYS_NEWFSTATAT && (uint32_t) r->r10 == AT_EMPTY_PATH &&
+                               !stub_copy(&first, (const void *) r->rsi, 1) && !first);
+}
+
+static bool call_file(const struct direct_call *c, long *ret)
+{
+    const struct stub_regs *r = c->r;
+    if (c->nr == SYS_NEWFSTATAT && !direct_is_fstat(c->nr, r))
+        return false;
+    *ret = c->nr == SYS_NEWFSTATAT ? stub_syscall(SYS_FSTAT, c->host, (long) r->rdx, 0, 0, 0, 0)
+                                   : make_call(c->nr, c->host, r);
+    return true;
 }
 
 /* ---- sleeping ---- */
@@ -127,7 +144,7 @@ static bool wait_for(const struct direct_call *c, short events)
 static bool may_receive(const struct direct_call *c, uint64_t *ret_flags)
 {
     const struct stub_regs *r = c->r;
-    struct msghdr h;
+    struct stub_msghdr h;
     *ret_flags = 0;
     switch (c->nr) {
     case SYS_RECVFROM:
@@ -158,8 +175,9 @@ static bool receive(const struct direct_call *c, long *ret)
 }
 
 struct outgoing {
-    struct msghdr h;
-    struct iovec iov[8]; /* a copy, which shrinks as it is sent; those that do not wait need none */
+    struct stub_msghdr h;
+    struct stub_iovec
+        iov[8]; /* a copy, which shrinks as it is sent; those that do not wait need none */
     uint64_t flags;
 };
 
@@ -179,9 +197,9 @@ static bool may_send(const struct direct_call *c, struct outgoing *o)
 {
     const struct stub_regs *r = c->r;
     const bool waits = c->kind == DIRECT_STREAM_WAITS;
-    struct msghdr h;
-    o->h = (struct msghdr){.iov = (uint64_t) o->iov, .iovlen = 1};
-    o->iov[0] = (struct iovec){r->rsi, r->rdx};
+    struct stub_msghdr h;
+    o->h = (struct stub_msghdr){.iov = (uint64_t) o->iov, .iovlen = 1};
+    o->iov[0] = (struct stub_iovec){r->rsi, r->rdx};
     o->flags = 0;
     switch (c->nr) {
     case SYS_SENDTO:
@@ -244,6 +262,42 @@ static bool send(const struct direct_call *c, long *ret)
     }
 }
 
+/* sendfile(2) from `in`: the kernel moves whichever offset there is. */
+static bool send_from(const struct direct_call *c, long in, long *ret)
+{
+    const bool waits = c->kind == DIRECT_STREAM_WAITS;
+    const uint64_t count = c->r->r10;
+    uint64_t left = count < RW_MAX ? count : RW_MAX;
+    long done = 0;
+    for (;;) {
+        long n = stub_syscall(SYS_SENDFILE, c->host, in, (long) c->r->rdx, (long) left, 0, 0);
+        if (n == -EPIPE && !done)
+            return false; /* a signal goes with it */
+        *ret = n < 0 && done ? done : n < 0 ? n : done + n;
+        if (!waits || n == 0 || (n < 0 && n != -EAGAIN))
+            return true;
+        if (n > 0) {
+            done += n;
+            left -= (uint64_t) n;
+        }
+        if (!left)
+            return true;
+        if (!wait_for(c, POLLOUT))
+            return done > 0;
+    }
+}
+
+static bool send_file(const struct direct_call *c, long *ret)
+{
+    const uint32_t fd = (uint32_t) c->r->rsi;
+    long in = direct_file_hold(fd);
+    if (in < 0)
+        return false;
+    bool made = send_from(c, in, ret);
+    direct_file_drop(fd);
+    return made;
+}
+
 /* What the filter lets through: how much there is, and when segments leave. */
 static bool is_native_ioctl(uint64_t cmd)
 {
@@ -271,6 +325,8 @@ static bool call_stream(const struct direct_call *c, long *ret)
             return false;
         *ret = make_call(c->nr, c->host, c->r);
         return true;
+    case SYS_SENDFILE:
+        return send_file(c, ret);
     default:
         return send(c, ret);
     }
@@ -372,8 +428,8 @@ bool direct_make(const struct direct_call *c, long *ret)
     bool made;
     switch (c->kind) {
     case DIRECT_FILE:
-        *ret = make_call(c->nr, c->host, c->r);
-        return true;
+        made = call_file(c, ret);
+        break;
     case DIRECT_EPOLL:
         made = c->nr == SYS_EPOLL_CTL ? change_member(c, ret) : wait_events(c, ret);
         break;

@@ -13,9 +13,11 @@
 #define SIGBUS     7
 #define SIGFPE     8
 #define SIGSEGV    11
+#define SIGPIPE    13
 #define SIGSYS     31
 #define BIT(signo) (1ul << ((signo) -1))
 
+#define SIG_IGN     ((void *) 1)
 #define SI_KERNEL   0x80 /* of int3, as opposed to a step */
 #define SA_SIGINFO  0x4ul
 #define SA_RESTORER 0x04000000ul
@@ -280,6 +282,7 @@ void handlers_install(void (*trap)(int, struct frame_info *, struct frame_contex
         {SIGILL, (void *) on_fault, 0},
         {SIGTRAP, (void *) (trap ? trap : on_fault), 0},
         {STUB_KICK_SIGNAL, (void *) on_kick, SA_RESTART},
+        {SIGPIPE, SIG_IGN, 0}, /* the guest's comes from the sentry */
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct kernel_sigaction sa = {

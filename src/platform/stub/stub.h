@@ -165,8 +165,11 @@ bool direct_call(struct channel *ch, uint32_t slot, uint64_t nr, const struct st
 /* For every call that goes to the sentry, before it does: descriptors that close are dropped, and
  * ch->direct says what the sentry should know. */
 void direct_note(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r);
-/* STUB_CALL_DIRECT: 0 or a negative errno. */
+/* STUB_CALL_DIRECT, STUB_CALL_POST: 0 or a negative errno. */
 long direct_install(const uint64_t args[6]);
+long direct_take_post(void);
+/* Takes the gifts that came with the reply. */
+void direct_accept(struct channel *ch);
 /* Around a fork, so that the child's descriptors and table fit each other. */
 void direct_before_fork(uint32_t slot);
 void direct_after_fork(uint32_t slot);
