@@ -38,13 +38,14 @@ struct specials;
 #define KERNEL_NAME_MAX           64  /* of the host and domain name: uname(2) */
 
 struct kernel {
-    struct platform *platform;       /* immutable */
-    struct vfs *vfs;                 /* immutable; mount table and file system types */
-    struct timer_base *timers;       /* immutable; kernel/time/ktimer.h */
-    struct egress *egress;           /* immutable; NULL: no policy. net/inet/egress.h */
-    struct poller *poller;           /* set before the first task runs: kernel/wait/poller.h */
-    struct futexes *futexes;         /* immutable; kernel/futex/futex.h */
-    struct ipc *ipc;                 /* immutable; kernel/ipc/ipc.h */
+    struct platform *platform; /* immutable */
+    struct vfs *vfs;           /* immutable; mount table and file system types */
+    struct timer_base *timers; /* immutable; kernel/time/ktimer.h */
+    struct egress *egress;     /* immutable; NULL: no policy. net/inet/egress.h */
+    struct poller *poller;     /* set before the first task runs: kernel/wait/poller.h */
+    struct futexes *futexes;   /* immutable; kernel/futex/futex.h */
+    struct ipc *ipc;           /* immutable; kernel/ipc/ipc.h */
+    _Atomic bool closes_wait;  /* some stub may close descriptors and tell later: vfs/direct.h */
     const struct specials *specials; /* immutable: FIFOs and device nodes, kernel/vfs/special.h */
     const struct host_facts *host; /* immutable: what /proc tells about the machine; may be NULL */
 

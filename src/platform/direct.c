@@ -39,7 +39,7 @@ uint64_t platform_direct_mark(const struct platform *p)
 }
 
 void platform_direct_give(struct stub_thread *st, int fd, int host_fd, enum direct_kind kind,
-                          uint32_t epoch)
+                          uint32_t epoch, bool quiet)
 {
     bool is_key = host_fd >= (int) DIRECT_KEYS && host_fd < (int) STUB_DESCRIPTORS &&
                   (kind == DIRECT_KIND_STREAM || kind == DIRECT_KIND_STREAM_WAITS);
@@ -53,9 +53,26 @@ void platform_direct_give(struct stub_thread *st, int fd, int host_fd, enum dire
         struct stub_gift g = {.fd = (uint32_t) fd,
                               .epoch = epoch,
                               .kind = kind,
+                              .quiet = quiet,
                               .mark = st->p->direct_mark};
         st->gifts += post_send(st, &g, host_fd);
     }
+}
+
+_Static_assert(PLATFORM_CLOSED_MAX == CLOSED_MAX, "one number of them");
+
+bool platform_has_closed(const struct stub_thread *st)
+{
+    return CLOSED_COUNT(__atomic_load_n(&st->ch->closed, __ATOMIC_SEQ_CST)) != 0;
+}
+
+unsigned platform_take_closed(struct stub_thread *st, int ret[PLATFORM_CLOSED_MAX])
+{
+    const uint64_t w = __atomic_fetch_and(&st->ch->closed, CLOSED_MAY, __ATOMIC_SEQ_CST);
+    const unsigned n = MIN(CLOSED_COUNT(w), CLOSED_MAX);
+    for (unsigned i = 0; i < n; i++)
+        ret[i] = (int) CLOSED_FD(w, i);
+    return n;
 }
 
 /* [platform.lock] */

@@ -166,6 +166,8 @@ void proc_died(struct stub_proc *proc, int signo);
 void channel_reply(struct stub_thread *st, enum stub_reply rep);
 /* Waits for the stub's turn to end. 0, or -ESRCH when the process is dead. */
 int channel_wait(struct stub_thread *st) must_check;
+/* The same; 1: the stub computes, what it has closed waits, and it closes nothing more quietly. */
+int channel_wait_or_quiet(struct stub_thread *st) must_check;
 /* channel_reply, channel_wait and a REQ_DONE: *ret_result. A breach of protocol kills the stub. */
 int channel_order(struct stub_thread *st, enum stub_reply rep, int64_t *ret_result) must_check;
 /* Waits for what the stub still owes from an earlier order: a newcomer's READY, a vfork parent's

@@ -58,6 +58,7 @@ enum trap {
     TRAP_FAULT,    /* signo, code, addr: the hardware refused an instruction */
     TRAP_KICKED,   /* platform_kick() or a completed frame: look for work */
     TRAP_BADFRAME, /* the signal frame could not be written, or a frame to return from not read */
+    TRAP_QUIET,    /* no trap: the guest computes, and what it has closed waits: platform_go_on() */
     TRAP_DEAD,     /* the stub process is gone: signo killed it, or it exited with code */
 };
 
@@ -85,6 +86,7 @@ struct resume {
     const struct guest_regs *regs;
     const struct signal_delivery *signal; /* after the above, build this frame; NULL: none */
     bool come_back; /* without a signal: trap again (TRAP_KICKED) before any guest code runs */
+    bool may_close; /* quiet descriptors may be closed without us: platform_take_closed() */
 };
 
 /* A frame for the guest's handler, in Linux's own layout (struct rt_sigframe of x86-64). */
@@ -105,6 +107,9 @@ struct signal_delivery {
 /* Finishes the last trap as `how` says, runs guest code, and blocks until its next trap. */
 enum trap platform_run(struct stub_thread *st, const struct resume *how, struct trap_info *ret)
     must_check;
+
+/* After TRAP_QUIET: waits for the trap. */
+enum trap platform_go_on(struct stub_thread *st, struct trap_info *ret) must_check;
 
 /* Makes the registers of the trap being handled whole. Owner thread. */
 void platform_take_regs(struct stub_thread *st, struct trap_info *trap);
@@ -246,9 +251,16 @@ bool platform_direct_dropped(const struct stub_thread *st, uint32_t *ret_epoch);
  * brings one later begins a new epoch. */
 uint32_t platform_direct_epoch(struct stub_thread *st);
 /* The stub uses host_fd, which stays the caller's, for the guest's fd, unless the epoch is over. A
- * stub that would not is left as it is. */
+ * stub that would not is left as it is. quiet: nobody is concerned when the guest closes it. */
 void platform_direct_give(struct stub_thread *st, int fd, int host_fd, enum direct_kind kind,
-                          uint32_t epoch);
+                          uint32_t epoch, bool quiet);
+/*
+ * Any thread. Numbers of quiet descriptors that the guest has closed, as the stub says, and that
+ * are not yet closed here: each is told once. How many.
+ */
+#define PLATFORM_CLOSED_MAX 5
+unsigned platform_take_closed(struct stub_thread *st, int ret[PLATFORM_CLOSED_MAX]);
+bool platform_has_closed(const struct stub_thread *st);
 /*
  * A descriptor of a stream that has a number from here to PLATFORM_KEYS_END in the sentry has it in
  * stubs, too, so that both can change what it is in a host's epoll set, which goes by numbers.

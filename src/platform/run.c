@@ -43,6 +43,9 @@ static void put_resume(struct stub_thread *st, const struct resume *how)
         ch->patch_answer = patches_judge(st, st->patch, &chunk);
         ch->new_chunk = chunk;
     }
+    /* Only while we look at it now and then: a bound pair's sleep is short. */
+    __atomic_store_n(&ch->closed, how->may_close && st->place.bound ? CLOSED_MAY : 0,
+                     __ATOMIC_RELAXED);
     ch->gifts = st->gifts;
     st->gifts = 0;
     if (how->signal)
@@ -114,8 +117,16 @@ enum trap platform_run(struct stub_thread *st, const struct resume *how, struct 
         return dead(st, ret);
     put_resume(st, how);
     channel_reply(st, (enum stub_reply)(how->kind + 1));
-    if (channel_wait(st) < 0)
+    return platform_go_on(st, ret);
+}
+
+enum trap platform_go_on(struct stub_thread *st, struct trap_info *ret)
+{
+    int r = channel_wait_or_quiet(st);
+    if (r < 0)
         return dead(st, ret);
+    if (r > 0)
+        return TRAP_QUIET;
 
     memset(st->out_len, 0, sizeof(st->out_len));
     st->n_in = st->n_out = 0;

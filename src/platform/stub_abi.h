@@ -115,9 +115,20 @@ enum stub_direct {                /* mirrors enum direct_kind */
 
 /* A packet of the post; with it comes the descriptor. channel.gifts: how many came with a reply. */
 struct stub_gift {
-    uint32_t fd, epoch, kind, pad;
+    uint32_t fd, epoch, kind;
+    uint32_t quiet; /* its closing is nobody's concern: channel.closed */
     uint64_t mark;
 };
+
+/*
+ * channel.closed: quiet descriptors that the stub has closed and not yet told of. They come with
+ * the next request, or the sentry takes them when somebody looks. Bit 0: the sentry allows it,
+ * until it says otherwise; then how many there are, then their numbers.
+ */
+#define CLOSED_MAY      1ull
+#define CLOSED_COUNT(w) ((unsigned) ((w) >> 1) & 7)
+#define CLOSED_MAX      5u
+#define CLOSED_FD(w, i) ((uint32_t) ((w) >> (4 + 12 * (i))) & 0xfff)
 
 /* What a stub may do natively to its streams besides moving data. */
 #define STUB_FIONREAD     0x541bu
@@ -220,6 +231,7 @@ struct channel {
     uint32_t patch_answer;          /* enum stub_patch, to `patch` */
     uint64_t new_chunk;             /* PATCH_GRANTED: a piece has been mapped there; or 0 */
     uint32_t gifts;                 /* that wait in the post; the stub takes it back to 0 */
+    uint64_t closed;                /* CLOSED_*: written by both */
 
     /* the rest of both */
     _Alignas(CHANNEL_LINE) struct stub_regs regs;

@@ -251,6 +251,8 @@ static void *lies(void *arg)
                      : i % 3 == 1 ? DIRECT_DROPPED | (i & 7)
                                   : i * 0x9e3779b97f4a7c15u;
         ch->direct_epoch = (uint32_t) (i >> 4);
+        ch->closed = i % 5 == 0 ? CLOSED_MAY : i * 0x9e3779b97f4a7c15u;
+        ch->gifts = i % 7;
     }
     return NULL;
 }
@@ -271,6 +273,9 @@ CASE(forged_words)
             (void) !pwrite(fd, "attack", 6, 0);
             (void) !pread(fd, buf, 6, 0);
             (void) !dup2(fd, 20 + i % 5);
+            close(fd);
+            fd = open("own", O_RDONLY);
+            (void) !pread(fd, buf, 6, 0);
             close(fd);
         }
         _exit(0);
@@ -343,7 +348,7 @@ CASE(the_post_of_a_parent)
     CHECK(pid >= 0);
     if (pid == 0) {
         int space[16];
-        for (int round = 0; round < 20; round++)
+        for (int round = 0; round < 3000; round++)
             for (long host = 0; host < 64; host++)
                 if (raw_stub(CALL(SYS_recvmsg,
                                   {host, (long) one_byte(space, sizeof(space)), MSG_DONTWAIT})) > 0)

@@ -6,7 +6,9 @@
  */
 #include "inet.h"
 
+#include <dirent.h>
 #include <pthread.h>
+#include <sys/inotify.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -169,6 +171,124 @@ CASE(threads_open_side_by_side)
         CHECK_EQ(pthread_create(&th[i], NULL, visitor, (void *) (intptr_t) (i * 11)), 0);
     for (int i = 0; i < 4; i++)
         CHECK_EQ(pthread_join(th[i], NULL), 0);
+}
+
+/* ---- what others see of a close ---- */
+
+/* A child that has opened many, and takes orders over a connection. */
+static pid_t open_in_child(int sv[2], void (*close_in_child)(void))
+{
+    tcp_pair(sv);
+    make_files(MANY);
+    visit_all();
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid != 0)
+        return pid;
+    char c;
+    visit_all();
+    while (read(sv[1], &c, 1) == 1) {
+        close_in_child();
+        CHECK_EQ(write(sv[1], "x", 1), 1);
+    }
+    _exit(7);
+}
+
+static void let_close(const int sv[2])
+{
+    char c;
+    CHECK_EQ(write(sv[0], "x", 1), 1);
+    CHECK_EQ(read(sv[0], &c, 1), 1);
+}
+
+static void end_child(pid_t pid, int sv[2])
+{
+    int st;
+    CHECK_EQ(close(sv[1]), 0);
+    CHECK_EQ(shutdown(sv[0], SHUT_WR), 0);
+    CHECK_EQ(waitpid(pid, &st, 0), pid);
+    CHECK_EQ(st, 7 << 8);
+}
+
+static int open_files(pid_t pid)
+{
+    char name[40];
+    int n = 0;
+    (void) snprintf(name, sizeof(name), "/proc/%d/fd", pid);
+    DIR *d = opendir(name);
+    CHECK(d);
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+static void visit_two(void)
+{
+    visit(1);
+    int fd = (int) CHECK_OK(open("f2", O_RDONLY));
+    struct stat st;
+    CHECK_EQ(fstat(fd, &st), 0);
+    CHECK_EQ(close(fd), 0);
+}
+
+CASE(a_closed_number_is_not_listed)
+{
+    int sv[2];
+    pid_t pid = open_in_child(sv, visit_two);
+    let_close(sv);
+    int n = open_files(pid);
+    for (int i = 0; i < 200; i++) {
+        let_close(sv);
+        CHECK_EQ(open_files(pid), n);
+    }
+    end_child(pid, sv);
+}
+
+/* The lock goes with the first descriptor of the file that is closed. */
+static void lock_and_close(void)
+{
+    int a = (int) CHECK_OK(open("f5", O_RDWR)), b = (int) CHECK_OK(open("f5", O_RDONLY));
+    struct flock l = {.l_type = F_WRLCK};
+    struct stat st;
+    CHECK_EQ(fcntl(a, F_SETLK, &l), 0);
+    CHECK_EQ(fstat(b, &st), 0);
+    CHECK_EQ(close(b), 0);
+    (void) dup2(a, 50); /* stays, without a lock */
+}
+
+CASE(a_lock_goes_with_it)
+{
+    int sv[2];
+    pid_t pid = open_in_child(sv, lock_and_close);
+    int fd = (int) CHECK_OK(open("f5", O_RDWR));
+    for (int i = 0; i < 100; i++) {
+        struct flock l = {.l_type = F_WRLCK};
+        let_close(sv);
+        CHECK_EQ(fcntl(fd, i % 2 ? F_SETLK : F_GETLK, &l), 0);
+        CHECK_EQ(l.l_type, i % 2 ? F_WRLCK : F_UNLCK);
+        l.l_type = F_UNLCK;
+        CHECK_EQ(fcntl(fd, F_SETLK, &l), 0);
+    }
+    end_child(pid, sv);
+}
+
+CASE(a_later_watch_does_not_see_it)
+{
+    int sv[2];
+    pid_t pid = open_in_child(sv, visit_two);
+    for (int i = 0; i < 50; i++) {
+        char buf[256];
+        int in = (int) CHECK_OK(inotify_init1(IN_NONBLOCK));
+        let_close(sv);
+        CHECK_OK(inotify_add_watch(in, "f2", IN_CLOSE));
+        CHECK_ERR(read(in, buf, sizeof(buf)), EAGAIN);
+        let_close(sv);
+        CHECK(read(in, buf, sizeof(buf)) > 0);
+        CHECK_EQ(close(in), 0);
+        let_close(sv);
+    }
+    end_child(pid, sv);
 }
 
 /* ---- sendfile(2) ---- */

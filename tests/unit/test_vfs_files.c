@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "abi/linux/fcntl.h"
+#include "kernel/kernel.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/locks.h"
@@ -16,6 +17,7 @@
 
 /* Two processes that never run: what the locks ask for is here. */
 struct process {
+    struct kernel k;
     struct tgroup tg;
     struct task t;
 };
@@ -30,6 +32,7 @@ struct world {
 static void process_init(struct process *p, int pid)
 {
     p->tg.tgid = pid;
+    p->t.k = &p->k;
     p->t.tg = &p->tg;
     p->t.files = fdtable_new();
 }

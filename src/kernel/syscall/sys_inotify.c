@@ -60,6 +60,7 @@ static int watch(struct task *t, struct file *f, uint64_t name, uint32_t mask)
     if (r < 0)
         return r;
     r = path_permission(&g.w, &g.path, MAY_READ);
+    (void) direct_settle_all(t->k); /* what was closed before is not seen */
     if (r == 0)
         r = inotify_watch(f, &g.path, mask);
     if (r >= 0)

@@ -6,6 +6,7 @@
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/snapshot.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/file.h"
 #include "kernel/vfs/walk.h"
@@ -26,6 +27,7 @@ static int get_file(struct task *o, uint64_t fd, struct file **ret)
     struct fdtable *ft;
     int r;
 
+    (void) direct_settle_all(o->k);
     mutex_lock(&o->k->tasks_lock);
     ft = o->files ? fdtable_get(o->files) : NULL;
     mutex_unlock(&o->k->tasks_lock);

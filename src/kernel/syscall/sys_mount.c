@@ -14,6 +14,7 @@
 #include "kernel/syscall/mounting.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/mount.h"
 #include "kernel/vfs/node.h"
 #include "kernel/vfs/special.h"
@@ -205,6 +206,7 @@ long sys_umount2(struct task *t, const uint64_t a[static 6])
     r = -EPERM;
     if (may_mount(t)) {
         struct mount_ns *ns = fsctx_ns(t->fs);
+        (void) direct_settle_all(t->k); /* what is closed keeps no mount busy */
         r = mount_umount(ns, &g.path, flags);
         g.own_path = false;
         mount_ns_put(ns);

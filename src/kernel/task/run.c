@@ -10,6 +10,7 @@
 #include "kernel/syscall/native.h"
 #include "kernel/syscall/syscall.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/direct.h"
 
 /* What a new task owes before it first runs: clone(2), CLONE_CHILD_SETTID. */
 static void begin(struct task *t)
@@ -73,6 +74,20 @@ static void syscall_trap(struct task *t, struct resume *how)
     trace_syscall_over(t, how);
 }
 
+/* Until the next trap. What the guest has closed quietly is closed before anything else is done. */
+static enum trap run_guest(struct task *t, struct resume *how)
+{
+    how->may_close = !t->files_shared && atomic_load(&t->tg->living) < 2;
+    enum trap trap = platform_run(t->st, how, &t->trap);
+    for (;;) {
+        if (platform_has_closed(t->st))
+            direct_settle(t->files, t->st);
+        if (trap != TRAP_QUIET)
+            return trap;
+        trap = platform_go_on(t->st, &t->trap);
+    }
+}
+
 void *task_main(void *arg)
 {
     struct task *t = arg;
@@ -103,7 +118,7 @@ void *task_main(void *arg)
             }
             frame.more = true; /* the frame must be built first; come back at once */
         }
-        trap = platform_run(t->st, &how, &t->trap);
+        trap = run_guest(t, &how);
         atomic_store(&t->in_guest, 0);
 
         how = (struct resume){.kind = RESUME_AS_IS};
@@ -119,6 +134,8 @@ void *task_main(void *arg)
             break;
         case TRAP_BADFRAME:
             bad_frame(t, frame.signo);
+            break;
+        case TRAP_QUIET: /* run_guest() went on */
             break;
         case TRAP_DEAD:
             gone = true;

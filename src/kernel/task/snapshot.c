@@ -12,6 +12,7 @@
 #include "kernel/task/image.h"
 #include "kernel/task/pid.h"
 #include "kernel/task/usage.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/walk.h"
 
@@ -231,6 +232,7 @@ int task_snapshot_files(struct kernel *k, pid_t tid, struct fdtable **ret)
     struct task *t;
     int r = -ESRCH;
 
+    (void) direct_settle_all(k);
     mutex_lock(&k->tasks_lock);
     t = live_task(k, tid, true);
     if (t && t->files) {

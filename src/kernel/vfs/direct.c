@@ -49,8 +49,60 @@ void direct_consider(struct task *t, int fd, struct file *f)
         return;
     if (path_node(&f->path))
         atomic_store(&path_node(&f->path)->is_direct, true);
+    bool quiet = direct_is_quiet(f);
+    if (quiet && !atomic_load(&t->k->closes_wait))
+        atomic_store(&t->k->closes_wait, true);
     if (fd_mark_direct(t->files, fd, f, epoch))
-        platform_direct_give(t->st, fd, host_fd, kind, epoch);
+        platform_direct_give(t->st, fd, host_fd, kind, epoch, quiet);
+}
+
+bool direct_is_quiet(const struct file *f)
+{
+    const struct node *n = path_node(&f->path);
+    return n && n->type == LX_S_IFREG && !f->ops->close &&
+           (atomic_load(&f->flags) & LX_O_ACCMODE) == LX_O_RDONLY;
+}
+
+void direct_settle(struct fdtable *ft, struct stub_thread *st)
+{
+    struct file *closed[PLATFORM_CLOSED_MAX];
+    unsigned n = fdtable_take_closed(ft, st, closed);
+    for (unsigned i = 0; i < n; i++)
+        fdtable_closed(ft, closed[i], NULL);
+}
+
+/* A task for whom something waits: its table and its stub, referenced. */
+static bool find_unsettled(struct kernel *k, struct fdtable **ret_files, struct stub_thread **ret)
+{
+    struct task *t;
+    MUTEX_GUARD(&k->tasks_lock);
+    list_for_each_entry (t, &k->tasks, all_link) {
+        if (!t->st || !t->files || !platform_has_closed(t->st))
+            continue;
+        *ret_files = fdtable_get(t->files);
+        *ret = t->st;
+        platform_get(t->st);
+        return true;
+    }
+    return false;
+}
+
+#define ROUNDS 1000 /* a stub that goes on closing must not keep others here */
+
+bool direct_settle_all(struct kernel *k)
+{
+    struct fdtable *files;
+    struct stub_thread *st;
+    bool any = false;
+    if (!atomic_load(&k->closes_wait))
+        return false;
+    for (unsigned i = 0; i < ROUNDS && find_unsettled(k, &files, &st); i++) {
+        direct_settle(files, st);
+        platform_put(st);
+        fdtable_put(files, NULL);
+        any = true;
+    }
+    return any;
 }
 
 int direct_install(struct task *t, struct file *steal, bool cloexec)

@@ -15,6 +15,7 @@
 struct fdtable;
 struct file;
 struct kernel;
+struct stub_thread;
 struct super;
 struct task;
 
@@ -23,6 +24,16 @@ struct task;
 void direct_consider(struct task *t, int fd, struct file *f);
 /* task_fd_install() of what t has just opened: consumes `steal`, and considers it likewise. */
 int direct_install(struct task *t, struct file *steal, bool cloexec) must_check;
+/*
+ * Files that are only read, as data: nothing in the kernel waits for a descriptor of one to be
+ * closed but locks, marks, mounts and those who look at the table. A stub that has one may tell of
+ * its close later; who would see the difference calls direct_settle_all() first.
+ */
+bool direct_is_quiet(const struct file *f);
+/* What st says was closed quietly is closed in ft, its table. Any thread, no locks. */
+void direct_settle(struct fdtable *ft, struct stub_thread *st);
+/* That of all tasks. Whether there was something. No locks. */
+bool direct_settle_all(struct kernel *k);
 /* Whoever has just brought a reason against it, of any kind. */
 void direct_revoke_all(struct kernel *k);
 /* Files below sb got other names: marks on directories may be about them now. */

@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "base/ref.h"
 #include "kernel/task/task.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/file.h"
 #include "kernel/vfs/locks.h"
 
@@ -58,8 +59,7 @@ struct fdtable *fdtable_get(struct fdtable *ft)
     return ft;
 }
 
-/* A descriptor that referred to f is closed; consumes its reference. No locks held. */
-static void closed(struct fdtable *ft, struct file *f, struct task *t)
+void fdtable_closed(struct fdtable *ft, struct file *f, struct task *t)
 {
     vfs_locks_closed(ft, f);
     if (f->ops->close)
@@ -73,7 +73,7 @@ void fdtable_put(struct fdtable *ft, struct task *t)
         return;
     for (int i = 0; i < ft->n; i++)
         if (ft->slots[i].f)
-            closed(ft, ft->slots[i].f, t);
+            fdtable_closed(ft, ft->slots[i].f, t);
     free(ft->slots);
     free(ft);
 }
@@ -224,7 +224,7 @@ static int install_at(struct fdtable *ft, struct file *steal, int fd, int limit,
     if (r < 0)
         file_put(steal);
     if (old)
-        closed(ft, old, t);
+        fdtable_closed(ft, old, t);
     return r;
 }
 
@@ -253,7 +253,7 @@ static int close_one(struct fdtable *ft, int fd, struct task *t, bool announced)
     mutex_unlock(&ft->lock);
     if (!f)
         return -EBADF;
-    closed(ft, f, t);
+    fdtable_closed(ft, f, t);
     return 0;
 }
 
@@ -265,6 +265,23 @@ int fd_close(struct fdtable *ft, int fd, struct task *t)
 int fd_close_announced(struct fdtable *ft, int fd, struct task *t)
 {
     return close_one(ft, fd, t, true);
+}
+
+unsigned fdtable_take_closed(struct fdtable *ft, struct stub_thread *st, struct file *ret[])
+{
+    int fds[PLATFORM_CLOSED_MAX];
+    unsigned kept = 0;
+    MUTEX_GUARD(&ft->lock);
+    const unsigned n = platform_take_closed(st, fds);
+    for (unsigned i = 0; i < n; i++) {
+        struct slot *s = slot_of(ft, fds[i]);
+        if (!s || !s->is_direct || !direct_is_quiet(s->f))
+            continue; /* the stub lies */
+        ret[kept++] = s->f;
+        *s = (struct slot){0};
+        ft->first_free = MIN(ft->first_free, fds[i]);
+    }
+    return kept;
 }
 
 bool fd_mark_direct(struct fdtable *ft, int fd, const struct file *f, uint32_t epoch)

@@ -12,6 +12,7 @@
 
 struct file;
 struct fdtable;
+struct stub_thread;
 struct task;
 
 struct fdtable *fdtable_new(void);
@@ -52,6 +53,13 @@ bool fdtable_has(struct fdtable *ft, const struct file *f);
  * False: it is another file by now, it was given already, or nothing of this table may be given.
  */
 bool fd_mark_direct(struct fdtable *ft, int fd, const struct file *f, uint32_t epoch);
+/* Empties the slots of what st says was closed quietly; the files are the caller's to hand to
+ * fdtable_closed(). How many. The stub's word goes with the slots: nobody finds one without the
+ * other. */
+unsigned fdtable_take_closed(struct fdtable *ft, struct stub_thread *st, struct file *ret[]);
+/* A descriptor of ft that referred to f, which is consumed, is closed. No locks held; t may be
+ * NULL. */
+void fdtable_closed(struct fdtable *ft, struct file *f, struct task *t);
 /* Nothing is given from now on: threads of one process, or two processes, do not agree about it. */
 void fdtable_bar_direct(struct fdtable *ft);
 /* Nothing is given between hold and release: while a copy of the table and one of the stub are

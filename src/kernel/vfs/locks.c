@@ -25,6 +25,7 @@
 #include "base/htab.h"
 #include "kernel/task/task.h"
 #include "kernel/vfs/attr.h"
+#include "kernel/vfs/direct.h"
 #include "kernel/vfs/fdtable.h"
 #include "kernel/vfs/lock_table.h"
 #include "kernel/vfs/mount_table.h"
@@ -327,6 +328,8 @@ static long request_run(struct request *q, struct task *t, bool wait)
     if (!q->spare[0] || !q->spare[1] || !q->spare_site)
         goto out;
     r = wait ? task_wait_for(t, &q->locks->wq, LX_POLLIN, NULL, try_lock, q) : try_lock(q);
+    if (r == -EAGAIN && direct_settle_all(t->k)) /* what is closed already is in nobody's way */
+        r = try_lock(q);
     mutex_lock(&q->locks->lock);
     list_del(&q->link);
     mutex_unlock(&q->locks->lock);
@@ -507,8 +510,10 @@ long vfs_lock_posix(struct task *t, struct file *f, int cmd, struct lx_flock *fl
     q.want.owner = ofd ? (struct owner){.file = f} : (struct owner){.ft = t->files};
     q.want.pid = t->tg->tgid;
     q.detect = !ofd;
-    if (get)
+    if (get) {
+        (void) direct_settle_all(t->k);
         return get_lock(&q, fl);
+    }
     long done = request_run(&q, t, wait);
     if (done == 0 && !ofd && fl->type != LX_F_UNLCK && !fdtable_has(t->files, f)) {
         drop_owned(q.locks, &q.key, &q.want.owner);

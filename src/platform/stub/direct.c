@@ -84,6 +84,7 @@
 #define EAGER_MAX 24u
 
 _Static_assert(TABLE < UINT16_MAX, "a guest number fits gone_from");
+_Static_assert(TABLE <= 1u << 12, "and channel.closed");
 _Static_assert(STUB_DESCRIPTORS < HOST, "a host descriptor fits a word");
 _Static_assert(STUB_MAX_SLOTS <= USERS / USER, "all threads of a process fit a word");
 
@@ -100,6 +101,7 @@ static struct {
     uint8_t heat[TABLE];        /* calls that went to the sentry; nobody minds a lost one */
     uint8_t sentry_next[TABLE]; /* of epoll sets: direct.h */
     uint16_t gone_from[TABLE];  /* of their members: direct.h */
+    bool quiet[TABLE];          /* as the gift said */
 } direct;
 
 static void lock(void)
@@ -199,12 +201,13 @@ static bool make_room(uint64_t fd, uint32_t epoch)
 }
 
 /* [lock] `host` stands for fd. */
-static void place(uint32_t fd, uint32_t kind, long host)
+static void place(uint32_t fd, uint32_t kind, bool quiet, long host)
 {
     if (direct.top <= fd)
         direct.top = fd + 1;
     direct.live++;
     direct.gone_from[fd] = 0;
+    direct.quiet[fd] = quiet;
     __atomic_store_n(&direct.word[fd], ((uint32_t) host + 1) | (kind & 3) << KIND,
                      __ATOMIC_RELEASE);
 }
@@ -225,7 +228,7 @@ long direct_install(const uint64_t args[6])
     if (!is_taken((uint32_t) args[4]) && make_room(fd, epoch)) {
         host = stub_syscall(STUB_NR_DONATE, 0, 0, 0, 0, 0, 0);
         if (fits_word(host))
-            place((uint32_t) fd, (uint32_t) args[2], host);
+            place((uint32_t) fd, (uint32_t) args[2], false, host);
         else if (host >= 0)
             stub_syscall(SYS_CLOSE, host, 0, 0, 0, 0, 0);
     }
@@ -278,7 +281,7 @@ static void accept_one(void)
         begin(g.epoch);
     if (fits_word(host) && make_room(g.fd, g.epoch)) {
         direct.mark = g.mark;
-        place(g.fd, g.kind, host);
+        place(g.fd, g.kind, g.quiet, host);
     } else if (host >= 0) {
         stub_syscall(SYS_CLOSE, host, 0, 0, 0, 0, 0);
     }
@@ -436,6 +439,25 @@ static bool transfer(struct channel *ch, uint32_t fd, struct direct_call *c, lon
     return made;
 }
 
+/* close(2) of a quiet one: the sentry hears of it with the next request. */
+static bool close_quietly(struct channel *ch, uint32_t fd)
+{
+    uint32_t w = __atomic_load_n(&direct.word[fd], __ATOMIC_ACQUIRE);
+    if (!(w & HOST) || (w & DEAD) || !direct.quiet[fd] ||
+        __atomic_load_n(&ch->direct_epoch, __ATOMIC_ACQUIRE) != direct.epoch)
+        return false;
+    uint64_t c = __atomic_load_n(&ch->closed, __ATOMIC_RELAXED), to;
+    do {
+        const unsigned n = CLOSED_COUNT(c);
+        if (!(c & CLOSED_MAY) || n >= CLOSED_MAX)
+            return false;
+        to = (c + 2) | (uint64_t) fd << (4 + 12 * n);
+    } while (!__atomic_compare_exchange_n(&ch->closed, &c, to, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+    forget(fd);
+    return true;
+}
+
 /* Notes a call that the sentry has to make; true when the descriptor becomes busy by it. */
 static bool heat_up(uint32_t fd, uint64_t nr, const struct stub_regs *r)
 {
@@ -473,6 +495,11 @@ static bool makes_busy(uint64_t nr, const struct stub_regs *r)
 bool direct_call(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r,
                  bool masked, long *ret)
 {
+    if (nr == SYS_CLOSE) {
+        *ret = 0;
+        return (uint32_t) r->rdi < TABLE && may_transfer(ch, slot) &&
+               close_quietly(ch, (uint32_t) r->rdi);
+    }
     struct direct_call c = {.local = slot_local(slot), .r = r, .nr = nr, .masked = masked};
     return direct_kinds(nr) && (uint32_t) r->rdi < TABLE && may_transfer(ch, slot) &&
            transfer(ch, (uint32_t) r->rdi, &c, ret);
