@@ -112,7 +112,9 @@ static bool admitted(const struct call *c, bool stub)
     case SYS_futex_waitv:
     case SYS_read:
     case SYS_write:
+    case SYS_fstat:
     case SYS_lseek:
+    case SYS_sendfile:
     case SYS_pread64:
     case SYS_pwrite64:
     case SYS_readv:

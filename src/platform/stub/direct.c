@@ -258,7 +258,7 @@ static long next_gift(struct stub_gift *ret)
     struct {
         uint64_t len;
         int32_t level, type, fd, pad;
-    } control;
+    } control = {.fd = -1};
     struct stub_iovec iov = {(uint64_t) ret, sizeof(*ret)};
     struct stub_msghdr h = {.iov = (uint64_t) &iov,
                             .iovlen = 1,
@@ -274,7 +274,7 @@ static long next_gift(struct stub_gift *ret)
 /* It may be another thread's, whose turn comes later: each says itself what it is. */
 static void accept_one(void)
 {
-    struct stub_gift g;
+    struct stub_gift g = {0};
     lock();
     long host = next_gift(&g);
     if (host >= 0)
