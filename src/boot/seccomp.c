@@ -156,9 +156,6 @@ static const uint32_t ioctls[] = {
     FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FICLONE, FICLONERANGE,
 };
 
-static const uint32_t pair_family[] = {AF_UNIX};
-/* One whose ends cannot be connected, or send, to anybody else. */
-static const uint32_t pair_type[] = {SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC};
 static const uint32_t families[] = {AF_INET, AF_INET6};
 /* Netlink: questions alone, net/netlink sees to it; without capabilities nothing else is answered. */
 static const uint32_t netlink_protocols[] = {NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_AUDIT, NETLINK_KOBJECT_UEVENT};
@@ -237,7 +234,6 @@ static void place_checks(struct bpf *b, const int *label, int refuse, bool raw)
     bpf_place(b, label[IOCTL]);
     one_of(b, 1, ioctls, ARRAY_LEN(ioctls), label[ANY], refuse);
     int family_ok = bpf_label(b), netlink = bpf_label(b), netlink_ok = bpf_label(b);
-    int pair_ok = bpf_label(b);
 
     bpf_place(b, label[SOCKET]);
     bpf_load_arg(b, 0, 0);
@@ -254,9 +250,11 @@ static void place_checks(struct bpf *b, const int *label, int refuse, bool raw)
     bpf_place(b, family_ok);
     one_of(b, 1, socket_types, ARRAY_LEN(socket_types), label[ANY], refuse);
     bpf_place(b, label[PAIR]);
-    one_of(b, 0, pair_family, ARRAY_LEN(pair_family), pair_ok, refuse);
-    bpf_place(b, pair_ok);
-    one_of(b, 1, pair_type, ARRAY_LEN(pair_type), label[ANY], refuse);
+    bpf_load_arg(b, 0, 0);
+    bpf_if(b, BPF_IF_EQ, AF_UNIX, BPF_NEXT, refuse);
+    bpf_load_arg(b, 1, 0);
+    /* Of this type the ends cannot be connected, or send, to anybody else. */
+    bpf_if(b, BPF_IF_EQ, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, label[ANY], refuse);
     bpf_place(b, label[OPTION]);
     if (raw)
         place_raw_options(b, label[ANY], refuse);
