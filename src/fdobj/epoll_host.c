@@ -196,12 +196,8 @@ static bool hold_all(struct epoll_set *s, struct held **ret, size_t *ret_n)
 /* [control] */
 static void move_in(struct epoll_item *it)
 {
-    waitq_del(it->file->wq, &it->waiter);
     if (epoll_host_add(it) == 0)
-        return;
-    waitq_add(it->file->wq, &it->waiter); /* stays one of ours; look at it soon */
-    MUTEX_GUARD(&it->set->lock);
-    epoll_queue(it);
+        waitq_del(it->file->wq, &it->waiter); /* else it stays one of ours */
 }
 
 int epoll_host_begin(struct epoll_set *s)

@@ -41,6 +41,14 @@ static struct entry *find(struct poller *p, uint64_t id)
     return NULL;
 }
 
+/* lock held. Edges go on by themselves: until one comes that nobody is there for. */
+static void end_edges(struct poll_source *s)
+{
+    struct epoll_event none = {.events = EPOLLONESHOT, .data.u64 = s->id};
+    s->edges = 0;
+    (void) epoll_ctl(s->p->epoll_fd, EPOLL_CTL_MOD, s->fd, &none);
+}
+
 static void *poller_main(void *arg)
 {
     struct poller *p = arg;
@@ -56,6 +64,8 @@ static void *poller_main(void *arg)
                 continue;
             e->s->armed = 0;
             waitq_wake(e->s->wq, ev[i].events);
+            if (e->s->edges && waitq_is_empty(e->s->wq))
+                end_edges(e->s);
         }
     }
     return NULL;

@@ -33,6 +33,12 @@ void waitq_del(struct waitq *q, struct waiter *w)
     mutex_unlock(&q->lock);
 }
 
+bool waitq_is_empty(struct waitq *q)
+{
+    MUTEX_GUARD(&q->lock);
+    return list_empty(&q->waiters);
+}
+
 /* lock held */
 static void notify_all(struct waitq *q, uint32_t events)
 {

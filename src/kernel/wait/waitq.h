@@ -30,6 +30,7 @@ void waitq_add_first(struct waitq *q, struct waiter *w);
 void waitq_del(struct waitq *q, struct waiter *w);
 /* Notifies every waiter whose mask meets `events` (LX_POLLERR and LX_POLLHUP always do). */
 void waitq_wake(struct waitq *q, uint32_t events);
+bool waitq_is_empty(struct waitq *q);
 /* From within a notify(): the queue of a set that holds the one being woken. Sets never form a
  * ring. */
 void waitq_wake_nested(struct waitq *q, uint32_t events);
