@@ -16,10 +16,8 @@
 #include "platform/internal.h"
 
 #define BOUNDED_WAIT_MS 50 /* without futex_waitv: how long a death may go unnoticed */
-/* The patience with an expelled stub; of a longer time in which the sandbox was frozen only a slice
- * counts. */
+/* Of a longer time in which the sandbox was frozen only a slice counts. */
 #define EXPEL_SLICE_MS 100
-#define EXPEL_MS       2000
 
 static _Atomic uint32_t *turn_word(struct channel *ch)
 {
@@ -220,9 +218,9 @@ static int run_calls(struct stub_thread *st, struct stub_call *calls, unsigned n
     memcpy(st->ch->calls, calls, n * sizeof(calls[0]));
     st->ch->n_calls = n;
     channel_reply(st, REP_CALLS);
-    unsigned seconds = 0;
-    while (served && notify_wait(st, served, st, 1000) == -ETIMEDOUT)
-        if (atomic_load(&st->expelled) && ++seconds == EXPEL_MS / 1000)
+    unsigned expelled_ms = 0;
+    while (served && notify_wait(st, served, st, EXPEL_LOOK_MS) == -ETIMEDOUT)
+        if (atomic_load(&st->expelled) && (expelled_ms += EXPEL_LOOK_MS) == EXPEL_MS)
             platform_kill(st);
     int r = expect(st, REQ_DONE, &made);
     if (r < 0)

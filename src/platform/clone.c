@@ -83,11 +83,24 @@ static bool child_arrived(void *arg)
     return atomic_load(&parent->clone.state) == CLONE_ARRIVED;
 }
 
+/* A parent that is to leave guest code has less time. */
+static int wait_for(struct stub_thread *parent, bool (*done)(void *parent))
+{
+    unsigned expelled_ms = 0;
+    for (unsigned ms = 0; ms < ARRIVAL_MS && expelled_ms < EXPEL_MS; ms += EXPEL_LOOK_MS) {
+        if (notify_wait(parent, done, parent, EXPEL_LOOK_MS) == 0)
+            return 0;
+        if (atomic_load(&parent->expelled))
+            expelled_ms += EXPEL_LOOK_MS;
+    }
+    return -ETIMEDOUT;
+}
+
 /* From the order to the child's arrival. */
 static int await_child(struct stub_thread *parent, enum stub_clone_kind kind)
 {
     int64_t result = 0;
-    int r = notify_wait(parent, parent_answered, parent, ARRIVAL_MS);
+    int r = wait_for(parent, parent_answered);
     if (r < 0)
         return r;
     if (kind == STUB_VFORK && child_arrived(parent)) {
@@ -102,7 +115,7 @@ static int await_child(struct stub_thread *parent, enum stub_clone_kind kind)
         result = __atomic_load_n(&parent->ch->result, __ATOMIC_RELAXED);
         if (result < 0)
             return result == -ENOMEM ? -ENOMEM : -EAGAIN;
-        r = notify_wait(parent, child_arrived, parent, ARRIVAL_MS);
+        r = wait_for(parent, child_arrived);
         if (r < 0)
             return r;
     }

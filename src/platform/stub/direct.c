@@ -33,18 +33,14 @@
 #define SYS_WRITE       1
 #define SYS_OPEN        2
 #define SYS_CLOSE       3
-#define SYS_FSTAT       5
-#define SYS_LSEEK       8
 #define SYS_PREAD64     17
 #define SYS_PWRITE64    18
 #define SYS_READV       19
 #define SYS_WRITEV      20
 #define SYS_DUP2        33
 #define SYS_SENDFILE    40
-#define SYS_RECVMSG     47
 #define SYS_FUTEX       202
 #define SYS_OPENAT      257
-#define SYS_NEWFSTATAT  262
 #define SYS_DUP3        292
 #define SYS_PREADV      295
 #define SYS_PWRITEV     296
@@ -54,8 +50,6 @@
 #define FUTEX_WAIT_PRIVATE 128
 #define FUTEX_WAKE_PRIVATE 129
 
-#define TABLE 4096 /* guest numbers beyond are never direct */
-
 /* A word. No host descriptor: the number is not direct. */
 #define HOST    0xfffu     /* host descriptor + 1 */
 #define USER    0x1000u    /* one call under way */
@@ -64,27 +58,8 @@
 #define EVICTED (1u << 29) /* made room for another; the sentry does not know */
 #define KIND    30         /* enum stub_direct */
 
-/*
- * What makes a descriptor busy. A gift takes some 5 us, one to a number of its own 60, most of it
- * waiting for the sentry to see the notification; a small call on a file saves about 1 us by it if
- * its site is patched, 64 KiB some 10. A call on a stream or a set is mostly one of two processes
- * that wait for each other, where each hand-over less is a switch less.
- */
-#define BUSY        50u
-#define HEAT_64K    8u
-#define HEAT_LIMIT  24u
-#define HEAT_SWITCH 4u
-
-/*
- * Of a process that goes from file to file none becomes busy. When those that it opens are mostly
- * asked something before they are closed, it is given each as it opens it: a file that was used
- * counts for it, one that was not against it.
- */
-#define EAGER     12u
-#define EAGER_MAX 24u
-
-_Static_assert(TABLE < UINT16_MAX, "a guest number fits gone_from");
-_Static_assert(TABLE <= 1u << 12, "and channel.closed");
+_Static_assert(DIRECT_TABLE < UINT16_MAX, "a guest number fits gone_from");
+_Static_assert(DIRECT_TABLE <= 1u << 12, "and channel.closed");
 _Static_assert(STUB_DESCRIPTORS < HOST, "a host descriptor fits a word");
 _Static_assert(STUB_MAX_SLOTS <= USERS / USER, "all threads of a process fit a word");
 
@@ -94,14 +69,11 @@ static struct {
     uint32_t live;  /* [lock] words with a host descriptor that may be used */
     uint32_t top;   /* [lock] all words from here on are 0 */
     uint32_t hand;  /* [lock] where the search for a victim goes on */
-    uint32_t post;  /* [lock] host descriptor + 1 of STUB_CALL_POST, 0: none */
-    uint32_t eager; /* how well gifts at the opening would have paid; nobody minds a lost count */
     uint64_t mark;  /* of epoll sets; the same in all gifts */
-    uint32_t word[TABLE];
-    uint8_t heat[TABLE];        /* calls that went to the sentry; nobody minds a lost one */
-    uint8_t sentry_next[TABLE]; /* of epoll sets: direct.h */
-    uint16_t gone_from[TABLE];  /* of their members: direct.h */
-    bool quiet[TABLE];          /* as the gift said */
+    uint32_t word[DIRECT_TABLE];
+    uint8_t sentry_next[DIRECT_TABLE]; /* of epoll sets: direct.h */
+    uint16_t gone_from[DIRECT_TABLE];  /* of their members: direct.h */
+    bool quiet[DIRECT_TABLE];          /* as the gift said */
 } direct;
 
 static void lock(void)
@@ -172,8 +144,8 @@ static void catch_up(uint32_t epoch)
 /* [lock] One descriptor that nobody is using goes, so that there is room. */
 static void evict(void)
 {
-    for (uint32_t n = 0; n < TABLE; n++) {
-        uint32_t fd = direct.hand++ % TABLE, w = direct.word[fd];
+    for (uint32_t n = 0; n < DIRECT_TABLE; n++) {
+        uint32_t fd = direct.hand++ % DIRECT_TABLE, w = direct.word[fd];
         if ((w & HOST) && !(w & (DEAD | USERS))) {
             drop(fd, EVICTED);
             return;
@@ -193,7 +165,7 @@ static bool is_taken(uint32_t host)
 /* [lock] May this number be given as of this epoch? There is room then. */
 static bool make_room(uint64_t fd, uint32_t epoch)
 {
-    if (fd >= TABLE || epoch != direct.epoch || (direct.word[fd] & HOST))
+    if (fd >= DIRECT_TABLE || epoch != direct.epoch || (direct.word[fd] & HOST))
         return false;
     if (direct.live >= DIRECT_MAX)
         evict();
@@ -236,7 +208,7 @@ long direct_install(const uint64_t args[6])
     return host < 0 ? host : 0;
 }
 
-/* ---- the post ---- */
+/* ---- gifts that come by the post ---- */
 
 long direct_take_post(void)
 {
@@ -244,31 +216,9 @@ long direct_take_post(void)
     if (host < 0)
         return host;
     lock();
-    uint32_t old = direct.post;
-    direct.post = (uint32_t) host + 1;
+    post_become(host);
     unlock();
-    if (old)
-        stub_syscall(SYS_CLOSE, (long) old - 1, 0, 0, 0, 0, 0);
     return 0;
-}
-
-/* [lock] The next packet: the descriptor that came with it, or a negative number. */
-static long next_gift(struct stub_gift *ret)
-{
-    struct {
-        uint64_t len;
-        int32_t level, type, fd, pad;
-    } control = {.fd = -1};
-    struct stub_iovec iov = {(uint64_t) ret, sizeof(*ret)};
-    struct stub_msghdr h = {.iov = (uint64_t) &iov,
-                            .iovlen = 1,
-                            .control = (uint64_t) &control,
-                            .controllen = sizeof(control)};
-    if (!direct.post)
-        return -1;
-    long n =
-        stub_syscall(SYS_RECVMSG, (long) direct.post - 1, (long) &h, MSG_CMSG_CLOEXEC, 0, 0, 0);
-    return n == sizeof(*ret) && h.controllen ? control.fd : -1;
 }
 
 /* It may be another thread's, whose turn comes later: each says itself what it is. */
@@ -276,7 +226,7 @@ static void accept_one(void)
 {
     struct stub_gift g = {0};
     lock();
-    long host = next_gift(&g);
+    long host = post_next(&g);
     if (host >= 0)
         begin(g.epoch);
     if (fits_word(host) && make_room(g.fd, g.epoch)) {
@@ -300,13 +250,10 @@ void direct_accept(struct channel *ch)
 static uint64_t forget(uint64_t fd)
 {
     uint64_t note = 0;
-    if ((uint32_t) fd >= TABLE)
+    if ((uint32_t) fd >= DIRECT_TABLE)
         return 0;
     fd = (uint32_t) fd;
-    if (direct.heat[fd])
-        direct.heat[fd] = 0;
-    else if (direct.eager)
-        direct.eager--;
+    heat_closed((uint32_t) fd);
     if (direct.sentry_next[fd])
         direct.sentry_next[fd] = 0;
     if (direct.gone_from[fd])
@@ -356,15 +303,6 @@ static void count(struct channel *ch, uint64_t nr, long r)
     }
 }
 
-static void used(uint32_t fd)
-{
-    if (direct.heat[fd])
-        return;
-    direct.heat[fd] = 1;
-    if (direct.eager < EAGER_MAX)
-        direct.eager++;
-}
-
 /* Counts a user of the word, if it is of one of these kinds: *ret. */
 static bool use(uint32_t fd, unsigned kinds, uint32_t *ret)
 {
@@ -388,9 +326,9 @@ static void leave(uint32_t fd)
 long direct_file_hold(uint32_t fd)
 {
     uint32_t w;
-    if (fd >= TABLE || !use(fd, 1u << DIRECT_FILE, &w))
+    if (fd >= DIRECT_TABLE || !use(fd, 1u << DIRECT_FILE, &w))
         return -1;
-    used(fd);
+    heat_used(fd);
     return (long) (w & HOST) - 1;
 }
 
@@ -402,7 +340,7 @@ void direct_file_drop(uint32_t fd)
 bool direct_member_hold(uint32_t fd, struct direct_member *ret)
 {
     uint32_t w;
-    if (fd >= TABLE || !use(fd, 1u << DIRECT_STREAM | 1u << DIRECT_STREAM_WAITS, &w))
+    if (fd >= DIRECT_TABLE || !use(fd, 1u << DIRECT_STREAM | 1u << DIRECT_STREAM_WAITS, &w))
         return false;
     *ret = (struct direct_member){fd, (long) (w & HOST) - 1, &direct.gone_from[fd]};
     if (ret->host >= (long) DIRECT_KEYS)
@@ -433,7 +371,7 @@ static bool transfer(struct channel *ch, uint32_t fd, struct direct_call *c, lon
     bool made = direct_make(c, ret);
     leave(fd);
     if (made) {
-        used(fd);
+        heat_used(fd);
         count(ch, c->nr, *ret);
     }
     return made;
@@ -458,38 +396,10 @@ static bool close_quietly(struct channel *ch, uint32_t fd)
     return true;
 }
 
-/* Notes a call that the sentry has to make; true when the descriptor becomes busy by it. */
-static bool heat_up(uint32_t fd, uint64_t nr, const struct stub_regs *r)
-{
-    used(fd);
-    bool plain = nr == SYS_READ || nr == SYS_WRITE || nr == SYS_PREAD64 || nr == SYS_PWRITE64;
-    bool of_file = direct_kinds(nr) & 1u << DIRECT_FILE;
-    uint64_t more = !of_file ? HEAT_SWITCH : 1 + (plain ? (r->rdx >> 16) * HEAT_64K : 0);
-    uint8_t old = direct.heat[fd];
-    direct.heat[fd] = (uint8_t) (old + (more > HEAT_LIMIT ? HEAT_LIMIT : more));
-    /* One that was refused is asked for again when the count has gone round. */
-    return old < BUSY && direct.heat[fd] >= BUSY;
-}
-
 /* Not for who lives in another's memory, whose numbers the table is about. */
 static bool may_transfer(const struct channel *ch, uint32_t slot)
 {
     return !(ch->facts_flags & FACTS_TRACE) && !slot_local(slot)->no_direct;
-}
-
-/* Of what is used by this call, does something become busy by it? */
-static bool makes_busy(uint64_t nr, const struct stub_regs *r)
-{
-    const uint32_t fd = (uint32_t) r->rdi, in = (uint32_t) r->rsi;
-    if (fd >= TABLE)
-        return false;
-    if (direct_is_busy_call(nr)) {
-        bool source = nr == SYS_SENDFILE && in < TABLE && heat_up(in, nr, r);
-        return heat_up(fd, nr, r) || source;
-    }
-    if (nr != SYS_NEWFSTATAT || direct_is_fstat(nr, r))
-        used(fd);
-    return false;
 }
 
 bool direct_call(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r,
@@ -497,18 +407,18 @@ bool direct_call(struct channel *ch, uint32_t slot, uint64_t nr, const struct st
 {
     if (nr == SYS_CLOSE) {
         *ret = 0;
-        return (uint32_t) r->rdi < TABLE && may_transfer(ch, slot) &&
+        return (uint32_t) r->rdi < DIRECT_TABLE && may_transfer(ch, slot) &&
                close_quietly(ch, (uint32_t) r->rdi);
     }
     struct direct_call c = {.local = slot_local(slot), .r = r, .nr = nr, .masked = masked};
-    return direct_kinds(nr) && (uint32_t) r->rdi < TABLE && may_transfer(ch, slot) &&
+    return direct_kinds(nr) && (uint32_t) r->rdi < DIRECT_TABLE && may_transfer(ch, slot) &&
            transfer(ch, (uint32_t) r->rdi, &c, ret);
 }
 
 void direct_note(struct channel *ch, uint32_t slot, uint64_t nr, const struct stub_regs *r)
 {
     if (direct_kinds(nr)) {
-        if (may_transfer(ch, slot) && makes_busy(nr, r))
+        if (may_transfer(ch, slot) && heat_makes_busy(nr, r))
             ch->direct = DIRECT_WANT;
         if (slot_local(slot)->left_ms) { /* part of epoll_wait(2)'s time is over */
             ch->args[3] = slot_local(slot)->left_ms - 1;
@@ -517,7 +427,7 @@ void direct_note(struct channel *ch, uint32_t slot, uint64_t nr, const struct st
         return;
     }
     if (nr == SYS_OPEN || nr == SYS_OPENAT || nr == SYS_OPENAT2) {
-        if (direct.eager >= EAGER && may_transfer(ch, slot))
+        if (heat_is_eager() && may_transfer(ch, slot))
             ch->direct = DIRECT_WANT;
         return;
     }
@@ -550,9 +460,7 @@ void direct_in_child(uint32_t slot)
     bool foreign = slot_local(slot)->no_direct;
     slot_local(slot)->no_direct = 0;
     direct.lock = 0;
-    if (direct.post && !foreign)
-        stub_syscall(SYS_CLOSE, (long) direct.post - 1, 0, 0, 0, 0, 0);
-    direct.post = 0; /* the parent's */
+    post_left_behind(!foreign);
     for (uint32_t fd = 0; fd < direct.top; fd++) {
         uint32_t w = direct.word[fd];
         if (foreign || (w & DEAD)) {

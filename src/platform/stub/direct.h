@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two halves of the direct plane in the stub: the table of what was given (direct.c), and the
- * calls (direct_calls.c). */
+/* The rooms of the direct plane in the stub: the table of what was given (direct.c), the post by
+ * which it may come (direct_post.c), what is asked for (direct_heat.c), the calls
+ * (direct_calls.c). */
 #pragma once
 
 #include "platform/stub/stub.h"
+
+#define DIRECT_TABLE 4096 /* guest numbers beyond are never direct */
 
 #define MSG_CMSG_CLOEXEC 0x40000000ul
 
@@ -43,6 +46,21 @@ void direct_member_drop(const struct direct_member *m);
 /* The host's descriptor of a regular file; held, it keeps its number. Negative: there is none. */
 long direct_file_hold(uint32_t fd);
 void direct_file_drop(uint32_t fd);
+
+/* The post becomes `host`, the one before is closed. */
+void post_become(long host);
+/* In a new process: the post is the parent's. inherited: its descriptor came along. */
+void post_left_behind(bool inherited);
+/* The next gift: the descriptor that came with it, or a negative number. */
+long post_next(struct stub_gift *ret);
+
+/* fd < DIRECT_TABLE was used, or its number was given up. */
+void heat_used(uint32_t fd);
+void heat_closed(uint32_t fd);
+/* Are files to be asked for as they are opened? */
+bool heat_is_eager(void);
+/* Of what is used by this call, which the sentry has to make, does something become busy by it? */
+bool heat_makes_busy(uint64_t nr, const struct stub_regs *r);
 
 /* The kinds with which this call can be made: bits 1 << enum stub_direct. */
 unsigned direct_kinds(uint64_t nr);

@@ -179,6 +179,7 @@ struct outgoing {
     struct stub_iovec
         iov[8]; /* a copy, which shrinks as it is sent; those that do not wait need none */
     uint64_t flags;
+    long file; /* sendfile(2): the host's descriptor of the source; else -1 */
 };
 
 /* A vector of the guest's. */
@@ -201,6 +202,7 @@ static bool may_send(const struct direct_call *c, struct outgoing *o)
     o->h = (struct stub_msghdr){.iov = (uint64_t) o->iov, .iovlen = 1};
     o->iov[0] = (struct stub_iovec){r->rsi, r->rdx};
     o->flags = 0;
+    o->file = -1;
     switch (c->nr) {
     case SYS_SENDTO:
         o->flags = r->r10;
@@ -234,44 +236,23 @@ static void advance(struct outgoing *o, uint64_t n)
     }
 }
 
-static bool send(const struct direct_call *c, long *ret)
+/* One step of it; of a file the kernel moves whichever offset there is. */
+static long send_some(const struct direct_call *c, const struct outgoing *o, uint64_t left)
 {
-    struct outgoing o;
-    if (!may_send(c, &o))
-        return false;
-    const bool waits = c->kind == DIRECT_STREAM_WAITS && !(o.flags & MSG_DONTWAIT);
-    uint64_t left = waits ? total(&o) : 0;
-    long done = 0;
-    for (;;) {
-        long n = stub_syscall(SYS_SENDMSG, c->host, (long) &o.h, (long) (o.flags | MSG_NOSIGNAL), 0,
-                              0, 0);
-        if (n == -EPIPE && !done && !(o.flags & MSG_NOSIGNAL))
-            return false; /* a signal goes with it */
-        *ret = n < 0 && done ? done : n < 0 ? n : done + n;
-        if (!waits || (n < 0 && n != -EAGAIN))
-            return true;
-        if (n > 0) {
-            done += n;
-            left -= (uint64_t) n;
-            advance(&o, (uint64_t) n);
-        }
-        if (!left)
-            return true;
-        if (!wait_for(c, POLLOUT))
-            return done > 0;
-    }
+    if (o->file >= 0)
+        return stub_syscall(SYS_SENDFILE, c->host, o->file, (long) c->r->rdx, (long) left, 0, 0);
+    return stub_syscall(SYS_SENDMSG, c->host, (long) &o->h, (long) (o->flags | MSG_NOSIGNAL), 0, 0,
+                        0);
 }
 
-/* sendfile(2) from `in`: the kernel moves whichever offset there is. */
-static bool send_from(const struct direct_call *c, long in, long *ret)
+/* All of it, `left` bytes, if the descriptor waits; else one step. */
+static bool send_all(const struct direct_call *c, struct outgoing *o, uint64_t left, long *ret)
 {
-    const bool waits = c->kind == DIRECT_STREAM_WAITS;
-    const uint64_t count = c->r->r10;
-    uint64_t left = count < RW_MAX ? count : RW_MAX;
+    const bool waits = c->kind == DIRECT_STREAM_WAITS && !(o->flags & MSG_DONTWAIT);
     long done = 0;
     for (;;) {
-        long n = stub_syscall(SYS_SENDFILE, c->host, in, (long) c->r->rdx, (long) left, 0, 0);
-        if (n == -EPIPE && !done)
+        long n = send_some(c, o, left);
+        if (n == -EPIPE && !done && !(o->flags & MSG_NOSIGNAL))
             return false; /* a signal goes with it */
         *ret = n < 0 && done ? done : n < 0 ? n : done + n;
         if (!waits || n == 0 || (n < 0 && n != -EAGAIN))
@@ -279,6 +260,7 @@ static bool send_from(const struct direct_call *c, long in, long *ret)
         if (n > 0) {
             done += n;
             left -= (uint64_t) n;
+            advance(o, (uint64_t) n);
         }
         if (!left)
             return true;
@@ -287,13 +269,20 @@ static bool send_from(const struct direct_call *c, long in, long *ret)
     }
 }
 
+static bool send(const struct direct_call *c, long *ret)
+{
+    struct outgoing o;
+    return may_send(c, &o) && send_all(c, &o, c->kind == DIRECT_STREAM_WAITS ? total(&o) : 0, ret);
+}
+
 static bool send_file(const struct direct_call *c, long *ret)
 {
     const uint32_t fd = (uint32_t) c->r->rsi;
-    long in = direct_file_hold(fd);
-    if (in < 0)
+    const uint64_t count = c->r->r10;
+    struct outgoing o = {.file = direct_file_hold(fd)};
+    if (o.file < 0)
         return false;
-    bool made = send_from(c, in, ret);
+    bool made = send_all(c, &o, count < RW_MAX ? count : RW_MAX, ret);
     direct_file_drop(fd);
     return made;
 }
