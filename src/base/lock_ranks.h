@@ -25,6 +25,7 @@ enum lock_rank {
     RANK_UNIX_GC,      /* which unix sockets are in each other's queues */
     RANK_PIPE,         /* a pipe's or socket buffer's contents */
     RANK_TTY,          /* line discipline and pty buffers */
+    RANK_CLOCK_SETS,   /* who begins to look for clocks being set */
     RANK_FILE,         /* one open file's offset and readdir state */
     RANK_EPOLL,        /* one change of an epoll set at a time */
     RANK_IPC,          /* System V IPC: tables and objects */

@@ -93,6 +93,7 @@ static const struct rule rules[] = {
     {SYS_epoll_create1, ANY}, {SYS_epoll_ctl, ANY}, {SYS_epoll_wait, ANY}, {SYS_epoll_pwait, ANY},
     {SYS_futex, ANY}, {SYS_futex_waitv, ANY},                      /* locks, parking, channel words */
     {SYS_nanosleep, ANY}, {SYS_clock_nanosleep, ANY},
+    {SYS_timerfd_create, ANY}, {SYS_timerfd_settime, ANY},         /* to be told when the clock is set: clock_sets.c */
 
     /* The stubs: memory, signals, death. All of them are in this pid namespace. */
     {SYS_process_vm_readv, ANY}, {SYS_process_vm_writev, ANY},

@@ -3,6 +3,10 @@
  * Timers that are read: timerfd_create(2). A periodic timer is not armed again when it expires but
  * when somebody looks: the expirations in between are counted then, so that no period is so short
  * that it keeps the timer thread busy.
+ *
+ * Absolute times of CLOCK_REALTIME and all of CLOCK_BOOTTIME follow their clock; a relative time is
+ * one of CLOCK_MONOTONIC. A timer that asked for it (TFD_TIMER_CANCEL_ON_SET) is cancelled when its
+ * clock is set: whoever reads it is told so once, and a periodic one that had expired stays so.
  */
 #include "fdobj/timerfd.h"
 
@@ -26,12 +30,17 @@ struct timerfd {
     int clock;         /* immutable: LX_CLOCK_* */
     struct mutex lock; /* RANK_PIPE */
     uint64_t ticks;    /* [lock] expirations not yet read */
-    uint64_t deadline; /* [lock] CLOCK_MONOTONIC ns of the expiration to come, or of the last; 0:
-                          disarmed */
+    int on;            /* [lock] CLOCK_*: what the deadline is a time of */
+    uint64_t deadline; /* [lock] ns of the expiration to come, or of the last; 0: disarmed */
     uint64_t interval; /* [lock] ns, 0: once */
     bool expired;      /* [lock] periodic: the deadline is over and counted, the timer not yet armed
                           again */
     uint32_t flags;    /* [lock] of the last setting, for fdinfo */
+    bool cancels;      /* [lock] when the clock is set */
+    bool cancelled;    /* [lock] and nobody has been told */
+    uint32_t sets;     /* [lock] how often clocks had been set at the last look */
+    atomic_bool minds; /* on_set is queued */
+    struct waiter on_set;
     struct ktimer timer;
     struct waitq wq;
 };
@@ -47,7 +56,7 @@ static void expire(struct ktimer *timer)
     bool wake = false;
     mutex_lock(&tf->lock);
     /* A setting may have come between the timer's end and here. */
-    if (tf->deadline && !tf->expired && tf->deadline <= mono_now_ns()) {
+    if (tf->deadline && !tf->expired && tf->deadline <= clock_now_ns(tf->on)) {
         tf->ticks++;
         tf->expired = true;
         wake = true;
@@ -60,25 +69,62 @@ static void expire(struct ktimer *timer)
 /* [lock] Counts the periods that are over since the last look and arms the timer for the next. */
 static void catch_up(struct timerfd *tf)
 {
-    uint64_t now = mono_now_ns();
+    uint64_t now = clock_now_ns(tf->on);
     if (!tf->expired || !tf->interval)
         return;
     uint64_t missed = now > tf->deadline ? (now - tf->deadline) / tf->interval : 0;
     tf->ticks += missed;
     tf->deadline += (missed + 1) * tf->interval;
     tf->expired = false;
-    ktimer_arm(tf->k, &tf->timer, tf->deadline);
+    ktimer_arm_on(tf->k, &tf->timer, tf->on, tf->deadline);
 }
 
-static uint64_t take_ticks(struct timerfd *tf)
+/* ---- clocks that are set ---- */
+
+static void on_set(struct waiter *w, uint32_t events unused_)
+{
+    waitq_wake_nested(&container_of(w, struct timerfd, on_set)->wq, LX_POLL_READABLE);
+}
+
+/* [lock] Has the clock been set since the last look? */
+static void note_sets(struct timerfd *tf)
+{
+    uint32_t now = ktimer_count_sets(tf->k);
+    if (tf->cancels && now != tf->sets) {
+        tf->cancelled = true;
+        tf->ticks++;
+    }
+    tf->sets = now;
+}
+
+/* [lock] True once for each cancellation. */
+static bool take_cancelled(struct timerfd *tf)
+{
+    if (!tf->cancels || !tf->cancelled)
+        return false;
+    tf->cancelled = false;
+    return true;
+}
+
+/* ---- reading ---- */
+
+static int take_ticks(struct timerfd *tf, uint64_t *ret)
 {
     MUTEX_GUARD(&tf->lock);
+    note_sets(tf);
+    if (take_cancelled(tf)) {
+        tf->ticks = 0;
+        if (tf->expired)
+            tf->deadline = 0;
+        tf->expired = false;
+        return -ECANCELED;
+    }
     if (!tf->ticks)
-        return 0;
+        return -EAGAIN;
     catch_up(tf);
-    uint64_t n = tf->ticks;
+    *ret = tf->ticks;
     tf->ticks = 0;
-    return n;
+    return 0;
 }
 
 static ssize_t timerfd_read(struct file *f, struct iobuf *io, int64_t pos unused_)
@@ -86,37 +132,36 @@ static ssize_t timerfd_read(struct file *f, struct iobuf *io, int64_t pos unused
     uint64_t n;
     if (io->left < sizeof(n))
         return -EINVAL;
-    n = take_ticks(timerfd_of(f));
-    return n ? iobuf_put(io, &n, sizeof(n)) : -EAGAIN;
+    int r = take_ticks(timerfd_of(f), &n);
+    return r < 0 ? r : iobuf_put(io, &n, sizeof(n));
 }
 
 static uint32_t timerfd_poll(struct file *f)
 {
     struct timerfd *tf = timerfd_of(f);
     MUTEX_GUARD(&tf->lock);
+    note_sets(tf);
     return tf->ticks ? LX_POLLIN : 0;
 }
 
 /* ---- settings ---- */
 
-/* Where an absolute time of the timer's clock lies on CLOCK_MONOTONIC. */
-static uint64_t absolute_to_mono(const struct timerfd *tf, uint64_t at)
+static bool is_real(const struct timerfd *tf)
 {
-    struct timespec ts;
-    if (tf->clock == LX_CLOCK_REALTIME || tf->clock == LX_CLOCK_REALTIME_ALARM)
-        return real_to_mono_ns(at);
-    if (tf->clock == LX_CLOCK_MONOTONIC)
-        return at;
-    uint64_t mono = mono_now_ns();
-    (void) clock_gettime(CLOCK_BOOTTIME, &ts);
-    uint64_t boot = (uint64_t) ts.tv_sec * NS_PER_SEC + (uint64_t) ts.tv_nsec;
-    return at <= boot ? mono : mono + (at - boot);
+    return tf->clock == LX_CLOCK_REALTIME || tf->clock == LX_CLOCK_REALTIME_ALARM;
+}
+
+static int clock_for(const struct timerfd *tf, bool absolute)
+{
+    if (is_real(tf))
+        return absolute ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+    return tf->clock == LX_CLOCK_MONOTONIC ? CLOCK_MONOTONIC : CLOCK_BOOTTIME;
 }
 
 /* [lock] */
 static void current_setting(struct timerfd *tf, struct timerfd_setting *ret)
 {
-    uint64_t now = mono_now_ns();
+    uint64_t now = clock_now_ns(tf->on);
     catch_up(tf);
     *ret = (struct timerfd_setting){.interval = tf->interval};
     if (tf->deadline && !tf->expired)
@@ -130,23 +175,39 @@ void timerfd_get(struct file *f, struct timerfd_setting *ret)
     current_setting(tf, ret);
 }
 
-void timerfd_set(struct file *f, uint32_t flags, const struct timerfd_setting *s,
-                 struct timerfd_setting *ret_old)
+/* Before the first time that can be moved: its clock is watched from then on. */
+static void mind_sets(struct timerfd *tf)
+{
+    if (atomic_exchange(&tf->minds, true))
+        return;
+    ktimer_mind_sets(tf->k);
+    waitq_add(ktimer_sets_wq(tf->k), &tf->on_set);
+}
+
+int timerfd_set(struct file *f, uint32_t flags, const struct timerfd_setting *s,
+                struct timerfd_setting *ret_old)
 {
     struct timerfd *tf = timerfd_of(f);
+    const bool absolute = flags & LX_TFD_TIMER_ABSTIME;
+    const int on = clock_for(tf, absolute);
+    if (on != CLOCK_MONOTONIC)
+        mind_sets(tf);
     MUTEX_GUARD(&tf->lock);
     current_setting(tf, ret_old);
     (void) ktimer_cancel(tf->k, &tf->timer); /* one that runs already finds the new setting */
+    note_sets(tf);
+    tf->cancels = is_real(tf) && absolute && (flags & LX_TFD_TIMER_CANCEL_ON_SET);
     tf->ticks = 0;
     tf->expired = false;
     tf->flags = flags;
     tf->interval = s->interval;
+    tf->on = on;
     tf->deadline = 0;
     if (!s->value)
-        return;
-    tf->deadline =
-        flags & LX_TFD_TIMER_ABSTIME ? absolute_to_mono(tf, s->value) : mono_now_ns() + s->value;
-    ktimer_arm(tf->k, &tf->timer, tf->deadline);
+        return 0;
+    tf->deadline = absolute ? s->value : clock_now_ns(on) + s->value;
+    ktimer_arm_on(tf->k, &tf->timer, on, tf->deadline);
+    return take_cancelled(tf) ? -ECANCELED : 0;
 }
 
 /* ---- the rest ---- */
@@ -187,6 +248,8 @@ static int timerfd_fdinfo(struct file *f, struct strbuf *out)
 static void timerfd_release(struct file *f)
 {
     struct timerfd *tf = timerfd_of(f);
+    if (atomic_load(&tf->minds))
+        waitq_del(ktimer_sets_wq(tf->k), &tf->on_set);
     ktimer_cancel_sync(tf->k, &tf->timer);
     free(tf);
 }
@@ -225,6 +288,10 @@ int timerfd_new(struct kernel *k, int clock, uint32_t flags, struct file **ret)
     mutex_init(&tf->lock, RANK_PIPE);
     waitq_init(&tf->wq);
     ktimer_init(&tf->timer, expire);
+    tf->on_set = (struct waiter){.mask = LX_POLL_READABLE, .notify = on_set};
+    list_init(&tf->on_set.link);
+    tf->on = CLOCK_MONOTONIC;
+    tf->sets = ktimer_count_sets(k);
     tf->file.wq = &tf->wq;
     tf->k = k;
     tf->clock = clock;

@@ -21,7 +21,7 @@ static int get_deadline(struct task *t, uint64_t addr, bool realtime, struct tim
     if (r == 0)
         r = ns_from_timespec(&ts, &ns);
     if (r == 0)
-        *ret = host_timespec_from_ns(realtime ? real_to_mono_ns(ns) : ns);
+        *ret = host_timespec_from_ns(realtime ? clock_to_mono_ns(CLOCK_REALTIME, ns) : ns);
     return r;
 }
 

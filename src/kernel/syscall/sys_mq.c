@@ -62,7 +62,7 @@ static int get_deadline(struct task *t, uint64_t addr, struct timespec *ts, stru
     if (r == 0)
         r = ns_from_timespec(&given, &ns);
     if (r == 0) {
-        *ts = host_timespec_from_ns(real_to_mono_ns(ns));
+        *ts = host_timespec_from_ns(clock_to_mono_ns(CLOCK_REALTIME, ns));
         *ret = ts;
     }
     return r;

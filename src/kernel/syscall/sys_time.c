@@ -3,6 +3,7 @@
  * without us. */
 #include <errno.h>
 
+#include "abi/linux/poll.h"
 #include "kernel/restart.h"
 #include "kernel/syscall/native.h"
 #include "kernel/syscall/syscall.h"
@@ -213,11 +214,29 @@ static long sleep_on_cpu_time(struct task *t, int id, uint64_t ns, bool absolute
     return sleep_until_cpu_time(t);
 }
 
+/* An absolute time of a clock of the host, which may be set meanwhile. */
+static long sleep_until_time(struct task *t, int clock, uint64_t at)
+{
+    struct task_waiter tw;
+    long r = 0;
+
+    if (clock != LX_CLOCK_MONOTONIC)
+        ktimer_mind_sets(t->k);
+    task_wait_on(&tw, t, clock != LX_CLOCK_MONOTONIC ? ktimer_sets_wq(t->k) : NULL, LX_POLLIN);
+    while (r != -ERESTARTSYS && at > clock_now_ns(clock)) {
+        struct timespec deadline = host_timespec_from_ns(clock_to_mono_ns(clock, at));
+        r = task_block(t, &deadline);
+    }
+    task_wait_end(&tw);
+    /* An absolute time needs no rest: the call is simply made again. */
+    return r == -ERESTARTSYS ? -ERESTARTNOHAND : 0;
+}
+
 long sys_clock_nanosleep(struct task *t, const uint64_t a[static 6])
 {
     struct lx_timespec ts;
     int id = (int) a[0], r;
-    uint64_t ns, now;
+    uint64_t ns;
 
     switch (id) {
     case LX_CLOCK_REALTIME:
@@ -250,23 +269,7 @@ long sys_clock_nanosleep(struct task *t, const uint64_t a[static 6])
     if (!(a[1] & LX_TIMER_ABSTIME))
         return sleep_for(t, ns, a[3]);
 
-    r = read_clock(t, id, &now);
-    if (r)
-        return r;
-    for (;;) {
-        struct timespec deadline;
-
-        if (ns <= now)
-            return 0;
-        deadline = host_timespec_from_ns(mono_now_ns() + (ns - now));
-        r = task_block(t, &deadline);
-        if (r == -ERESTARTSYS)
-            return -ERESTARTNOHAND; /* an absolute time needs no rest: the call is simply made again
-                                     */
-        r = read_clock(t, id, &now); /* the clock may have been set meanwhile */
-        if (r)
-            return r;
-    }
+    return sleep_until_time(t, id, ns);
 }
 
 long sys_restart_syscall(struct task *t, const uint64_t a[static 6] unused_)

@@ -63,9 +63,9 @@ long sys_timerfd_settime(struct task *t, const uint64_t a[static 6])
     int r = lookup(t, a[0], &f);
     if (r < 0)
         return r;
-    timerfd_set(f, flags, &s, &old);
+    r = timerfd_set(f, flags, &s, &old);
     file_put(f);
-    return a[3] ? put_setting(t, a[3], &old) : 0;
+    return r < 0 ? r : a[3] ? put_setting(t, a[3], &old) : 0;
 }
 
 long sys_timerfd_gettime(struct task *t, const uint64_t a[static 6])

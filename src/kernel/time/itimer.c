@@ -20,9 +20,9 @@
 #include "kernel/time/timeval.h"
 
 #define MAX_POSIX_TIMERS 4096
-#define CPU_POLL_MIN_NS  1000000ull
+#define CPU_POLL_MIN_NS  ((uint64_t) 1000000)
 
-enum basis { BASIS_MONO, BASIS_REAL, BASIS_VIRTUAL, BASIS_PROF, BASIS_CPU };
+enum basis { BASIS_HOST, BASIS_VIRTUAL, BASIS_PROF, BASIS_CPU };
 
 struct basis_clock {
     enum basis basis;
@@ -34,6 +34,7 @@ struct gtimer {
     struct itimers *owner;
     struct list link;          /* [itimers.lock] POSIX timers */
     struct basis_clock clock;  /* immutable */
+    int on;                    /* [itimers.lock] BASIS_HOST: CLOCK_*, of which expiry is a time */
     bool is_posix, armed;      /* armed: [itimers.lock] */
     uint64_t expiry, interval; /* [itimers.lock] ns on the basis's clock */
     int id, signo, notify, clock_id;
@@ -51,16 +52,14 @@ struct itimers {
     unsigned n_posix;  /* [lock] */
 };
 
-/* No locks held. */
-static uint64_t clock_now(struct tgroup *tg, const struct basis_clock *c)
+/* No locks held. What a clock of ours says; one of the host's is asked by now_locked(). */
+static uint64_t consumed(struct tgroup *tg, const struct basis_clock *c)
 {
     uint64_t u, s;
 
     switch (c->basis) {
-    case BASIS_MONO:
-        return mono_now_ns();
-    case BASIS_REAL:
-        return real_now_ns();
+    case BASIS_HOST:
+        return 0;
     case BASIS_CPU:
         return cpu_clock_read(&c->cpu);
     default:
@@ -73,19 +72,22 @@ static uint64_t clock_now(struct tgroup *tg, const struct basis_clock *c)
 }
 
 /* itimers.lock held. */
+static uint64_t now_locked(const struct gtimer *g, uint64_t consumed_now)
+{
+    return g->clock.basis == BASIS_HOST ? clock_now_ns(g->on) : consumed_now;
+}
+
+/* itimers.lock held. */
 static void arm_locked(struct gtimer *g, uint64_t now)
 {
     struct kernel *k = g->owner->tg->k;
     uint64_t left = g->expiry > now ? g->expiry - now : 0;
+    unsigned n = __atomic_load_n(&g->owner->tg->n_threads, __ATOMIC_RELAXED);
 
-    if (g->clock.basis != BASIS_MONO && g->clock.basis != BASIS_REAL) {
-        unsigned n = __atomic_load_n(&g->owner->tg->n_threads, __ATOMIC_RELAXED);
-
-        left /= n ? n : 1;
-        if (left < CPU_POLL_MIN_NS)
-            left = CPU_POLL_MIN_NS;
-    }
-    ktimer_arm(k, &g->kt, mono_now_ns() + left);
+    if (g->clock.basis == BASIS_HOST)
+        ktimer_arm_on(k, &g->kt, g->on, g->expiry);
+    else
+        ktimer_arm(k, &g->kt, mono_now_ns() + MAX(left / (n ? n : 1), CPU_POLL_MIN_NS));
 }
 
 static void send_expiry(struct gtimer *g, int overruns)
@@ -110,10 +112,11 @@ static void send_expiry(struct gtimer *g, int overruns)
 static void fire(struct ktimer *kt)
 {
     struct gtimer *g = container_of(kt, struct gtimer, kt);
-    uint64_t now = clock_now(g->owner->tg, &g->clock), missed = 0;
+    uint64_t now = consumed(g->owner->tg, &g->clock), missed = 0;
     bool due = false;
 
     mutex_lock(&g->owner->lock);
+    now = now_locked(g, now);
     if (g->armed && now >= g->expiry) {
         due = true;
         if (g->interval) {
@@ -132,7 +135,7 @@ static void fire(struct ktimer *kt)
 
 static void gtimer_init(struct gtimer *g, struct itimers *it, enum basis b, int signo)
 {
-    *g = (struct gtimer){.owner = it, .clock = {.basis = b}, .signo = signo};
+    *g = (struct gtimer){.owner = it, .clock = {.basis = b}, .on = CLOCK_MONOTONIC, .signo = signo};
     ktimer_init(&g->kt, fire);
     list_init(&g->link);
 }
@@ -148,7 +151,7 @@ struct itimers *itimers_new(struct tgroup *tg)
     it->next_id = 0;
     it->n_posix = 0;
     list_init(&it->posix);
-    gtimer_init(&it->it[LX_ITIMER_REAL], it, BASIS_MONO, LX_SIGALRM);
+    gtimer_init(&it->it[LX_ITIMER_REAL], it, BASIS_HOST, LX_SIGALRM);
     gtimer_init(&it->it[LX_ITIMER_VIRTUAL], it, BASIS_VIRTUAL, LX_SIGVTALRM);
     gtimer_init(&it->it[LX_ITIMER_PROF], it, BASIS_PROF, LX_SIGPROF);
     return it;
@@ -204,23 +207,36 @@ static void read_locked(const struct gtimer *g, uint64_t now, uint64_t *ret_valu
         *ret_interval = g->interval;
 }
 
-static void set_timer(struct gtimer *g, bool absolute, uint64_t value, uint64_t interval,
-                      uint64_t *ret_value, uint64_t *ret_interval)
+/* What a time of the guest's clock is a time of: a relative one is not moved when the real clock
+ * is set, timer_settime(2). */
+static int host_clock(int clock, bool absolute)
 {
-    struct itimers *it = g->owner;
-    uint64_t now = clock_now(it->tg, &g->clock);
+    switch (clock) {
+    case LX_CLOCK_REALTIME:
+    case LX_CLOCK_TAI:
+        return absolute ? clock : CLOCK_MONOTONIC;
+    case LX_CLOCK_BOOTTIME:
+        return CLOCK_BOOTTIME;
+    default:
+        return CLOCK_MONOTONIC;
+    }
+}
 
-    mutex_lock(&it->lock);
-    read_locked(g, now, ret_value, ret_interval);
+/* itimers.lock held. The setting before is told as read_locked() does. */
+static void set_locked(struct gtimer *g, bool absolute, uint64_t consumed_now, uint64_t value,
+                       uint64_t interval, uint64_t *ret_value, uint64_t *ret_interval)
+{
+    read_locked(g, now_locked(g, consumed_now), ret_value, ret_interval);
     g->armed = value != 0;
     g->interval = interval;
-    if (value) {
-        g->expiry = absolute ? value : now + value;
-        arm_locked(g, now);
-    } else {
-        (void) ktimer_cancel(it->tg->k, &g->kt);
+    g->on = host_clock(g->clock_id, absolute);
+    if (!value) {
+        (void) ktimer_cancel(g->owner->tg->k, &g->kt);
+        return;
     }
-    mutex_unlock(&it->lock);
+    const uint64_t now = now_locked(g, consumed_now);
+    g->expiry = absolute ? value : now + value;
+    arm_locked(g, now);
 }
 
 int itimer_set(struct tgroup *tg, int which, uint64_t value, uint64_t interval, uint64_t *ret_value,
@@ -228,7 +244,10 @@ int itimer_set(struct tgroup *tg, int which, uint64_t value, uint64_t interval, 
 {
     if (which < 0 || which > 2)
         return -EINVAL;
-    set_timer(&tg->itimers->it[which], false, value, interval, ret_value, ret_interval);
+    struct gtimer *g = &tg->itimers->it[which];
+    uint64_t now = consumed(tg, &g->clock);
+    MUTEX_GUARD(&tg->itimers->lock);
+    set_locked(g, false, now, value, interval, ret_value, ret_interval);
     return 0;
 }
 
@@ -240,9 +259,9 @@ int itimer_get(struct tgroup *tg, int which, uint64_t *ret_value, uint64_t *ret_
     if (which < 0 || which > 2)
         return -EINVAL;
     g = &tg->itimers->it[which];
-    now = clock_now(tg, &g->clock);
+    now = consumed(tg, &g->clock);
     mutex_lock(&tg->itimers->lock);
-    read_locked(g, now, ret_value, ret_interval);
+    read_locked(g, now_locked(g, now), ret_value, ret_interval);
     mutex_unlock(&tg->itimers->lock);
     return 0;
 }
@@ -278,7 +297,7 @@ static int clock_of(struct itimers *it, int id, struct basis_clock *ret)
 
 static int find_clock(struct task *t, int clock, struct basis_clock *ret)
 {
-    *ret = (struct basis_clock){.basis = BASIS_MONO};
+    *ret = (struct basis_clock){.basis = BASIS_HOST};
     if (is_cpu_clock(clock)) {
         ret->basis = BASIS_CPU;
         return cpu_clock_find(t, clock, &ret->cpu);
@@ -286,8 +305,6 @@ static int find_clock(struct task *t, int clock, struct basis_clock *ret)
     switch (clock) {
     case LX_CLOCK_REALTIME:
     case LX_CLOCK_TAI:
-        ret->basis = BASIS_REAL;
-        return 0;
     case LX_CLOCK_MONOTONIC:
     case LX_CLOCK_BOOTTIME:
         return 0;
@@ -374,7 +391,9 @@ int posix_timer_set(struct task *t, int id, bool absolute, uint64_t value, uint6
 
     if (r)
         return r;
-    now = clock_now(t->tg, &c);
+    if (absolute && c.basis == BASIS_HOST)
+        ktimer_mind_sets(t->k);
+    now = consumed(t->tg, &c);
     cpu_clock_put(&c.cpu);
 
     mutex_lock(&it->lock);
@@ -383,16 +402,8 @@ int posix_timer_set(struct task *t, int id, bool absolute, uint64_t value, uint6
         mutex_unlock(&it->lock);
         return -EINVAL;
     }
-    read_locked(g, now, ret_value, ret_interval);
-    g->armed = value != 0;
-    g->interval = interval;
+    set_locked(g, absolute, now, value, interval, ret_value, ret_interval);
     g->overrun = 0;
-    if (value) {
-        g->expiry = absolute ? value : now + value;
-        arm_locked(g, now);
-    } else {
-        (void) ktimer_cancel(t->k, &g->kt);
-    }
     mutex_unlock(&it->lock);
     return 0;
 }
@@ -407,12 +418,12 @@ int posix_timer_get(struct task *t, int id, uint64_t *ret_value, uint64_t *ret_i
 
     if (r)
         return r;
-    now = clock_now(t->tg, &c);
+    now = consumed(t->tg, &c);
     cpu_clock_put(&c.cpu);
     mutex_lock(&it->lock);
     g = find_locked(it, id);
     if (g)
-        read_locked(g, now, ret_value, ret_interval);
+        read_locked(g, now_locked(g, now), ret_value, ret_interval);
     mutex_unlock(&it->lock);
     return g ? 0 : -EINVAL;
 }

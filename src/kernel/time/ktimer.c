@@ -7,11 +7,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "abi/linux/poll.h"
 #include "base/mutex.h"
 #include "base/park.h"
 #include "base/sys.h"
 #include "kernel/kernel.h"
+#include "kernel/time/clock_sets.h"
 #include "kernel/time/timeval.h"
+#include "kernel/wait/waitq.h"
 
 #define TIMER_STACK (128u * 1024)
 
@@ -22,7 +25,19 @@ struct timer_base {
     struct parker park;          /* the timer thread's */
     _Atomic uint32_t generation; /* futex word: changes when a callback has ended */
     _Atomic uint32_t sync_waiters;
+    struct clock_sets *sets; /* immutable */
+    _Atomic bool set_told;   /* a clock has been set, and the timers not yet reckoned again */
+    _Atomic uint32_t n_sets;
+    struct waitq sets_wq;
 };
+
+/* On the poller's thread. */
+static void on_set(void *arg)
+{
+    struct timer_base *b = arg;
+    atomic_store(&b->set_told, true);
+    parker_wake(&b->park);
+}
 
 int timer_base_new(struct timer_base **ret)
 {
@@ -33,34 +48,84 @@ int timer_base_new(struct timer_base **ret)
     mutex_init(&b->lock, RANK_LEAF);
     list_init(&b->armed);
     parker_init(&b->park);
+    waitq_init(&b->sets_wq);
+    int r = clock_sets_new(on_set, b, &b->sets);
+    if (r < 0) {
+        free(b);
+        return r;
+    }
     *ret = b;
     return 0;
 }
 
-static uint64_t clock_ns(clockid_t id)
+uint64_t clock_now_ns(int clock)
 {
     struct timespec ts;
 
-    clock_gettime(id, &ts);
+    clock_gettime(clock, &ts);
     return (uint64_t) ts.tv_sec * NS_PER_SEC + (uint64_t) ts.tv_nsec;
 }
 
 uint64_t mono_now_ns(void)
 {
-    return clock_ns(CLOCK_MONOTONIC);
+    return clock_now_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t real_now_ns(void)
 {
-    return clock_ns(CLOCK_REALTIME);
+    return clock_now_ns(CLOCK_REALTIME);
 }
 
-uint64_t real_to_mono_ns(uint64_t real_ns)
+uint64_t clock_to_mono_ns(int clock, uint64_t at)
 {
-    uint64_t now = real_now_ns(), mono = mono_now_ns();
-
-    return real_ns <= now ? mono : mono + (real_ns - now);
+    if (clock == CLOCK_MONOTONIC)
+        return at;
+    uint64_t now = clock_now_ns(clock), mono = mono_now_ns();
+    return at <= now ? mono : mono + (at - now);
 }
+
+/* [lock] At its place among the armed ones, by what its clock says now. */
+static void insert(struct timer_base *b, struct ktimer *t)
+{
+    struct list *at;
+
+    t->deadline = clock_to_mono_ns(t->clock, t->at);
+    list_for_each (at, &b->armed) {
+        if (container_of(at, struct ktimer, link)->deadline > t->deadline)
+            break;
+    }
+    list_add_tail(&t->link, at);
+}
+
+/* ---- clocks that are set ---- */
+
+static void reckon_again(struct timer_base *b)
+{
+    struct list moved = LIST_INIT(moved), *l, *next;
+
+    mutex_lock(&b->lock);
+    list_for_each_safe (l, next, &b->armed) {
+        if (container_of(l, struct ktimer, link)->clock != CLOCK_MONOTONIC)
+            list_move_tail(l, &moved);
+    }
+    while ((l = list_pop(&moved)))
+        insert(b, container_of(l, struct ktimer, link));
+    mutex_unlock(&b->lock);
+    atomic_fetch_add(&b->n_sets, 1);
+    waitq_wake(&b->sets_wq, LX_POLLIN);
+}
+
+uint32_t ktimer_count_sets(struct kernel *k)
+{
+    return atomic_load(&k->timers->n_sets);
+}
+
+struct waitq *ktimer_sets_wq(struct kernel *k)
+{
+    return &k->timers->sets_wq;
+}
+
+/* ---- the thread ---- */
 
 /* Runs one due timer. True if there was one; else *ret_next is the next deadline, 0: none. */
 static bool run_one(struct timer_base *b, uint64_t *ret_next)
@@ -99,6 +164,8 @@ static noreturn_ void *timer_main(void *arg)
         struct timespec ts;
         uint64_t next = 0;
 
+        if (atomic_exchange(&b->set_told, false) && clock_sets_take(b->sets))
+            reckon_again(b);
         if (run_one(b, &next))
             continue;
         ts = host_timespec_from_ns(next);
@@ -113,7 +180,11 @@ static void start_thread(struct timer_base *b)
     pthread_attr_t attr;
     pthread_t thread;
 
-    if (pthread_attr_init(&attr))
+    mutex_lock(&b->lock);
+    bool was = b->started;
+    b->started = true;
+    mutex_unlock(&b->lock);
+    if (was || pthread_attr_init(&attr))
         return;
     (void) pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     (void) pthread_attr_setstacksize(&attr, TIMER_STACK);
@@ -125,35 +196,41 @@ static void start_thread(struct timer_base *b)
     (void) pthread_attr_destroy(&attr);
 }
 
+void ktimer_mind_sets(struct kernel *k)
+{
+    start_thread(k->timers);
+    clock_sets_watch(k->timers->sets, k->poller);
+}
+
 void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *t))
 {
     *t = (struct ktimer){.fn = fn};
     list_init(&t->link);
 }
 
-void ktimer_arm(struct kernel *k, struct ktimer *t, uint64_t deadline)
+void ktimer_arm_on(struct kernel *k, struct ktimer *t, int clock, uint64_t at)
 {
     struct timer_base *b = k->timers;
-    struct list *at;
-    bool first, start;
+    bool first, started;
 
     mutex_lock(&b->lock);
     list_del(&t->link);
-    t->deadline = deadline;
+    t->clock = clock;
+    t->at = at;
     t->armed = true;
-    list_for_each (at, &b->armed) {
-        if (container_of(at, struct ktimer, link)->deadline > deadline)
-            break;
-    }
-    list_add_tail(&t->link, at);
+    insert(b, t);
     first = b->armed.next == &t->link;
-    start = !b->started;
-    b->started = true;
+    started = b->started;
     mutex_unlock(&b->lock);
-    if (start)
+    if (!started)
         start_thread(b);
     else if (first)
         parker_wake(&b->park);
+}
+
+void ktimer_arm(struct kernel *k, struct ktimer *t, uint64_t deadline)
+{
+    ktimer_arm_on(k, t, CLOCK_MONOTONIC, deadline);
 }
 
 bool ktimer_cancel(struct kernel *k, struct ktimer *t)
