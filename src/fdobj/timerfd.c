@@ -55,11 +55,14 @@ static void expire(struct ktimer *timer)
     struct timerfd *tf = container_of(timer, struct timerfd, timer);
     bool wake = false;
     mutex_lock(&tf->lock);
-    /* A setting may have come between the timer's end and here. */
-    if (tf->deadline && !tf->expired && tf->deadline <= clock_now_ns(tf->on)) {
-        tf->ticks++;
-        tf->expired = true;
-        wake = true;
+    /* A setting may have come between the timer's end and here, or the clock been set. */
+    if (tf->deadline && !tf->expired) {
+        wake = tf->deadline <= clock_now_ns(tf->on);
+        if (wake)
+            tf->ticks++;
+        else
+            ktimer_arm_on(tf->k, &tf->timer, tf->on, tf->deadline);
+        tf->expired = wake;
     }
     mutex_unlock(&tf->lock);
     if (wake)

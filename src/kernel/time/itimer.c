@@ -26,6 +26,7 @@ enum basis { BASIS_HOST, BASIS_VIRTUAL, BASIS_PROF, BASIS_CPU };
 
 struct basis_clock {
     enum basis basis;
+    int id;               /* of POSIX timers: the guest's, LX_CLOCK_* */
     struct cpu_clock cpu; /* BASIS_CPU: its task is referenced */
 };
 
@@ -37,7 +38,7 @@ struct gtimer {
     int on;                    /* [itimers.lock] BASIS_HOST: CLOCK_*, of which expiry is a time */
     bool is_posix, armed;      /* armed: [itimers.lock] */
     uint64_t expiry, interval; /* [itimers.lock] ns on the basis's clock */
-    int id, signo, notify, clock_id;
+    int id, signo, notify;
     uint64_t value;
     struct task *target; /* SIGEV_THREAD_ID: referenced */
     int overrun;         /* [itimers.lock] of the last delivered signal */
@@ -229,7 +230,7 @@ static void set_locked(struct gtimer *g, bool absolute, uint64_t consumed_now, u
     read_locked(g, now_locked(g, consumed_now), ret_value, ret_interval);
     g->armed = value != 0;
     g->interval = interval;
-    g->on = host_clock(g->clock_id, absolute);
+    g->on = host_clock(g->clock.id, absolute);
     if (!value) {
         (void) ktimer_cancel(g->owner->tg->k, &g->kt);
         return;
@@ -297,7 +298,7 @@ static int clock_of(struct itimers *it, int id, struct basis_clock *ret)
 
 static int find_clock(struct task *t, int clock, struct basis_clock *ret)
 {
-    *ret = (struct basis_clock){.basis = BASIS_HOST};
+    *ret = (struct basis_clock){.basis = BASIS_HOST, .id = clock};
     if (is_cpu_clock(clock)) {
         ret->basis = BASIS_CPU;
         return cpu_clock_find(t, clock, &ret->cpu);
@@ -360,7 +361,6 @@ int posix_timer_create(struct task *t, int clock, const struct lx_sigevent *ev, 
     g->clock = c;
     g->is_posix = true;
     g->notify = ev ? ev->notify : LX_SIGEV_SIGNAL;
-    g->clock_id = clock;
     g->target = target;
 
     mutex_lock(&it->lock);
@@ -391,7 +391,7 @@ int posix_timer_set(struct task *t, int id, bool absolute, uint64_t value, uint6
 
     if (r)
         return r;
-    if (absolute && c.basis == BASIS_HOST)
+    if (c.basis == BASIS_HOST && host_clock(c.id, absolute) != CLOCK_MONOTONIC)
         ktimer_mind_sets(t->k);
     now = consumed(t->tg, &c);
     cpu_clock_put(&c.cpu);
@@ -486,7 +486,7 @@ void posix_timers_format(struct tgroup *tg, struct strbuf *out)
                 (unsigned long long) g->value);
         sb_addf(out, "notify: %s/%s.%d\nClockID: %d\n",
                 how[(size_t) notify < ARRAY_LEN(how) ? notify : 0], g->target ? "tid" : "pid",
-                g->target ? (int) g->target->tid : (int) tg->tgid, g->clock_id);
+                g->target ? (int) g->target->tid : (int) tg->tgid, g->clock.id);
     }
     mutex_unlock(&it->lock);
 }
