@@ -92,7 +92,7 @@ void epoll_queue(struct epoll_item *it)
 }
 
 /* The file's queue is held: see waitq.h. */
-static void notify(struct waiter *w, uint32_t events)
+static bool notify(struct waiter *w, uint32_t events)
 {
     struct epoll_item *it = container_of(w, struct epoll_item, waiter);
     mutex_lock(&it->set->lock);
@@ -102,8 +102,13 @@ static void notify(struct waiter *w, uint32_t events)
         epoll_queue(it);
     }
     mutex_unlock(&it->set->lock);
-    if (hit)
-        waitq_wake_nested(&it->set->wq, LX_POLL_READABLE);
+    return hit && waitq_wake_nested(&it->set->wq, LX_POLL_READABLE);
+}
+
+/* Those that share events among sets have to hear of each, whoever has taken the one before. */
+static bool wants_edges(uint32_t events)
+{
+    return events & (LX_EPOLLET | LX_EPOLLEXCLUSIVE);
 }
 
 /* Files of the host forget after each event, unless they were asked for edges: ask again, then look
@@ -111,7 +116,7 @@ static void notify(struct waiter *w, uint32_t events)
 static uint32_t look(struct file *f, uint32_t events)
 {
     uint32_t now = file_poll(f) & events & ~HOW;
-    if (now || !f->ops->poll_arm || (events & LX_EPOLLET) || !(events & ~HOW))
+    if (now || !f->ops->poll_arm || wants_edges(events) || !(events & ~HOW))
         return now;
     if (f->ops->poll_arm(f, events & ~HOW) < 0)
         return LX_POLLERR & events; /* no memory to be told later: better a false event than none */
@@ -122,8 +127,8 @@ static uint32_t look(struct file *f, uint32_t events)
 static int look_first(struct epoll_item *it, uint32_t events)
 {
     struct epoll_set *s = it->set;
-    if ((events & LX_EPOLLET) && it->file->ops->poll_arm) {
-        int r = it->file->ops->poll_arm(it->file, events & ~(HOW & ~LX_EPOLLET));
+    if (wants_edges(events) && it->file->ops->poll_arm) {
+        int r = it->file->ops->poll_arm(it->file, (events & ~HOW) | LX_EPOLLET);
         if (r < 0)
             return r;
     }
@@ -352,7 +357,9 @@ static struct epoll_item *item_new(struct epoll_set *s, int fd, struct file *f,
     it->data = ev->data;
     it->host_fd = -1;
     it->nested = file_is_epoll(f) ? set_of(f) : NULL;
-    it->waiter = (struct waiter){.mask = heard_by(f), .notify = notify};
+    it->waiter = (struct waiter){.mask = heard_by(f),
+                                 .exclusive = ev->events & LX_EPOLLEXCLUSIVE,
+                                 .notify = notify};
     it->watch.gone = file_gone;
     list_init(&it->waiter.link);
     list_init(&it->watch.link);
@@ -394,7 +401,7 @@ static int enter(struct epoll_item *it)
         r = epoll_host_add(it);
         if (r < 0)
             leave(it);
-    } else if (it->file->wq && (it->events & LX_EPOLLEXCLUSIVE)) {
+    } else if (it->file->wq && it->waiter.exclusive) {
         waitq_add(it->file->wq, &it->waiter);
     } else if (it->file->wq) {
         waitq_add_first(it->file->wq, &it->waiter);

@@ -43,9 +43,9 @@ static struct signalfd *signalfd_of(struct file *f)
 
 /* ---- relays ---- */
 
-static void pass_on(struct waiter *w, uint32_t events)
+static bool pass_on(struct waiter *w, uint32_t events)
 {
-    waitq_wake_nested(&container_of(w, struct relay, waiter)->sf->wq, events);
+    return waitq_wake_nested(&container_of(w, struct relay, waiter)->sf->wq, events);
 }
 
 /* No locks held. */

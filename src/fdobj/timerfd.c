@@ -84,9 +84,9 @@ static void catch_up(struct timerfd *tf)
 
 /* ---- clocks that are set ---- */
 
-static void on_set(struct waiter *w, uint32_t events unused_)
+static bool on_set(struct waiter *w, uint32_t events unused_)
 {
-    waitq_wake_nested(&container_of(w, struct timerfd, on_set)->wq, LX_POLL_READABLE);
+    return waitq_wake_nested(&container_of(w, struct timerfd, on_set)->wq, LX_POLL_READABLE);
 }
 
 /* [lock] Has the clock been set since the last look? */

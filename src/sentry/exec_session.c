@@ -26,7 +26,7 @@ void exec_session_init(struct exec_session *x)
 }
 
 /* tg->exit_wq's lock held. */
-static void on_exit_event(struct waiter *w, uint32_t events unused_)
+static bool on_exit_event(struct waiter *w, uint32_t events unused_)
 {
     struct exec_session *x = container_of(w, struct exec_session, waiter);
 
@@ -34,6 +34,7 @@ static void on_exit_event(struct waiter *w, uint32_t events unused_)
     if (eventfd_write(x->news_fd, 1) < 0) {
         /* the counter is full: then there is news enough */
     }
+    return true;
 }
 
 /* Takes tg over; its end may have come already. */

@@ -147,9 +147,10 @@ struct sleeper {
     sem_t woken;
 };
 
-static void wake(struct waiter *w, uint32_t events unused_)
+static bool wake(struct waiter *w, uint32_t events unused_)
 {
     sem_post(&container_of(w, struct sleeper, waiter)->woken);
+    return true;
 }
 
 static void who_sleeps_is_woken(void **state)

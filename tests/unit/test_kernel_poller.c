@@ -23,9 +23,10 @@ struct watched {
     sem_t told;
 };
 
-static void on_event(struct waiter *w, uint32_t events unused_)
+static bool on_event(struct waiter *w, uint32_t events unused_)
 {
     sem_post(&container_of(w, struct watched, waiter)->told);
+    return true;
 }
 
 static void watched_init(struct watched *w, struct poller *p)

@@ -23,10 +23,11 @@ struct clock_sets {
     void *arg;
 };
 
-static void on_event(struct waiter *w, uint32_t events unused_)
+static bool on_event(struct waiter *w, uint32_t events unused_)
 {
     struct clock_sets *cs = container_of(w, struct clock_sets, waiter);
     cs->told(cs->arg);
+    return true;
 }
 
 int clock_sets_new(void (*told)(void *arg), void *arg, struct clock_sets **ret)

@@ -124,20 +124,22 @@ static void on_timer(struct ktimer *timer)
         cred_put(o.cred);
 }
 
-static void on_event(struct waiter *w, uint32_t events)
+static bool on_event(struct waiter *w, uint32_t events)
 {
     struct async *a = container_of(w, struct async, w);
     atomic_fetch_or(&a->events, events & (w->mask | LX_POLLERR | LX_POLLHUP));
     ktimer_arm(a->k, &a->timer, AT_ONCE);
+    return true;
 }
 
-static void on_urgent(struct waiter *w, uint32_t events)
+static bool on_urgent(struct waiter *w, uint32_t events)
 {
     struct async *a = container_of(w, struct async, urgent);
     if (!(events & LX_POLLPRI) || atomic_exchange(&a->urgent_is_old, true))
-        return;
+        return false;
     atomic_fetch_or(&a->events, LX_POLLPRI);
     ktimer_arm(a->k, &a->timer, AT_ONCE);
+    return true;
 }
 
 /* ---- the object of a file, made when it is first asked for ---- */

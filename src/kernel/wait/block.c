@@ -19,11 +19,12 @@
 #include "kernel/restart.h"
 #include "kernel/task/task.h"
 
-static void notify_task(struct waiter *w, uint32_t events unused_)
+static bool notify_task(struct waiter *w, uint32_t events unused_)
 {
     struct task_waiter *tw = container_of(w, struct task_waiter, w);
 
     parker_wake(&tw->t->park);
+    return true;
 }
 
 void task_wait_on(struct task_waiter *tw, struct task *t, struct waitq *q, uint32_t mask)
@@ -31,6 +32,7 @@ void task_wait_on(struct task_waiter *tw, struct task *t, struct waitq *q, uint3
     tw->t = t;
     tw->q = q;
     tw->w.mask = mask;
+    tw->w.exclusive = false;
     tw->w.notify = notify_task;
     list_init(&tw->w.link);
     if (q)

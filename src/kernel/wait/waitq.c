@@ -39,29 +39,46 @@ bool waitq_is_empty(struct waitq *q)
     return list_empty(&q->waiters);
 }
 
+bool waitq_has_exclusive(struct waitq *q)
+{
+    const struct waiter *w;
+    MUTEX_GUARD(&q->lock);
+    list_for_each_entry (w, &q->waiters, link) {
+        if (w->exclusive)
+            return true;
+    }
+    return false;
+}
+
 /* lock held */
-static void notify_all(struct waitq *q, uint32_t events)
+static bool notify_all(struct waitq *q, uint32_t events)
 {
     struct list *l, *next;
+    bool woken = false, taken = false;
 
     list_for_each_safe (l, next, &q->waiters) {
         struct waiter *w = container_of(l, struct waiter, link);
 
-        if (events & (w->mask | ALWAYS))
-            w->notify(w, events);
+        if (!(events & (w->mask | ALWAYS)) || (w->exclusive && taken && !(events & ALWAYS)))
+            continue;
+        bool by_it = w->notify(w, events);
+        taken = taken || (w->exclusive && by_it);
+        woken = woken || by_it;
     }
+    return woken;
 }
 
 void waitq_wake(struct waitq *q, uint32_t events)
 {
     mutex_lock(&q->lock);
-    notify_all(q, events);
+    (void) notify_all(q, events);
     mutex_unlock(&q->lock);
 }
 
-void waitq_wake_nested(struct waitq *q, uint32_t events)
+bool waitq_wake_nested(struct waitq *q, uint32_t events)
 {
     mutex_lock_nested(&q->lock);
-    notify_all(q, events);
+    bool woken = notify_all(q, events);
     mutex_unlock(&q->lock);
+    return woken;
 }

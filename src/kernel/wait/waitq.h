@@ -13,8 +13,9 @@
 struct waiter {       /* on the sleeper's stack, or inside an epoll item */
     struct list link; /* [waitq.lock] */
     uint32_t mask;    /* events of interest; immutable while queued */
-    void (*notify)(struct waiter *w,
-                   uint32_t events); /* waitq.lock held: never sleeps, takes no file lock */
+    bool exclusive; /* not told once another such one has woken somebody; immutable while queued */
+    /* waitq.lock held: never sleeps, takes no file lock. Has somebody been woken? */
+    bool (*notify)(struct waiter *w, uint32_t events);
 };
 
 struct waitq {
@@ -28,9 +29,11 @@ void waitq_add(struct waitq *q, struct waiter *w);
 void waitq_add_first(struct waitq *q, struct waiter *w);
 /* After return no notify() of w is running, and none will run. */
 void waitq_del(struct waitq *q, struct waiter *w);
-/* Notifies every waiter whose mask meets `events` (LX_POLLERR and LX_POLLHUP always do). */
+/* Notifies every waiter whose mask meets `events` (LX_POLLERR and LX_POLLHUP always do, and are for
+ * all exclusive ones, too). */
 void waitq_wake(struct waitq *q, uint32_t events);
 bool waitq_is_empty(struct waitq *q);
+bool waitq_has_exclusive(struct waitq *q);
 /* From within a notify(): the queue of a set that holds the one being woken. Sets never form a
- * ring. */
-void waitq_wake_nested(struct waitq *q, uint32_t events);
+ * ring. Has somebody been woken? */
+bool waitq_wake_nested(struct waitq *q, uint32_t events);

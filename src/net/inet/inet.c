@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "abi/linux/poll.h"
 #include "kernel/kernel.h"
 #include "kernel/task/task.h"
 #include "net/inet/egress.h"
@@ -73,11 +74,19 @@ static void inherit(struct socket *to, struct socket *from)
     atomic_store(&to->linger_on, atomic_load(&from->linger_on));
 }
 
+/* Connections that came together were one event, of which one set was told. */
+static void tell_of_more(struct host_socket *hs)
+{
+    if (waitq_has_exclusive(&hs->wq) && (file_poll(&hs->sock.file) & LX_POLLIN))
+        waitq_wake(&hs->wq, LX_POLL_READABLE);
+}
+
 static int inet_accept(struct socket *s, struct task *t, struct socket **ret)
 {
     int fd = accept4(host_socket_of(s)->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return -errno;
+    tell_of_more(host_socket_of(s));
     int r = wrap(t, fd, s->family, s->type, s->protocol, 0, ret);
     if (r == 0)
         inherit(*ret, s);

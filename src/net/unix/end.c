@@ -50,9 +50,9 @@ struct tgroup *unix_peer_process(struct socket *s)
 
 /* ---- life ---- */
 
-static void relay_room(struct waiter *w, uint32_t events)
+static bool relay_room(struct waiter *w, uint32_t events)
 {
-    waitq_wake_nested(&container_of(w, struct unix_end, relay)->wq, events);
+    return waitq_wake_nested(&container_of(w, struct unix_end, relay)->wq, events);
 }
 
 int unix_end_new(struct unix_net *net, int type, struct unix_end **ret)
