@@ -2,10 +2,12 @@
 /* epoll(7). */
 #include "guest.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
 static int ep;
 
@@ -146,6 +148,33 @@ CASE(edge_ready_when_added)
     add(ep, p[1], EPOLLOUT | EPOLLIN | EPOLLET, 9);
     CHECK_EQ(one(ep, 0, 9), EPOLLOUT);
     CHECK_EQ(one(ep, 0, 0), 0);
+}
+
+/* What is ready when it is added is told once, however it comes to be known. */
+CASE(edge_told_once)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof(a);
+    int ls = (int) CHECK_OK(socket(AF_INET, SOCK_STREAM, 0));
+    CHECK_EQ(bind(ls, (void *) &a, n) | listen(ls, 1) | getsockname(ls, (void *) &a, &n), 0);
+    for (int i = 0; i < 100; i++) {
+        int c = (int) CHECK_OK(socket(AF_INET, SOCK_STREAM, 0));
+        CHECK_EQ(connect(c, (void *) &a, n), 0);
+        int s = (int) CHECK_OK(accept(ls, NULL, NULL)), first = make(), second = make();
+        add(first, s, EPOLLIN | EPOLLOUT | EPOLLET, 1);
+        CHECK_EQ(one(first, 0, 1), EPOLLOUT);
+        CHECK_EQ(one(first, 1, 1), 0);
+        add(second, s, EPOLLIN | EPOLLOUT | EPOLLET, 2);
+        CHECK_EQ(one(second, 0, 2), EPOLLOUT);
+        CHECK_EQ(one(first, 1, 1), 0);
+        CHECK_EQ(write(c, "x", 1), 1);
+        CHECK_EQ(one(first, 1000, 1), EPOLLIN | EPOLLOUT);
+        CHECK_EQ(one(second, 1000, 2), EPOLLIN | EPOLLOUT);
+        close(first);
+        close(second);
+        close(s);
+        close(c);
+    }
 }
 
 CASE(one_shot)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -49,24 +50,37 @@ static void end_edges(struct poll_source *s)
     (void) epoll_ctl(s->p->epoll_fd, EPOLL_CTL_MOD, s->fd, &none);
 }
 
+/* lock held */
+static void deliver(struct poller *p, const struct epoll_event *ev)
+{
+    struct entry *e = find(p, ev->data.u64);
+    if (!e)
+        return;
+    e->s->armed = 0;
+    waitq_wake(e->s->wq, ev->events);
+    if (e->s->edges && waitq_is_empty(e->s->wq))
+        end_edges(e->s);
+}
+
+/* lock held, so that whoever makes a request can have what it finds ready told at once: that is no
+ * edge, and would look like one later. */
+static void deliver_all(struct poller *p)
+{
+    struct epoll_event ev[BATCH];
+    int n = epoll_wait(p->epoll_fd, ev, BATCH, 0);
+    for (int i = 0; i < n; i++)
+        deliver(p, &ev[i]);
+}
+
 static void *poller_main(void *arg)
 {
     struct poller *p = arg;
-    struct epoll_event ev[BATCH];
+    struct pollfd any = {.fd = p->epoll_fd, .events = POLLIN};
     for (;;) {
-        int n = epoll_wait(p->epoll_fd, ev, BATCH, -1);
-        if (n < 0 && errno != EINTR)
+        if (poll(&any, 1, -1) < 0 && errno != EINTR)
             log_error("the poller cannot wait: error %d", errno);
-        for (int i = 0; i < n; i++) {
-            MUTEX_GUARD(&p->lock);
-            struct entry *e = find(p, ev[i].data.u64);
-            if (!e)
-                continue;
-            e->s->armed = 0;
-            waitq_wake(e->s->wq, ev[i].events);
-            if (e->s->edges && waitq_is_empty(e->s->wq))
-                end_edges(e->s);
-        }
+        MUTEX_GUARD(&p->lock);
+        deliver_all(p);
     }
     return NULL;
 }
@@ -126,17 +140,22 @@ int poller_arm(struct poll_source *s, uint32_t events)
 {
     struct poller *p = s->p;
     MUTEX_GUARD(&p->lock);
+    bool known = s->id;
     int r = start(p);
-    if (r == 0 && !s->id)
+    if (r == 0 && !known)
         r = introduce(s);
-    if (r < 0)
+    if (r < 0 || (known && (events & EPOLLET) && (s->edges & events) == events))
         return r;
     if (events & EPOLLET)
         s->edges |= events;
     s->armed |= events;
     uint32_t how = s->edges ? EPOLLET : EPOLLONESHOT;
     struct epoll_event ev = {.events = s->armed | s->edges | how, .data.u64 = s->id};
-    return epoll_ctl(p->epoll_fd, EPOLL_CTL_MOD, s->fd, &ev) < 0 ? -errno : 0;
+    if (epoll_ctl(p->epoll_fd, EPOLL_CTL_MOD, s->fd, &ev) < 0)
+        return -errno;
+    if (events & EPOLLET)
+        deliver_all(p);
+    return 0;
 }
 
 /* lock held */

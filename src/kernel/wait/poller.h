@@ -25,7 +25,7 @@ int poller_new(struct poller **ret) must_check;
 /*
  * Wakes source->wq once `events` (poll(2) bits) hold, at once if they do already. With LX_EPOLLET
  * among them: whenever they begin to hold, from now on, as long as the queue is not found empty: so
- * whoever wants edges queues first.
+ * whoever wants edges queues first. What holds already has been told on return.
  */
 int poller_arm(struct poll_source *s, uint32_t events) must_check;
 /*
