@@ -243,15 +243,18 @@ static ssize_t pipe_write(struct file *f, struct iobuf *io, int64_t pos unused_)
     uint8_t *data = p->data;
     uint32_t size = p->size;
     uint64_t tail = p->tail;
+    /* Who polls hears of each attempt, pipe_write() in Linux: an edge of its own. */
+    uint32_t events = n == -EAGAIN && p->polled ? LX_POLL_READABLE : 0;
     mutex_unlock(&p->lock);
-    if (n < 0)
+    if (n < 0) {
+        pipe_wake(p, events);
         return n;
+    }
 
     ssize_t r = ring_take(data, size, tail, (size_t) n, io);
 
     mutex_lock(&p->lock);
     p->writing = false;
-    uint32_t events = 0;
     r = whole_pages(r, (size_t) n, merge);
     if (r > 0) {
         slots_write(&p->slots, (size_t) r, merge, flags);
