@@ -14,7 +14,8 @@
  * moves there, and both sides spin for the other's word, which saves the sleeps and the switches.
  * The first silence longer than SPIN_NS, a blocking call, or a pair that wakes when no processor is
  * left brings it back together; each time that comes before the move has paid, the next separation
- * takes longer to earn.
+ * takes longer to earn. The first words are waited for longer: a stub that slept through the move
+ * takes its time to wake.
  *
  * All of this is a matter of speed alone: the stub's own word for its processor is checked against
  * the host's mask, and a lie moves the liar.
@@ -28,8 +29,10 @@
 
 #define REBALANCE_TRAPS  64
 #define WINDOW_TRAPS     32      /* how many words are timed together */
-#define WINDOW_NS        1000000 /* the time they may take to count as talking without pause */
+#define WINDOW_NS        2000000 /* what they may take to be talk without pause, on a busy host */
 #define SPIN_NS          25000
+#define FIRST_WORDS      8  /* after a separation */
+#define FIRST_PATIENCE   8  /* how many times SPIN_NS they are waited for */
 #define POLLS            64 /* between two looks at the clock, which is the slower look */
 #define SHORT_SEPARATION 64 /* words: a separation shorter than this was not worth it */
 #define MAX_PATIENCE     64
@@ -179,6 +182,8 @@ bool placement_spin(struct stub_thread *st)
     if (!st->place.apart)
         return false;
     const uint32_t *turn = &st->ch->turn;
+    const uint64_t ticks =
+        st->place.spin_ticks * (st->place.traps < FIRST_WORDS ? FIRST_PATIENCE : 1);
     uint64_t start = 0;
     do {
         for (int i = 0; i < POLLS; i++) {
@@ -188,7 +193,7 @@ bool placement_spin(struct stub_thread *st)
         }
         if (!start)
             start = __rdtsc();
-    } while (__rdtsc() - start < st->place.spin_ticks);
+    } while (__rdtsc() - start < ticks);
     bring_together(st);
     return false;
 }
