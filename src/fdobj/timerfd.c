@@ -149,18 +149,6 @@ static uint32_t timerfd_poll(struct file *f)
 
 /* ---- settings ---- */
 
-static bool is_real(const struct timerfd *tf)
-{
-    return tf->clock == LX_CLOCK_REALTIME || tf->clock == LX_CLOCK_REALTIME_ALARM;
-}
-
-static int clock_for(const struct timerfd *tf, bool absolute)
-{
-    if (is_real(tf))
-        return absolute ? CLOCK_REALTIME : CLOCK_MONOTONIC;
-    return tf->clock == LX_CLOCK_MONOTONIC ? CLOCK_MONOTONIC : CLOCK_BOOTTIME;
-}
-
 /* [lock] */
 static void current_setting(struct timerfd *tf, struct timerfd_setting *ret)
 {
@@ -192,14 +180,14 @@ int timerfd_set(struct file *f, uint32_t flags, const struct timerfd_setting *s,
 {
     struct timerfd *tf = timerfd_of(f);
     const bool absolute = flags & LX_TFD_TIMER_ABSTIME;
-    const int on = clock_for(tf, absolute);
+    const int on = ktimer_clock_for(tf->clock, absolute);
     if (on != CLOCK_MONOTONIC)
         mind_sets(tf);
     MUTEX_GUARD(&tf->lock);
     current_setting(tf, ret_old);
     (void) ktimer_cancel(tf->k, &tf->timer); /* one that runs already finds the new setting */
     note_sets(tf);
-    tf->cancels = is_real(tf) && absolute && (flags & LX_TFD_TIMER_CANCEL_ON_SET);
+    tf->cancels = on == CLOCK_REALTIME && (flags & LX_TFD_TIMER_CANCEL_ON_SET);
     tf->ticks = 0;
     tf->expired = false;
     tf->flags = flags;

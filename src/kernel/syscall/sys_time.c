@@ -214,15 +214,16 @@ static long sleep_on_cpu_time(struct task *t, int id, uint64_t ns, bool absolute
     return sleep_until_cpu_time(t);
 }
 
-/* An absolute time of a clock of the host, which may be set meanwhile. */
-static long sleep_until_time(struct task *t, int clock, uint64_t at)
+/* An absolute time of a clock that may be set meanwhile. */
+static long sleep_until_time(struct task *t, int guest_clock, uint64_t at)
 {
+    const int clock = ktimer_clock_for(guest_clock, true);
     struct task_waiter tw;
     long r = 0;
 
-    if (clock != LX_CLOCK_MONOTONIC)
+    if (clock != CLOCK_MONOTONIC)
         ktimer_mind_sets(t->k);
-    task_wait_on(&tw, t, clock != LX_CLOCK_MONOTONIC ? ktimer_sets_wq(t->k) : NULL, LX_POLLIN);
+    task_wait_on(&tw, t, clock != CLOCK_MONOTONIC ? ktimer_sets_wq(t->k) : NULL, LX_POLLIN);
     while (r != -ERESTARTSYS && at > clock_now_ns(clock)) {
         struct timespec deadline = host_timespec_from_ns(clock_to_mono_ns(clock, at));
         r = task_block(t, &deadline);

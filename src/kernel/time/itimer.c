@@ -208,21 +208,6 @@ static void read_locked(const struct gtimer *g, uint64_t now, uint64_t *ret_valu
         *ret_interval = g->interval;
 }
 
-/* What a time of the guest's clock is a time of: a relative one is not moved when the real clock
- * is set, timer_settime(2). */
-static int host_clock(int clock, bool absolute)
-{
-    switch (clock) {
-    case LX_CLOCK_REALTIME:
-    case LX_CLOCK_TAI:
-        return absolute ? clock : CLOCK_MONOTONIC;
-    case LX_CLOCK_BOOTTIME:
-        return CLOCK_BOOTTIME;
-    default:
-        return CLOCK_MONOTONIC;
-    }
-}
-
 /* itimers.lock held. The setting before is told as read_locked() does. */
 static void set_locked(struct gtimer *g, bool absolute, uint64_t consumed_now, uint64_t value,
                        uint64_t interval, uint64_t *ret_value, uint64_t *ret_interval)
@@ -230,7 +215,7 @@ static void set_locked(struct gtimer *g, bool absolute, uint64_t consumed_now, u
     read_locked(g, now_locked(g, consumed_now), ret_value, ret_interval);
     g->armed = value != 0;
     g->interval = interval;
-    g->on = host_clock(g->clock.id, absolute);
+    g->on = ktimer_clock_for(g->clock.id, absolute);
     if (!value) {
         (void) ktimer_cancel(g->owner->tg->k, &g->kt);
         return;
@@ -391,7 +376,7 @@ int posix_timer_set(struct task *t, int id, bool absolute, uint64_t value, uint6
 
     if (r)
         return r;
-    if (c.basis == BASIS_HOST && host_clock(c.id, absolute) != CLOCK_MONOTONIC)
+    if (c.basis == BASIS_HOST && ktimer_clock_for(c.id, absolute) != CLOCK_MONOTONIC)
         ktimer_mind_sets(t->k);
     now = consumed(t->tg, &c);
     cpu_clock_put(&c.cpu);

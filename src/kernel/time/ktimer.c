@@ -76,6 +76,22 @@ uint64_t real_now_ns(void)
     return clock_now_ns(CLOCK_REALTIME);
 }
 
+int ktimer_clock_for(int clock, bool absolute)
+{
+    switch (clock) {
+    case LX_CLOCK_REALTIME:
+    case LX_CLOCK_REALTIME_ALARM:
+        return absolute ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+    case LX_CLOCK_TAI:
+        return absolute ? CLOCK_TAI : CLOCK_MONOTONIC;
+    case LX_CLOCK_BOOTTIME:
+    case LX_CLOCK_BOOTTIME_ALARM:
+        return CLOCK_BOOTTIME;
+    default:
+        return CLOCK_MONOTONIC;
+    }
+}
+
 uint64_t clock_to_mono_ns(int clock, uint64_t at)
 {
     if (clock == CLOCK_MONOTONIC)

@@ -53,9 +53,13 @@ void ktimer_mind_sets(struct kernel *k);
 uint32_t ktimer_count_sets(struct kernel *k);
 struct waitq *ktimer_sets_wq(struct kernel *k);
 
+/* The host's clock by which a time of a guest's (LX_CLOCK_*, none of processor time) is waited for:
+ * a relative one is not moved when the real clock is set, timer_settime(2). */
+int ktimer_clock_for(int clock, bool absolute);
+
 /* A clock of the host: CLOCK_*. */
 uint64_t clock_now_ns(int clock);
 uint64_t mono_now_ns(void);
 uint64_t real_now_ns(void);
-/* What a time of a host's clock is on CLOCK_MONOTONIC, as both are set now; past ones: now. */
+/* What a time of a host's clock is on CLOCK_MONOTONIC, as both are set now. */
 uint64_t clock_to_mono_ns(int clock, uint64_t at);
