@@ -230,10 +230,12 @@ void placement_bring(struct stub_thread *zygote); /* [zygote_lock] to the caller
 void placement_inherit(struct stub_thread *child, const struct stub_thread *parent);
 void placement_forget(struct stub_thread *st); /* the pair ends */
 
-/* strays.c */
+/* How long a stub is waited for. */
 #define EXPEL_MS      2000  /* the patience with an expelled stub */
 #define EXPEL_LOOK_MS 1000  /* how often a wait for notifications looks whether it is one */
 #define ARRIVAL_MS    20000 /* a child may be slow on a loaded machine, but not for ever */
+
+/* strays.c */
 /* After a clone of st that was continued and brought no child: ends what may have come of it. */
 void strays_end(struct stub_thread *st);
 
