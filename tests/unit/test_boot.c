@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bpf.h"
@@ -162,6 +163,8 @@ static void test_arguments(void **state)
     assert_int_equal(answer(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_socketpair, AF_UNIX, datagrams, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_socketpair, AF_INET, packets, 0), SECCOMP_RET_TRAP);
+    assert_int_equal(answer(SYS_timerfd_create, CLOCK_REALTIME, 0, 0), SECCOMP_RET_ALLOW);
+    assert_int_equal(answer(SYS_timerfd_gettime, 0, 0, 0), SECCOMP_RET_TRAP);
     assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_ROUTE), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_SOCK_DIAG), SECCOMP_RET_ALLOW);
     assert_int_equal(answer(SYS_socket, AF_NETLINK, raw, NETLINK_NETFILTER), SECCOMP_RET_TRAP);

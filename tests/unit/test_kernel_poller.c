@@ -39,6 +39,14 @@ static void watched_init(struct watched *w, struct poller *p)
     waitq_add(&w->wq, &w->waiter);
 }
 
+static void begin(struct watched *w, struct watched *fence)
+{
+    struct poller *p;
+    assert_int_equal(poller_new(&p), 0);
+    watched_init(w, p);
+    watched_init(fence, p);
+}
+
 static void watched_end(struct watched *w)
 {
     poller_forget(&w->source);
@@ -75,11 +83,8 @@ static void pass(struct watched *fence)
 
 static void each_request_is_for_one_event(void **state)
 {
-    struct poller *p;
     struct watched w, fence;
-    assert_int_equal(poller_new(&p), 0);
-    watched_init(&w, p);
-    watched_init(&fence, p);
+    begin(&w, &fence);
     assert_int_equal(poller_arm(&w.source, POLLIN), 0);
     happen(&w);
     wait_until_told(&w);
@@ -92,11 +97,8 @@ static void each_request_is_for_one_event(void **state)
 
 static void edges_go_on_while_somebody_is_there(void **state)
 {
-    struct poller *p;
     struct watched w, fence;
-    assert_int_equal(poller_new(&p), 0);
-    watched_init(&w, p);
-    watched_init(&fence, p);
+    begin(&w, &fence);
     assert_int_equal(poller_arm(&w.source, POLLIN | EPOLLET), 0);
     for (int i = 0; i < 3; i++) {
         happen(&w);
